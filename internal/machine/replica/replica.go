@@ -1,0 +1,198 @@
+// Package replica decides one partition replica's offsets: high watermark, durable offset, who is in sync.
+//
+// It is pure: partition.Partition tells it what happened (an append, a finished flush, a follower's fetch, a new
+// registration from the image) and asks where the high watermark stands. It never reads a log and never waits.
+//
+// Invariants (reliability.md R5, R6): the high watermark never goes back while the epoch lasts and never passes the log
+// end; it is the minimum over the maximal ISR (committed members and those whose expansion is pending) of the offset
+// that counts, which is the durable one, or the log end under page-cache durability; it does not move while the ISR is
+// below min.insync.replicas (KIP-966).
+package replica
+
+import (
+	"slices"
+
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/must"
+)
+
+// Durability says which offset counts for the high watermark (architecture D5).
+type Durability uint8
+
+const (
+	// Synced counts what is on stable storage: the default.
+	Synced Durability = iota
+	// Cached counts what is in the page cache, Apache Kafka's semantics.
+	Cached
+)
+
+// Registration is the part of the partition's metadata that a replica acts on.
+type Registration struct {
+	Leader         kafka.NodeID
+	LeaderEpoch    kafka.LeaderEpoch
+	PartitionEpoch kafka.PartitionEpoch
+	Replicas       []kafka.NodeID
+	ISR            []kafka.NodeID
+}
+
+// follower is what the leader knows of another replica.
+type follower struct {
+	node    kafka.NodeID
+	end     kafka.Offset
+	durable kafka.Offset
+}
+
+// Replica is the state of this node's replica of one partition.
+type Replica struct {
+	self       kafka.NodeID
+	reg        Registration
+	epochStart kafka.Offset // where this leader's epoch begins in the log
+	end        kafka.Offset
+	durable    kafka.Offset
+	high       kafka.Offset
+	minISR     int
+	durability Durability
+	followers  []follower // of the current registration, sorted by node; only on the leader
+}
+
+// New starts a replica from what its log and checkpoint say; it leads nothing yet.
+func New(self kafka.NodeID, end, durable, highWatermark kafka.Offset) *Replica {
+	must.Hold(durable <= end, "replica starts with durable %d past end %d", durable, end)
+	return &Replica{
+		self: self, end: end, durable: durable, high: min(highWatermark, end), minISR: 1,
+		reg: Registration{Leader: kafka.NoNode, LeaderEpoch: kafka.NoLeaderEpoch},
+	}
+}
+
+// Configure sets min.insync.replicas and the durability mode; it reports whether the high watermark moved.
+func (r *Replica) Configure(minISR int, d Durability) bool {
+	r.minISR, r.durability = max(minISR, 1), d
+	return r.advance()
+}
+
+// Register takes a newer registration. A replica that becomes leader, or leads on in a newer epoch, forgets what it
+// knew of its followers. It reports whether this node's leadership began (a new epoch to be written into the log's
+// epoch cache) and whether the high watermark moved. An older registration changes nothing.
+func (r *Replica) Register(reg Registration) (began, moved bool) {
+	if reg.PartitionEpoch < r.reg.PartitionEpoch || reg.LeaderEpoch < r.reg.LeaderEpoch {
+		return false, false
+	}
+	began = reg.Leader == r.self && (r.reg.Leader != r.self || reg.LeaderEpoch > r.reg.LeaderEpoch)
+	r.reg = reg
+	if reg.Leader != r.self {
+		r.followers = nil
+		return false, false
+	}
+	if began {
+		r.epochStart = r.end
+		r.followers = nil
+	}
+	known := r.followers
+	r.followers = nil
+	for _, n := range reg.Replicas {
+		if n == r.self {
+			continue
+		}
+		f := follower{node: n, end: kafka.NoOffset, durable: kafka.NoOffset}
+		if i := slices.IndexFunc(known, func(k follower) bool { return k.node == n }); i >= 0 {
+			f = known[i]
+		}
+		r.followers = append(r.followers, f)
+	}
+	slices.SortFunc(r.followers, func(a, b follower) int { return int(a.node) - int(b.node) })
+	return began, r.advance()
+}
+
+// Appended tells the new log end; it reports whether the high watermark moved.
+func (r *Replica) Appended(end kafka.Offset) bool {
+	must.Hold(end >= r.end, "log end went back from %d to %d on append", r.end, end)
+	r.end = end
+	return r.advance()
+}
+
+// Flushed tells that everything below durable is on stable storage; it reports whether the high watermark moved.
+func (r *Replica) Flushed(durable kafka.Offset) bool {
+	if durable <= r.durable {
+		return false
+	}
+	must.Hold(durable <= r.end, "durable offset %d past the log end %d", durable, r.end)
+	r.durable = durable
+	return r.advance()
+}
+
+// Fetched tells where a follower stands; it reports whether the high watermark moved.
+func (r *Replica) Fetched(node kafka.NodeID, end, durable kafka.Offset) bool {
+	i := slices.IndexFunc(r.followers, func(f follower) bool { return f.node == node })
+	if i < 0 || end > r.end || durable > end {
+		return false
+	}
+	f := &r.followers[i]
+	f.end, f.durable = max(f.end, end), max(f.durable, durable)
+	return r.advance()
+}
+
+// Truncated tells that the log was cut; the high watermark follows the end down.
+func (r *Replica) Truncated(end kafka.Offset) {
+	r.end, r.durable, r.high = end, min(r.durable, end), min(r.high, end)
+}
+
+// advance moves the high watermark as far as the rules allow.
+func (r *Replica) advance() bool {
+	if !r.Leads() || len(r.reg.ISR) < r.minISR {
+		return false
+	}
+	low := r.counted(r.end, r.durable)
+	for _, n := range r.reg.ISR {
+		if n == r.self {
+			continue
+		}
+		i := slices.IndexFunc(r.followers, func(f follower) bool { return f.node == n })
+		if i < 0 {
+			return false // an ISR member we know nothing of holds the watermark
+		}
+		low = min(low, r.counted(r.followers[i].end, r.followers[i].durable))
+	}
+	if low <= r.high {
+		return false
+	}
+	must.Hold(low <= r.end, "high watermark %d past the log end %d", low, r.end)
+	r.high = low
+	return true
+}
+
+func (r *Replica) counted(end, durable kafka.Offset) kafka.Offset {
+	if r.durability == Cached {
+		return end
+	}
+	return durable
+}
+
+// Leads reports whether this node leads the partition.
+func (r *Replica) Leads() bool { return r.reg.Leader == r.self && r.self != kafka.NoNode }
+
+// Registration returns the newest registration taken.
+func (r *Replica) Registration() Registration { return r.reg }
+
+// HighWatermark returns the offset below which records are committed.
+func (r *Replica) HighWatermark() kafka.Offset { return r.high }
+
+// EpochStart returns the log end at which this leader's epoch began; meaningful only on the leader.
+func (r *Replica) EpochStart() kafka.Offset { return r.epochStart }
+
+// EnoughInSync reports whether acks=all writes may be taken: the ISR has min.insync.replicas members.
+func (r *Replica) EnoughInSync() bool { return len(r.reg.ISR) >= r.minISR }
+
+// MinISR returns min.insync.replicas as configured.
+func (r *Replica) MinISR() int { return r.minISR }
+
+// Check compares a request's leader epoch with ours as KIP-320 asks: -1 is no check.
+func (r *Replica) Check(epoch kafka.LeaderEpoch) kafka.ErrorCode {
+	switch {
+	case epoch == kafka.NoLeaderEpoch || epoch == r.reg.LeaderEpoch:
+		return kafka.ErrNone
+	case epoch < r.reg.LeaderEpoch:
+		return kafka.ErrFencedLeaderEpoch
+	default:
+		return kafka.ErrUnknownLeaderEpoch
+	}
+}
