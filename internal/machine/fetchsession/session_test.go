@@ -1,0 +1,119 @@
+package fetchsession
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/milena-io/milena/internal/kafka"
+)
+
+func at(s int) kafka.Instant { return kafka.Instant{Mono: time.Duration(s) * time.Second} }
+
+func ids() func() int32 {
+	n := int32(0)
+	return func() int32 { n++; return n }
+}
+
+func part(topic string, p int32) Partition {
+	return Partition{Key: Key{Topic: topic, Partition: p}, CurrentEpoch: -1}
+}
+
+func open(t *testing.T, c *Cache, r Request) *Session {
+	t.Helper()
+	s, _, code := c.Open(at(0), r, ids())
+	if code != kafka.ErrNone {
+		t.Fatalf("Open(%+v) = %v", r, code)
+	}
+	return s
+}
+
+// surface.md (e) 12: id 0/epoch 0 makes one, id 0/epoch -1 has none, a wrong epoch is 71, an unknown id 70.
+func TestSessionLife(t *testing.T) {
+	c := NewCache(10, time.Minute)
+	if s := open(t, c, Request{Epoch: FinalEpoch, Add: []Partition{part("a", 0)}}); s.ID() != NoSession || c.Len() != 0 {
+		t.Fatal("a final epoch must not make a session")
+	}
+	s := open(t, c, Request{Add: []Partition{part("a", 0), part("a", 1)}})
+	if s.ID() == NoSession || c.Len() != 1 {
+		t.Fatal("an initial epoch must make a session")
+	}
+	if _, _, code := c.Open(at(1), Request{ID: s.ID(), Epoch: 2}, ids()); code != kafka.ErrInvalidFetchSessionEpoch {
+		t.Fatalf("wrong epoch: %v", code)
+	}
+	if _, _, code := c.Open(at(1), Request{ID: 999, Epoch: 1}, ids()); code != kafka.ErrFetchSessionIdNotFound {
+		t.Fatalf("unknown id: %v", code)
+	}
+	if _, _, code := c.Open(at(1), Request{ID: s.ID(), Epoch: 1, ByID: true}, ids()); code != kafka.ErrFetchSessionTopicIdError {
+		t.Fatalf("names then ids: %v", code)
+	}
+	if _, inc, code := c.Open(at(1), Request{ID: s.ID(), Epoch: 1}, ids()); code != kafka.ErrNone || !inc {
+		t.Fatalf("right epoch: %v", code)
+	}
+	got, inc, _ := c.Open(at(1), Request{ID: s.ID(), Epoch: 2, Forget: []Key{{Topic: "a"}, {Topic: "a", Partition: 1}}}, ids())
+	if got.ID() != NoSession || inc || c.Len() != 0 {
+		t.Fatal("a session that forgot everything must end")
+	}
+}
+
+func TestIncrementalAnswerLeavesOutWhatDidNotChange(t *testing.T) {
+	c := NewCache(10, time.Minute)
+	s := open(t, c, Request{Add: []Partition{part("a", 0)}})
+	k := Key{Topic: "a"}
+	quiet := Answer{HighWatermark: 5, LogStart: 1}
+	steps := []struct {
+		name string
+		a    Answer
+		want bool
+	}{
+		{"first", quiet, true},
+		{"nothing new", quiet, false},
+		{"records", Answer{HighWatermark: 5, LogStart: 1, Bytes: 10}, true},
+		{"high watermark moved", Answer{HighWatermark: 6, LogStart: 1}, true},
+		{"log start moved", Answer{HighWatermark: 6, LogStart: 2}, true},
+		{"error", Answer{Err: kafka.ErrNotLeaderOrFollower, HighWatermark: -1, LogStart: -1}, true},
+		{"the same error again", Answer{Err: kafka.ErrNotLeaderOrFollower, HighWatermark: -1, LogStart: -1}, true},
+		{"error over", Answer{HighWatermark: -1, LogStart: -1}, true},
+		{"quiet after", Answer{HighWatermark: -1, LogStart: -1}, false},
+		{"diverging", Answer{HighWatermark: -1, LogStart: -1, Always: true}, true},
+	}
+	for _, st := range steps {
+		if got := s.Answered(k, st.a); got != st.want {
+			t.Errorf("%s: included = %v, want %v", st.name, got, st.want)
+		}
+	}
+}
+
+func TestPartitionsWithRecordsGoToTheBack(t *testing.T) {
+	c := NewCache(10, time.Minute)
+	s := open(t, c, Request{Add: []Partition{part("a", 0), part("a", 1), part("a", 2)}})
+	s.Answered(Key{Topic: "a"}, Answer{Bytes: 1})
+	var order []int32
+	s.Partitions(func(p *Partition) { order = append(order, p.Key.Partition) })
+	if len(order) != 3 || order[0] != 1 || order[2] != 0 {
+		t.Fatalf("order %v", order)
+	}
+}
+
+func TestFullCache(t *testing.T) {
+	c := NewCache(1, time.Minute)
+	id := ids()
+	first, _, _ := c.Open(at(0), Request{Add: []Partition{part("a", 0)}}, id)
+	second, _, _ := c.Open(at(30), Request{Add: []Partition{part("b", 0)}}, id)
+	if second.ID() != NoSession {
+		t.Fatal("a full cache must answer without a session")
+	}
+	third, _, _ := c.Open(at(90), Request{Add: []Partition{part("c", 0)}}, id)
+	if third.ID() == NoSession || c.Len() != 1 || c.Evicted() != 1 {
+		t.Fatal("a session unused for longer than the limit must make room")
+	}
+	if _, _, code := c.Open(at(91), Request{ID: first.ID(), Epoch: 1}, id); code != kafka.ErrFetchSessionIdNotFound {
+		t.Fatalf("evicted session: %v", code)
+	}
+}
+
+func TestEpochWraps(t *testing.T) {
+	if nextEpoch(math.MaxInt32) != 1 || nextEpoch(1) != 2 || nextEpoch(-1) != FinalEpoch {
+		t.Fatal("epochs run 1..MaxInt32 and wrap to 1")
+	}
+}
