@@ -80,11 +80,13 @@ func (s *Session) ID() int32 { return s.id }
 // Len returns the number of partitions.
 func (s *Session) Len() int { return len(s.index) }
 
-// Partitions calls f for each partition in reading order.
-func (s *Session) Partitions(f func(*Partition)) {
+// Snapshot returns the partitions in reading order, as they stand now.
+func (s *Session) Snapshot() []Partition {
+	out := make([]Partition, 0, len(s.index))
 	for n := s.head.next; n != &s.head; n = n.next {
-		f(&n.Partition)
+		out = append(out, n.Partition)
 	}
+	return out
 }
 
 // put adds a partition at the back or updates its position.

@@ -89,7 +89,9 @@ func TestPartitionsWithRecordsGoToTheBack(t *testing.T) {
 	s := open(t, c, Request{Add: []Partition{part("a", 0), part("a", 1), part("a", 2)}})
 	s.Answered(Key{Topic: "a"}, Answer{Bytes: 1})
 	var order []int32
-	s.Partitions(func(p *Partition) { order = append(order, p.Key.Partition) })
+	for _, p := range s.Snapshot() {
+		order = append(order, p.Key.Partition)
+	}
 	if len(order) != 3 || order[0] != 1 || order[2] != 0 {
 		t.Fatalf("order %v", order)
 	}
