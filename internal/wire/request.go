@@ -4,8 +4,9 @@
 //
 // listen and broker call it. It never does IO and never decides anything about topics or partitions.
 //
-// Who may keep a slice: a Request and everything decoded from it alias the pooled frame, which goes back to its pool
-// when the Reply has been given; a handler that needs bytes longer copies them.
+// Who may keep a slice: Body is a handler's own. Produce and Raw alias the pooled frame, which goes back to its pool when
+// the Reply has been given; a handler that needs those bytes longer copies them. What a Reply holds is wire's until its
+// Release is called, or until it was encoded, which is before the call of Reply returns, for answers without one.
 package wire
 
 import (
@@ -47,22 +48,29 @@ type Request struct {
 	Key           kafka.APIKey
 	Version       int16
 	CorrelationID int32
-	ClientID      string       // "" when null
-	Body          kmsg.Request // nil for Produce, whose frame is walked by ParseProduce
-	Raw           []byte       // the body's bytes; aliases the frame
+	ClientID      string         // "" when null
+	Body          kmsg.Request   // nil for Produce
+	Produce       ProduceRequest // of Produce
+	Raw           []byte         // the body's bytes, for Produce only; aliases the frame
 	Arrived       kafka.Instant
 	Timeline      Timeline
 	// Reply gives the answer, exactly once, from any goroutine, never with a lock held that Reply's path could want.
 	Reply func(Reply)
 }
 
-// Reply is an answer. Exactly one of Message and Payload is set unless None or Close is.
+// Reply is an answer. Exactly one of Message, Body and Payload is set unless None or Close is.
 type Reply struct {
 	Message  kmsg.Response // encoded with the request's version by wire
+	Body     Appender      // a body that encodes itself, in the request's version (ProduceAnswer)
 	Payload  *Payload      // a body encoded by the handler, with file sections (Fetch)
 	None     bool          // acks=0: nothing is written
 	Close    bool          // close the connection, after the answer if there is one
 	Throttle time.Duration // mute the connection for so long after answering (KIP-219)
+}
+
+// Appender is a response body that encodes itself.
+type Appender interface {
+	AppendTo(dst []byte) []byte
 }
 
 // Payload is a response body in pieces, in order.
@@ -79,11 +87,29 @@ type Piece struct {
 	Len   int64
 }
 
+// Size returns how many bytes the piece has.
+func (p *Piece) Size() int64 {
+	if p.File != nil {
+		return p.Len
+	}
+	return int64(len(p.Bytes))
+}
+
+// Size returns how many bytes the body has.
+func (p *Payload) Size() int64 {
+	var n int64
+	for i := range p.Pieces {
+		n += p.Pieces[i].Size()
+	}
+	return n
+}
+
 // Handler serves one API. It must not block: it replies at once or registers a continuation.
 type Handler func(*Request)
 
 // Timeline is a request's stages (architecture D12), each the monotonic time when the stage was over; zero when the
-// request did not pass it.
+// request did not pass it. A request is decoded as soon as it arrived; Queued ends when those before it on the connection,
+// a throttle and the limits let it be admitted. Appended, Flushed and Replicated are the handler's to fill in.
 type Timeline struct {
 	Queued, Decoded, Appended, Flushed, Replicated, Sent time.Duration
 }

@@ -1,0 +1,83 @@
+package wire
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/milena-io/milena/internal/kafka"
+)
+
+// Decoded is a request as far as its bytes tell.
+type Decoded struct {
+	Header
+	Body    kmsg.Request   // nil for Produce and for an ApiVersions request of an unknown version
+	Produce ProduceRequest // of Produce
+	Raw     []byte         // the body; aliases the frame
+	Memory  int64          // what decoding took beside the frame; the caller has to give it back to the budget
+	// UnknownVersion marks an ApiVersions request that is answered by Table.UnsupportedVersion.
+	UnknownVersion bool
+}
+
+// Decode reads the header of a frame, checks key and version against the table, walks the body's bounds, charges what
+// decoding will take and decodes it. Every error means that the connection is to be closed, as Kafka does; its message
+// says what was wrong. charge reserves memory and reports whether there was enough.
+//
+// The Body may be kept: it does not alias the frame (except unknown tags, which nobody reads). Produce and Raw do.
+func (t *Table) Decode(frame []byte, charge func(int64) bool) (Decoded, error) {
+	c := cursor{b: frame}
+	d := Decoded{Header: parseHeader(&c)}
+	if err := c.err("wire.header"); err != nil {
+		return d, err
+	}
+	e := t.find(d.Key)
+	if e == nil {
+		return d, malformed("wire.header", "%v is not an API of this listener", d.Key)
+	}
+	if d.Version < e.Served || d.Version > e.Max {
+		if d.Key == kafka.KeyApiVersions {
+			d.UnknownVersion = true
+			return d, nil
+		}
+		return d, malformed("wire.header", "%v version %d is not served, only %d to %d", d.Key, d.Version, e.Served, e.Max)
+	}
+	if e.flexibleIn(d.Version) {
+		c.skipTags()
+		if err := c.err("wire.header"); err != nil {
+			return d, err
+		}
+	}
+	d.Raw = frame[c.pos:]
+	if d.Key == kafka.KeyProduce {
+		var err error
+		d.Produce, err = ParseProduce(d.Version, d.Raw)
+		return d, err
+	}
+	return d, e.decode(&d, charge)
+}
+
+func (e *entry) decode(d *Decoded, charge func(int64) bool) error {
+	walked, err := e.schema.walk("wire."+e.Key.String(), d.Version, d.Raw)
+	if err != nil {
+		return err
+	}
+	memory := walked.Decoded
+	body := d.Raw[:walked.Bytes]
+	if e.schema.bytes {
+		memory += int64(len(body))
+	}
+	if !charge(memory) {
+		return malformed("wire."+e.Key.String(), "decoding its %d bytes would take up to %d bytes of memory, more than is left",
+			len(body), memory)
+	}
+	d.Memory = memory
+	if e.schema.bytes {
+		// kmsg leaves byte strings aliasing its input. A copy lets the frame go back to its pool at once, and nobody
+		// has to remember which fields may be kept.
+		body = append(make([]byte, 0, len(body)), body...)
+	}
+	d.Body = kmsg.RequestForKey(int16(e.Key))
+	d.Body.SetVersion(d.Version)
+	if err := d.Body.ReadFrom(body); err != nil {
+		return malformed("wire."+e.Key.String(), "version %d does not decode: %v", d.Version, err)
+	}
+	return nil
+}
