@@ -1,5 +1,7 @@
 package wire
 
+import "github.com/milena-io/milena/internal/fault"
+
 // Outgoing is one answer on its way to the socket: Head first, then the pieces. Both are given up with Free.
 type Outgoing struct {
 	Head    *Buffer // length, response header, and the body unless it is a Payload
@@ -60,4 +62,25 @@ func (t *Table) Encode(pool *Pool, d *Decoded, r Reply) Outgoing {
 	out.Head.B = dst
 	out.Head.Recharge()
 	return out
+}
+
+// AppendTo appends everything, sections of files read in.
+func (o *Outgoing) AppendTo(dst []byte) ([]byte, error) {
+	dst = append(dst, o.Head.B...)
+	if o.Payload == nil {
+		return dst, nil
+	}
+	for i := range o.Payload.Pieces {
+		p := &o.Payload.Pieces[i]
+		if p.File == nil {
+			dst = append(dst, p.Bytes...)
+			continue
+		}
+		n := len(dst)
+		dst = append(dst, make([]byte, p.Len)...)
+		if read, err := p.File.ReadAt(dst[n:], p.Pos); int64(read) < p.Len {
+			return dst[:n+read], fault.Storage("wire.payload", err)
+		}
+	}
+	return dst, nil
 }

@@ -101,6 +101,9 @@ func New[T any](limits Limits, login bool) *Connection[T] {
 // Authenticated lifts the restrictions of login.
 func (c *Connection[T]) Authenticated() { c.login = false }
 
+// LoggingIn reports whether the connection has not authenticated yet.
+func (c *Connection[T]) LoggingIn() bool { return c.login }
+
 // Check says what would become of a request that arrives now.
 func (c *Connection[T]) Check(now kafka.Instant, a Arrival) Verdict {
 	switch {

@@ -1,0 +1,45 @@
+package listen
+
+import (
+	"fmt"
+	"time"
+)
+
+const (
+	reapEvery = time.Second
+	parkAfter = 5 * time.Second
+)
+
+// reap looks after all connections once a second. It spares every request a deadline of its own.
+func (s *Server) reap() {
+	now := s.o.World.Now().Mono
+	for _, c := range s.all() {
+		c.reap(now)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.stopping {
+		s.reaper = s.o.World.After(reapEvery, s.reap)
+	}
+}
+
+func (c *conn) reap(now time.Duration) {
+	o := &c.server.o
+	pushing, begun := c.pushing.Load(), c.begun.Load()
+	switch {
+	case pushing != 0 && now-time.Duration(pushing) > o.Stuck:
+		c.giveUp(reasonStuck, fmt.Sprintf("it took none of the bytes written to it for %v", o.Stuck))
+	case begun != 0 && now-time.Duration(begun) > o.Slow && c.listener.Sessions.Budget.Short():
+		c.giveUp(reasonMemory, fmt.Sprintf("memory for requests is short, and one of its requests has been arriving for over %v", o.Slow))
+	case c.idleFor(now) > o.Idle && c.session.Idle():
+		c.cut(reasonIdle)
+	case c.idleFor(now) > parkAfter && c.source.holds.Load():
+		c.source.disturb()
+	}
+}
+
+func (c *conn) giveUp(reason, why string) {
+	c.server.o.Log.Warn(reason, "Closing the connection of "+c.peer.Addr.String()+": "+why,
+		"listener", c.peer.Listener, "client", c.peer.Addr.String(), "connection", c.peer.ConnectionID)
+	c.cut(reason)
+}

@@ -1,0 +1,139 @@
+package listen
+
+import (
+	"time"
+
+	"github.com/milena-io/milena/internal/wire"
+)
+
+// Writes are cut into pieces of this size: it is what a stuck client holds of us, and what has to go out within Stuck.
+const writeBytes = 64 << 10
+
+// write is the writer of the connection until the session has nothing more to write.
+func (c *conn) write() {
+	w := writer{conn: c}
+	for {
+		a, more := c.session.Next()
+		if a == nil {
+			break
+		}
+		w.add(a, more)
+	}
+	if w.buf != nil {
+		w.buf.Free()
+	}
+}
+
+// writer gathers small answers that stand ready together, and the pieces of one answer, into one write.
+type writer struct {
+	conn   *conn
+	buf    *wire.Buffer // nil while nothing is gathered
+	room   [8]*Answer
+	batch  []*Answer // gathered and not reported to the session
+	failed bool
+}
+
+func (w *writer) add(a *Answer, more bool) {
+	if w.batch == nil {
+		w.batch = w.room[:0]
+	}
+	w.batch = append(w.batch, a)
+	p := a.Out.Payload
+	if p == nil && !more && len(w.batch) == 1 {
+		w.push(a.Out.Head.B)
+	} else {
+		w.gather(a.Out.Head.B)
+		for i := 0; p != nil && i < len(p.Pieces); i++ {
+			w.piece(&p.Pieces[i])
+		}
+	}
+	if more && len(w.batch) < len(w.room) {
+		return
+	}
+	w.flush()
+	for _, a := range w.batch {
+		w.conn.session.Written(a)
+	}
+	w.batch = w.batch[:0]
+}
+
+func (w *writer) piece(p *wire.Piece) {
+	if p.File != nil {
+		w.section(p)
+		return
+	}
+	if len(p.Bytes) < writeBytes {
+		w.gather(p.Bytes)
+		return
+	}
+	w.flush()
+	w.push(p.Bytes)
+}
+
+// section copies a part of a file through the buffer. Here is the place where a large section of a disk.Descriptor may
+// go out by sendfile.
+func (w *writer) section(p *wire.Piece) {
+	pos, left := p.Pos, p.Len
+	for left > 0 && !w.failed {
+		room := w.space()
+		n, err := p.File.ReadAt(room[:min(int64(len(room)), left)], pos)
+		w.buf.B = w.buf.B[:len(w.buf.B)+n]
+		pos, left = pos+int64(n), left-int64(n)
+		if left > 0 && err != nil {
+			// The length of the answer has been promised; all that is left is to break the promise visibly.
+			w.conn.server.o.Log.Warn("file", "Closing the connection of "+w.conn.peer.Addr.String()+
+				": cannot read what is being sent: "+err.Error(), "file", p.File.Name(), "position", pos)
+			w.fail(reasonFile)
+		}
+	}
+}
+
+// space returns the free part of the buffer, which is flushed when it is full.
+func (w *writer) space() []byte {
+	if w.buf == nil {
+		w.buf = w.conn.server.buffers.Get(writeBytes)
+	}
+	if len(w.buf.B) >= writeBytes {
+		w.flush()
+	}
+	return w.buf.B[len(w.buf.B):writeBytes]
+}
+
+func (w *writer) gather(b []byte) {
+	for len(b) > 0 && !w.failed {
+		n := copy(w.space(), b)
+		w.buf.B = w.buf.B[:len(w.buf.B)+n]
+		b = b[n:]
+	}
+}
+
+func (w *writer) flush() {
+	if w.buf != nil {
+		w.push(w.buf.B)
+		w.buf.B = w.buf.B[:0]
+	}
+}
+
+// push writes, and lets the reaper see since when nothing has gone out.
+func (w *writer) push(b []byte) {
+	c := w.conn
+	for len(b) > 0 && !w.failed {
+		c.pushing.Store(int64(c.server.o.World.Now().Mono))
+		n, err := c.nc.Write(b[:min(len(b), writeBytes)])
+		c.pushing.Store(0)
+		c.touch()
+		c.server.o.Observer.Sent(c.peer, n)
+		b = b[n:]
+		if err != nil {
+			w.fail(reasonNetwork)
+		}
+	}
+}
+
+func (w *writer) fail(reason string) {
+	w.failed = true
+	w.conn.cut(reason)
+}
+
+// idleFor returns how long no byte has moved.
+func (c *conn) idleFor(now time.Duration) time.Duration { return now - time.Duration(c.active.Load()) }
