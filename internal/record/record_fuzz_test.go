@@ -1,0 +1,54 @@
+package record
+
+import "testing"
+
+// Whatever the bytes are, reading them fails or gives what the header says; it never panics or runs away.
+func FuzzBatch(f *testing.F) {
+	for _, c := range codecs {
+		f.Add([]byte(build(f, c, 5)))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		b, _, err := Next(data)
+		if err != nil {
+			return
+		}
+		b = append(Batch(nil), b...)
+		b.Seal()
+		n := int32(0)
+		if err := b.Each(Limits{MaxBytes: 1 << 20}, func(r *Record) error {
+			n++
+			r.Headers(func(Header) bool { return true })
+			return nil
+		}); err == nil && n != b.Count() {
+			t.Fatalf("%d records read, %d claimed", n, b.Count())
+		}
+		_, _ = b.Validate(Rules{Limits: Limits{MaxBytes: 1 << 20}})
+		_, _, _ = b.Control()
+	})
+}
+
+func FuzzKRaftRecords(f *testing.F) {
+	f.Add(KRaftVoters([]Voter{{ID: 1, Endpoints: []Endpoint{{"a", "b", 1}}}}))
+	f.Add(LeaderChange{Voters: []Voter{{}}}.Append(nil))
+	f.Add(SnapshotHeader{RaftIndex: 3}.Append(nil))
+	f.Fuzz(func(_ *testing.T, data []byte) {
+		_, _ = ParseKRaftVoters(data)
+		_, _ = ParseLeaderChange(data)
+		_, _ = ParseSnapshotHeader(data)
+		_, _ = ParseKRaftVersion(data)
+		_, _ = ParseEndTxnMarker(data)
+	})
+}
+
+func FuzzDecompress(f *testing.F) {
+	for _, c := range codecs {
+		b := build(f, c, 5)
+		f.Add(int8(c), []byte(b[HeaderSize:]))
+	}
+	f.Fuzz(func(t *testing.T, c int8, data []byte) {
+		out, err := Codec(c).Decompress(nil, data, 1<<20)
+		if err == nil && len(out) > 1<<20 {
+			t.Fatalf("%d bytes past the cap", len(out))
+		}
+	})
+}

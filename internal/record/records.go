@@ -1,0 +1,161 @@
+package record
+
+import (
+	"encoding/binary"
+
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+)
+
+// Record is one record of a batch. Its slices alias the batch or, for a compressed one, the decompressed bytes, and are
+// good until the callback that got it returns.
+type Record struct {
+	Index       int32
+	Attributes  int8
+	Offset      kafka.Offset
+	TimestampMs int64
+	Key         []byte // nil for null
+	Value       []byte // nil for null
+	headers     []byte
+	headerCount int
+}
+
+// Header is one header of a record.
+type Header struct {
+	Key   []byte
+	Value []byte // nil for null
+}
+
+// HeaderCount returns how many headers there are.
+func (r *Record) HeaderCount() int { return r.headerCount }
+
+// Headers calls f for each header until it returns false.
+func (r *Record) Headers(f func(Header) bool) {
+	c := reader{b: r.headers}
+	for range r.headerCount {
+		h := Header{Key: c.bytes(false), Value: c.bytes(true)}
+		if c.bad != "" || !f(h) {
+			return
+		}
+	}
+}
+
+// Limits bound what decompressing a batch may cost (reliability.md F23).
+type Limits struct {
+	MaxBytes int // of the decompressed records; zero means DefaultMaxBytes
+}
+
+// DefaultMaxBytes bounds decompressed records where a caller sets no limit, bytes.
+const DefaultMaxBytes = 256 << 20
+
+// Each calls f for each record in order. It decompresses where needed, within the limits. Errors: a corruption for
+// bytes that do not hold what the header claims, and f's own, which end it.
+func (b Batch) Each(l Limits, f func(*Record) error) error {
+	body := []byte(b[HeaderSize:])
+	if c := b.Codec(); c != None {
+		max := l.MaxBytes
+		if max == 0 {
+			max = DefaultMaxBytes
+		}
+		plain, release, err := c.decompressPooled(body, max)
+		if err != nil {
+			return err
+		}
+		defer release()
+		body = plain
+	}
+	c := reader{b: body}
+	base, baseMs := b.BaseOffset(), b.BaseTimestamp()
+	appendTime := b.IsLogAppendTime()
+	var r Record
+	for i := range b.Count() {
+		if err := c.record(&r, i, base, baseMs); err != nil {
+			return err
+		}
+		if appendTime {
+			r.TimestampMs = b.MaxTimestamp()
+		}
+		if err := f(&r); err != nil {
+			return err
+		}
+	}
+	if len(c.b) > 0 {
+		return fault.Corruption("record", "%d bytes follow the last of %d records", len(c.b), b.Count())
+	}
+	return nil
+}
+
+// reader takes fields off the front of b; after a failure it returns zero values.
+type reader struct {
+	b   []byte
+	bad string
+}
+
+func (c *reader) record(r *Record, i int32, base kafka.Offset, baseMs int64) error {
+	size := c.varint()
+	if c.bad == "" && (size < 0 || size > int64(len(c.b))) {
+		c.bad = "a record is longer than its batch"
+	}
+	if c.bad != "" {
+		return fault.Corruption("record", "record %d: %s", i, c.bad)
+	}
+	in := reader{b: c.b[:size]}
+	c.b = c.b[size:]
+	*r = Record{Index: i}
+	if len(in.b) == 0 {
+		return fault.Corruption("record", "record %d is empty", i)
+	}
+	r.Attributes, in.b = int8(in.b[0]), in.b[1:]
+	r.TimestampMs = baseMs + in.varint()
+	r.Offset = base + kafka.Offset(in.varint())
+	r.Key, r.Value = in.bytes(true), in.bytes(true)
+	n := in.varint()
+	r.headers, r.headerCount = in.b, int(n)
+	if n < 0 || n > int64(len(in.b)) { // a header has at least two bytes
+		in.fail("a lying header count")
+	}
+	for k := int64(0); k < n && in.bad == ""; k++ {
+		in.bytes(false)
+		in.bytes(true)
+	}
+	if in.bad == "" && len(in.b) > 0 {
+		in.fail("bytes follow its headers")
+	}
+	if in.bad != "" {
+		return fault.Corruption("record", "record %d: %s", i, in.bad)
+	}
+	r.headers = r.headers[:len(r.headers)-len(in.b)]
+	return nil
+}
+
+func (c *reader) fail(why string) {
+	if c.bad == "" {
+		c.bad = why
+	}
+	c.b = nil
+}
+
+func (c *reader) varint() int64 {
+	v, n := binary.Varint(c.b)
+	if n <= 0 {
+		c.fail("a torn or overlong varint")
+		return 0
+	}
+	c.b = c.b[n:]
+	return v
+}
+
+// bytes takes a length and that many bytes; -1 is null where that is allowed.
+func (c *reader) bytes(nullable bool) []byte {
+	n := c.varint()
+	switch {
+	case n == -1 && nullable:
+		return nil
+	case n < 0 || n > int64(len(c.b)):
+		c.fail("a lying length")
+		return nil
+	}
+	out := c.b[:n:n]
+	c.b = c.b[n:]
+	return out
+}
