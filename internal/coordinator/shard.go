@@ -1,0 +1,294 @@
+package coordinator
+
+import (
+	"sync"
+	"time"
+
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/machine/group"
+	"github.com/milena-io/milena/internal/machine/group/classic"
+	"github.com/milena-io/milena/internal/world"
+)
+
+// shard runs the machine of one partition in one leader epoch.
+type shard struct {
+	env       Env
+	partition int32
+	epoch     kafka.LeaderEpoch
+	log       Log
+
+	mu      sync.Mutex
+	phase   phase
+	machine *group.Machine
+	tokens  classic.Token
+	waiting map[classic.Token]func(any, error) // every request not answered yet, parked ones included
+	replies held
+	writes  writes
+	alarm   alarm
+	deleted []string // topics deleted while loading
+}
+
+type phase uint8
+
+const (
+	loading phase = iota
+	active
+	resigned
+)
+
+// alarm is the timer for the machine's next deadline.
+type alarm struct {
+	timer     world.Timer
+	at        time.Duration
+	notBefore time.Duration // after a failed append, so that what failed is not tried in a tight loop
+}
+
+// retryDelay is how long a shard waits before it tries again what failed.
+const retryDelay = time.Second
+
+func newShard(env Env, partition int32, epoch kafka.LeaderEpoch, log Log) *shard {
+	return &shard{env: env, partition: partition, epoch: epoch, log: log,
+		machine: group.New(env.Config), waiting: map[classic.Token]func(any, error){}}
+}
+
+// submit decides a command and remembers who asked.
+func (s *shard) submit(cmd group.Command, done func(any, error)) {
+	s.mu.Lock()
+	if err := s.available(); err != nil {
+		s.mu.Unlock()
+		done(nil, err)
+		return
+	}
+	s.tokens++
+	s.waiting[s.tokens] = done
+	after := s.decide(s.tokens, cmd)
+	s.unlock(after)
+}
+
+func (s *shard) topicsDeleted(topics []string) {
+	s.mu.Lock()
+	if s.phase != active {
+		s.deleted = append(s.deleted, topics...)
+		s.mu.Unlock()
+		return
+	}
+	s.unlock(s.decide(0, &group.TopicsDeleted{Topics: topics}))
+}
+
+// available says why a shard cannot decide. Called with the mutex held.
+func (s *shard) available() error {
+	switch s.phase {
+	case active:
+		return nil
+	case loading:
+		return fault.New("coordinator", kafka.ErrCoordinatorLoadInProgress, "%s-%d is being read", kafka.OffsetsTopic, s.partition)
+	}
+	return notCoordinator(s.partition)
+}
+
+// decide runs one command through the machine: decided, applied at the offsets its records will have, and routed.
+// It returns what is to be called without the mutex. Called with it held.
+func (s *shard) decide(t classic.Token, cmd group.Command) []func() {
+	now := s.env.World.Now()
+	r := s.machine.Decide(now, t, cmd)
+	after := s.machine.Enact(s.writes.next, &r)
+	s.writes.add(now.WallMs, r.Records, s.env.MaxBatchBytes)
+	var calls []func()
+	for _, reply := range r.Replies {
+		calls = append(calls, s.route(now, after, reply)...)
+	}
+	for _, e := range r.Events {
+		calls = append(calls, func() { s.tell(e) })
+	}
+	return calls
+}
+
+// route gives a reply, or holds it until what it rests on is committed.
+func (s *shard) route(now kafka.Instant, after kafka.Offset, r classic.Reply) []func() {
+	if s.waiting[r.Token] == nil {
+		return nil // it was answered with an error before, or is nobody's
+	}
+	if after > s.writes.committed {
+		if s.replies.add(heldReply{after: after, since: now.Mono, Reply: r}) {
+			s.env.World.After(s.env.CommitTimeout, s.overdue)
+		}
+		return nil
+	}
+	return s.answer(r.Token, r.Body, nil)
+}
+
+// answer takes a request out and returns the call that answers it.
+func (s *shard) answer(t classic.Token, body any, err error) []func() {
+	done := s.waiting[t]
+	if done == nil {
+		return nil
+	}
+	delete(s.waiting, t)
+	return []func(){func() { done(body, err) }}
+}
+
+// unlock ends a piece of work: what was written is sent on its way, the timer is set, and calls are made without the
+// mutex.
+func (s *shard) unlock(calls []func()) {
+	if s.phase == active {
+		if w := s.writes.start(); w != nil {
+			calls = append(calls, func() {
+				s.log.Append(s.epoch, w.batch(), func(base kafka.Offset, err error) { s.written(w, base, err) })
+			})
+		}
+		s.arm()
+	}
+	s.mu.Unlock()
+	for _, f := range calls {
+		f()
+	}
+}
+
+// written is called when a batch is committed, or failed.
+func (s *shard) written(w *write, base kafka.Offset, err error) {
+	s.mu.Lock()
+	if s.phase == resigned || !s.writes.finish(w) {
+		s.mu.Unlock()
+		return
+	}
+	if err == nil && base != w.base {
+		err = fault.New("coordinator", kafka.ErrNotCoordinator, "%s-%d: a batch expected at %d was written at %d: somebody else writes here",
+			kafka.OffsetsTopic, s.partition, w.base, base)
+	}
+	if err != nil {
+		s.unlock(s.failed(w, err))
+		return
+	}
+	s.writes.committed = w.end()
+	s.machine.Commit(w.end())
+	var calls []func()
+	for _, h := range s.replies.take(w.end()) {
+		calls = append(calls, s.answer(h.Token, h.Body, nil)...)
+	}
+	s.unlock(calls)
+}
+
+// failed takes back everything that was decided from a batch on. If the batch may be in the log after all, or
+// somebody else's is, the shard reads the log again.
+func (s *shard) failed(w *write, err error) []func() {
+	calls := []func(){func() {
+		s.env.Logger.Warn("a batch of group records could not be written", "partition", s.partition, "offset", int64(w.base), "err", err)
+	}}
+	told := appendError(err)
+	lost := s.machine.Revert(w.base)
+	for _, h := range s.replies.take(kafka.Offset(1<<63 - 1)) {
+		lost = append(lost, h.Token)
+	}
+	s.writes.revert(w.base)
+	for _, t := range lost {
+		calls = append(calls, s.answer(t, nil, told)...)
+	}
+	if nothingWritten(err) {
+		s.alarm.notBefore = s.env.World.Now().Mono + retryDelay
+		return calls
+	}
+	return append(calls, s.reload(told)...)
+}
+
+// reload forgets the machine and reads the log anew, as after an election. Nobody stays parked.
+func (s *shard) reload(told error) []func() {
+	calls := s.dismiss(told)
+	s.phase = loading
+	s.machine = group.New(s.env.Config)
+	s.writes = writes{}
+	s.replies = held{}
+	if s.alarm.timer != nil {
+		s.alarm.timer.Stop()
+	}
+	s.alarm = alarm{}
+	return append(calls, func() { s.env.World.After(retryDelay, s.load) })
+}
+
+// dismiss answers everybody with an error, in the order they came.
+func (s *shard) dismiss(err error) []func() {
+	var calls []func()
+	for _, t := range sortedTokens(s.waiting) {
+		calls = append(calls, s.answer(t, nil, err)...)
+	}
+	return calls
+}
+
+// resign ends the shard.
+func (s *shard) resign(why string) {
+	s.mu.Lock()
+	if s.phase == resigned {
+		s.mu.Unlock()
+		return
+	}
+	s.phase = resigned
+	if s.alarm.timer != nil {
+		s.alarm.timer.Stop()
+	}
+	calls := s.dismiss(notCoordinator(s.partition))
+	s.mu.Unlock()
+	s.env.Logger.Info("Resigned as the group coordinator of a partition", "partition", s.partition, "epoch", int32(s.epoch), "reason", why)
+	for _, f := range calls {
+		f()
+	}
+}
+
+// overdue answers requests that waited for replication longer than offsets.commit.timeout.ms. What they wrote may
+// still be committed; the state stays.
+func (s *shard) overdue() {
+	s.mu.Lock()
+	now := s.env.World.Now().Mono
+	late, next := s.replies.overdue(now - s.env.CommitTimeout)
+	var calls []func()
+	for _, h := range late {
+		calls = append(calls, s.answer(h.Token, nil, fault.New("coordinator", kafka.ErrCoordinatorNotAvailable,
+			"%s-%d was not replicated within offsets.commit.timeout.ms", kafka.OffsetsTopic, s.partition))...)
+	}
+	if next > 0 {
+		s.env.World.After(next+s.env.CommitTimeout-now, s.overdue)
+	}
+	s.unlock(calls)
+}
+
+// arm sets the timer to the machine's next deadline.
+func (s *shard) arm() {
+	at := s.machine.Wake()
+	if at == 0 {
+		return
+	}
+	at = max(at, s.alarm.notBefore)
+	if s.alarm.timer != nil {
+		if s.alarm.at <= at {
+			return
+		}
+		s.alarm.timer.Stop()
+	}
+	s.alarm.at = at
+	s.alarm.timer = s.env.World.After(at-s.env.World.Now().Mono, s.ring)
+}
+
+// ring decides whatever is due.
+func (s *shard) ring() {
+	s.mu.Lock()
+	if s.phase != active {
+		s.mu.Unlock()
+		return
+	}
+	s.alarm.timer = nil // a timer stopped too late rings for the one that took its place, which does no harm
+	now := s.env.World.Now()
+	var calls []func()
+	if now.Mono >= s.alarm.notBefore {
+		for _, cmd := range s.machine.Due(now) {
+			calls = append(calls, s.decide(0, cmd)...)
+		}
+	}
+	s.unlock(calls)
+}
+
+func (s *shard) tell(e classic.Event) {
+	if e.Warn {
+		s.env.Logger.Warn(e.Text, "event", e.Name)
+	} else {
+		s.env.Logger.Info(e.Text, "event", e.Name)
+	}
+}
