@@ -1,0 +1,130 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sort"
+	"strings"
+)
+
+// kafka is Apache Kafka as one combined node, started with the flags of its own start script so that a comparison is
+// fair. It has a dynamic quorum (kraft.version 1), as milena has.
+type kafka struct {
+	process
+	opts      Options
+	bootstrap string
+	lock      *os.File // held while the JVM runs: one of them at a time on a small machine
+}
+
+func newKafka(opts Options) (Broker, error) {
+	cp, err := classPath("simple")
+	if err != nil {
+		return nil, err
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	control, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	if opts.Heap == "" {
+		opts.Heap = "512m"
+	}
+	k := &kafka{opts: opts, bootstrap: fmt.Sprintf("127.0.0.1:%d", port)}
+	for key, value := range map[string]string{
+		"process.roles":                       "broker,controller",
+		"controller.quorum.bootstrap.servers": fmt.Sprintf("127.0.0.1:%d", control),
+		"listeners":                           fmt.Sprintf("PLAINTEXT://%s,CONTROLLER://127.0.0.1:%d", k.bootstrap, control),
+		"advertised.listeners":                "PLAINTEXT://" + k.bootstrap + fmt.Sprintf(",CONTROLLER://127.0.0.1:%d", control),
+		"controller.listener.names":           "CONTROLLER",
+		"listener.security.protocol.map":      "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+		"log.dirs":                            filepath.Join(opts.Dir, "data"),
+	} {
+		k.opts.Overrides[key] = value
+	}
+	k.process = process{
+		name: "kafka",
+		cpus: opts.CPUs,
+		logs: filepath.Join(opts.Dir, "kafka.log"),
+		argv: []string{
+			"java", "-Xmx" + opts.Heap, "-Xms" + opts.Heap, "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20",
+			"-XX:InitiatingHeapOccupancyPercent=35", "-XX:+ExplicitGCInvokesConcurrent", "-Djava.awt.headless=true",
+			"-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", cp, "kafka.Kafka", k.properties(),
+		},
+	}
+	return k, nil
+}
+
+func (k *kafka) properties() string { return filepath.Join(k.opts.Dir, "server.properties") }
+
+func (k *kafka) Name() string      { return "kafka" }
+func (k *kafka) Bootstrap() string { return k.bootstrap }
+func (k *kafka) DataDir() string   { return k.opts.Overrides["log.dirs"] }
+func (k *kafka) Pid() int          { return k.pid() }
+func (k *kafka) Logs() string      { return k.logs }
+
+func (k *kafka) Configuration() []string {
+	lines := make([]string, 0, len(k.opts.Overrides))
+	for key, value := range k.opts.Overrides {
+		lines = append(lines, key+"="+value)
+	}
+	sort.Strings(lines)
+	return lines
+}
+
+func (k *kafka) Start(ctx context.Context) error {
+	if err := k.takeTurn(); err != nil {
+		return err
+	}
+	if err := k.format(); err != nil {
+		k.endTurn()
+		return err
+	}
+	if err := k.start(); err != nil {
+		k.endTurn()
+		return err
+	}
+	if err := waitReady(ctx, &k.process, k.bootstrap); err != nil {
+		_ = k.Kill9()
+		return err
+	}
+	return nil
+}
+
+// format writes the configuration and formats the directory once.
+func (k *kafka) format() error {
+	text := strings.Join(k.Configuration(), "\n") + "\n"
+	if err := os.WriteFile(k.properties(), []byte(text), 0o644); err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(k.DataDir(), "meta.properties")); err == nil {
+		return nil
+	}
+	cp, err := ToolsClassPath()
+	if err != nil {
+		return err
+	}
+	// A fixed cluster id, so that golden data and comparisons don't change with it.
+	cmd := exec.Command("java", "-Xmx256m", "-cp", cp, "kafka.tools.StorageTool", "format",
+		"-t", "bWlsZW5hLWNvbXBhdC0xMQ", "--standalone", "-c", k.properties())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("kafka: format: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// Stop ends the JVM with SIGTERM; its exit status after a clean shutdown is 143.
+func (k *kafka) Stop() error {
+	defer k.endTurn()
+	return k.stop(0, 143)
+}
+
+func (k *kafka) Kill9() error {
+	defer k.endTurn()
+	return k.kill9()
+}
