@@ -1,0 +1,185 @@
+package log
+
+import (
+	"math"
+
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log/segment"
+	"github.com/milena-io/milena/internal/record"
+)
+
+// Appended is what became of a batch.
+type Appended struct {
+	Base        kafka.Offset
+	Last        kafka.Offset
+	TimestampMs int64 // LogAppendTime of the batch, -1 under CreateTime; of a duplicate, its original's timestamp
+	LogStart    kafka.Offset
+	Duplicate   bool // the batch is a retry; Base and Last are those of the original, and nothing was written
+	Bytes       int
+}
+
+// AppendAsLeader takes a batch from a client or a coordinator: validates it, gives it offsets, the epoch and where
+// configured a timestamp or another codec, and writes it. The batch is changed in place and not kept. After any error
+// the log is as it was.
+//
+// Codes: CORRUPT_MESSAGE, MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, INVALID_RECORD and INVALID_TIMESTAMP (as
+// *record.Invalid where records are named), UNSUPPORTED_COMPRESSION_TYPE, INVALID_PRODUCER_EPOCH,
+// OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_TXN_STATE, TRANSACTION_COORDINATOR_FENCED, KAFKA_STORAGE_ERROR.
+func (l *Log) AppendAsLeader(now kafka.Instant, b record.Batch, epoch kafka.LeaderEpoch, origin Origin) (Appended, error) {
+	const op = "log.AppendAsLeader"
+	if l.closed {
+		return Appended{}, fault.Shutdown(op)
+	}
+	b, maxTs, err := l.admit(now, b, origin)
+	if err != nil {
+		return Appended{}, err
+	}
+	if d, retried := l.producers.Duplicate(b, origin); retried {
+		return Appended{
+			Base: d.FirstOffset(), Last: d.LastOffset, TimestampMs: d.Timestamp, LogStart: l.start, Duplicate: true,
+		}, nil
+	}
+	if err := l.checkProducer(b, origin); err != nil {
+		return Appended{}, err
+	}
+	if int64(len(b)) > l.config.Roll.SegmentBytes {
+		return Appended{}, fault.New(op, kafka.ErrRecordListTooLarge,
+			"Message batch size is %d bytes in append to partition %s, which exceeds the maximum configured segment size of %d.",
+			len(b), l.options.Partition, l.config.Roll.SegmentBytes)
+	}
+	stamp := int64(-1)
+	if l.config.Accept.LogAppendTime {
+		stamp, maxTs = now.WallMs, now.WallMs
+	}
+	if logAppend := l.config.Accept.LogAppendTime; b.MaxTimestamp() != maxTs || b.IsLogAppendTime() != logAppend {
+		b.SetMaxTimestamp(maxTs, logAppend)
+	}
+	b.SetBaseOffset(l.end)
+	b.SetLeaderEpoch(epoch)
+	if err := l.write(now, b); err != nil {
+		return Appended{}, err
+	}
+	return Appended{Base: b.BaseOffset(), Last: b.LastOffset(), TimestampMs: stamp, LogStart: l.start, Bytes: len(b)}, nil
+}
+
+// AppendAsFollower writes a batch whose offsets and epoch are given: a follower's, or one that Raft has ordered. The
+// bytes are not changed. Offsets may leave gaps, as compaction does on the leader, but never go back.
+func (l *Log) AppendAsFollower(now kafka.Instant, b record.Batch) (Appended, error) {
+	const op = "log.AppendAsFollower"
+	if l.closed {
+		return Appended{}, fault.Shutdown(op)
+	}
+	if err := b.CheckCRC(); err != nil {
+		return Appended{}, err
+	}
+	if b.BaseOffset() < l.end {
+		return Appended{}, fault.New(op, kafka.ErrUnknownServerError, "offset %d of %s comes after %d", b.BaseOffset(),
+			l.options.Partition, l.end)
+	}
+	if err := l.write(now, b); err != nil {
+		return Appended{}, err
+	}
+	return Appended{Base: b.BaseOffset(), Last: b.LastOffset(), TimestampMs: -1, LogStart: l.start, Bytes: len(b)}, nil
+}
+
+// write puts a finished batch at the end, after a roll if the active segment is full.
+func (l *Log) write(now kafka.Instant, b record.Batch) error {
+	s, err := l.writable(now, b)
+	if err != nil {
+		return err
+	}
+	if err := s.Write(b); err != nil {
+		l.torn = true
+		if s.Truncate() == nil {
+			l.torn = false
+		}
+		return err
+	}
+	limits := l.limits(s)
+	l.mu.Lock()
+	s.Publish(b, limits)
+	l.end = b.NextOffset()
+	err = l.noteTxn(s, b, now.WallMs)
+	l.mu.Unlock()
+	l.epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
+	if err != nil {
+		return err
+	}
+	return s.Spill()
+}
+
+// writable returns the active segment with room for the batch.
+func (l *Log) writable(now kafka.Instant, b record.Batch) (*segment.Segment, error) {
+	s := l.active()
+	if !s.Active() {
+		l.mu.Lock()
+		err := s.Activate(l.window)
+		l.mu.Unlock()
+		if err != nil {
+			return nil, err
+		}
+	}
+	if !s.Full(l.limits(s), b, now.WallMs) || s.Size() == 0 && b.LastOffset()-s.Base() <= math.MaxInt32 {
+		return s, nil
+	}
+	base := max(l.end, b.LastOffset()-math.MaxInt32)
+	if base > l.end {
+		// Recovery takes a hole between segments above the recovery point for a lost tail, so this one goes below it.
+		if err := l.settleAll(); err != nil {
+			return nil, err
+		}
+	}
+	if err := l.roll(now, base); err != nil {
+		return nil, err
+	}
+	return l.active(), nil
+}
+
+// MaybeRoll closes a segment that has waited longer than segment.ms although nothing is appended.
+func (l *Log) MaybeRoll(now kafka.Instant) error {
+	if s := l.active(); !l.closed && s.Aged(l.limits(s), now.WallMs) {
+		return l.roll(now, l.end)
+	}
+	return nil
+}
+
+// roll seals the active segment and begins a new one. Nothing is synced here: the old segment's bytes and indexes, the
+// snapshot and the new name are chores of the next flush.
+func (l *Log) roll(now kafka.Instant, base kafka.Offset) error {
+	old := l.active()
+	if l.torn {
+		if err := old.Truncate(); err != nil {
+			return err
+		}
+		l.torn = false
+	}
+	if err := old.Finish(); err != nil {
+		return err
+	}
+	snapshot, err := l.snapshots.write(base, l.producers)
+	if err != nil {
+		return err
+	}
+	s, err := segment.Create(l.options.FS, l.options.Path, base, now.WallMs)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	handle := old.Seal()
+	l.segments = append(l.segments, s)
+	l.mu.Unlock()
+	l.chores = append(l.chores, chore{past: base - 1, sync: old, release: handle})
+	l.add(base, old.IndexSyncers()...)
+	l.add(base, snapshot...)
+	l.add(base, dirOf(l))
+	l.activate(s)
+	return nil
+}
+
+// dirOf returns what makes the names in the log's directory durable.
+func dirOf(l *Log) disk.Syncer { return disk.Dir(l.options.FS, l.options.Path) }
+
+// settleAll makes everything durable on the caller's time.
+func (l *Log) settleAll() error { return l.settle(l.end) }

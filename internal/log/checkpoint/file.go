@@ -1,0 +1,69 @@
+// Package checkpoint reads and writes Kafka's small text files of "version, count, lines" and replaces any small file so
+// that a crash leaves either the old content or the new.
+//
+// log, log/epoch and log.Dir call it. It knows what a line is, and of the four offset checkpoints what its fields mean;
+// it never decides when to write. Invariants: Replace returns only when the new content and its name are on stable
+// storage; a parser never allocates for more lines than the bytes can hold.
+package checkpoint
+
+import (
+	"errors"
+	"io"
+
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/fault"
+)
+
+// TempSuffix marks a replacement that was not finished; such files are removed or overwritten, never read.
+const TempSuffix = ".tmp"
+
+// Replace writes data under a temporary name, syncs it, renames it over name and syncs the directory.
+func Replace(fsys disk.FS, dir, name string, data []byte) error {
+	path := dir + "/" + name
+	f, err := fsys.Open(path+TempSuffix, disk.Write|disk.Create|disk.Trunc)
+	if err != nil {
+		return fault.Storage("checkpoint.Replace", err)
+	}
+	_, err = f.WriteAt(data, 0)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = fsys.Rename(path+TempSuffix, path)
+	}
+	if err == nil {
+		err = fsys.SyncDir(dir)
+	}
+	if err != nil {
+		return fault.Storage("checkpoint.Replace", err)
+	}
+	return nil
+}
+
+// Load reads a whole small file; a missing one is nil without error, one beyond limit is corrupt.
+func Load(fsys disk.FS, path string, limit int64) ([]byte, error) {
+	f, err := fsys.Open(path, 0)
+	if errors.Is(err, disk.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fault.Storage("checkpoint.Load", err)
+	}
+	defer func() { _ = f.Close() }()
+	size, err := f.Size()
+	if err != nil {
+		return nil, fault.Storage("checkpoint.Load", err)
+	}
+	if size > limit {
+		return nil, fault.Corruption("checkpoint.Load", "%s has %d bytes, more than the %d it may have", path, size, limit)
+	}
+	data := make([]byte, size)
+	n, err := f.ReadAt(data, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fault.Storage("checkpoint.Load", err)
+	}
+	return data[:n:n], nil
+}

@@ -1,0 +1,50 @@
+package log
+
+import (
+	"github.com/milena-io/milena/internal/kafka"
+)
+
+// Close makes everything durable and complete: indexes, a producer snapshot at the end, epochs. When every log of a
+// directory has been closed and Dir.Close was called, the next start is a clean one. After an error it is not.
+func (l *Log) Close(_ kafka.Instant) error {
+	if l.closed {
+		return nil
+	}
+	l.closed = true
+	s := l.active()
+	defer s.Close()
+	if s.Active() {
+		if l.torn {
+			if err := s.Truncate(); err != nil {
+				return err
+			}
+		}
+		if err := s.Finish(); err != nil {
+			return err
+		}
+		l.add(l.end, s.IndexSyncers()...)
+	}
+	if n := len(l.snapshots.list); n == 0 || l.snapshots.list[n-1] < l.end {
+		syncers, err := l.snapshots.write(l.end, l.producers)
+		if err != nil {
+			return err
+		}
+		l.add(l.end, syncers...)
+	}
+	l.add(l.end, dirOf(l))
+	if !s.Active() {
+		l.current = nil // nothing was appended since the last clean close
+	}
+	return l.settleAll()
+}
+
+// Delete removes the log: its directory is renamed at once, to Kafka's name for a deletion in progress, and emptied
+// later. Nothing else may be called after it; slices that were read stay valid until they are released.
+func (l *Log) Delete() error {
+	if !l.closed {
+		l.closed = true
+		l.abandon()
+		l.active().Close()
+	}
+	return deleteDir(l.options.FS, l.options.Path, l.options.Partition, l.options.TopicID, l.later)
+}

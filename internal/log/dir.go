@@ -1,0 +1,183 @@
+package log
+
+import (
+	"io"
+	"sync"
+
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log/checkpoint"
+)
+
+// Names of a log directory's own files, Kafka's.
+const (
+	lockFile          = ".lock"
+	metaFile          = "meta.properties"
+	cleanFile         = ".kafka_cleanshutdown"
+	recoveryPointFile = "recovery-point-offset-checkpoint"
+	highWatermarkFile = "replication-offset-checkpoint"
+	logStartFile      = "log-start-offset-checkpoint"
+	maxCheckpoint     = 1 << 30
+)
+
+// Dir is one log directory of one process: its lock, its identity, its checkpoints and the logs in it. Its methods are
+// safe for concurrent use. It is the Ledger of its logs.
+type Dir struct {
+	fs          disk.FS
+	path        string
+	lock        io.Closer
+	clean       bool
+	brokerEpoch kafka.BrokerEpoch // of the incarnation that closed it cleanly, -1
+	// Damaged are files that did not parse and count as empty, for the caller to log.
+	Damaged []error
+
+	mu        sync.Mutex
+	meta      Meta
+	recovery  checkpoint.Offsets
+	high      checkpoint.Offsets
+	logStart  checkpoint.Offsets
+	opened    map[kafka.TopicPartition]bool
+	formatted bool
+}
+
+// OpenDir takes a log directory for this process, and makes it when it is absent. The lock comes first: when another
+// process holds it the error is disk.ErrLocked and nothing was touched. A directory of another cluster or node is
+// refused with only the lock taken and given back. Then the clean-shutdown marker is read and removed, durably, before
+// any log can be opened, and deletions that were in progress are finished.
+func OpenDir(fsys disk.FS, path string, want Identity) (*Dir, error) {
+	const op = "log.OpenDir"
+	if err := fsys.MkdirAll(path); err != nil {
+		return nil, fault.Storage(op, err)
+	}
+	lock, err := fsys.Lock(path + "/" + lockFile)
+	if err != nil {
+		return nil, fault.Storage(op, err)
+	}
+	d := &Dir{
+		fs: fsys, path: path, lock: lock, brokerEpoch: -1, opened: map[kafka.TopicPartition]bool{},
+	}
+	if err := d.load(want); err != nil {
+		_ = lock.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *Dir) load(want Identity) error {
+	if err := d.identify(want); err != nil {
+		return err
+	}
+	for _, c := range []struct {
+		name string
+		into *checkpoint.Offsets
+	}{{recoveryPointFile, &d.recovery}, {highWatermarkFile, &d.high}, {logStartFile, &d.logStart}} {
+		data, err := checkpoint.Load(d.fs, d.path+"/"+c.name, maxCheckpoint)
+		if err == nil {
+			*c.into, err = checkpoint.ParseOffsets(data)
+		}
+		if err != nil && !fault.IsKind(err, fault.Corrupt) {
+			return err
+		}
+		if err != nil { // Kafka, too, goes on as if there were no checkpoint: recovery reads more then
+			d.Damaged = append(d.Damaged, fault.Corruption("log.OpenDir", "%s/%s: %v", d.path, c.name, err))
+			*c.into = checkpoint.Offsets{}
+		}
+	}
+	if err := d.takeMarker(); err != nil {
+		return err
+	}
+	return d.removeDeleted()
+}
+
+// Path returns the directory's path.
+func (d *Dir) Path() string { return d.path }
+
+// Clean reports whether the directory was closed cleanly, and the broker epoch of the incarnation that did; -1 when it
+// was not (ELR needs it: BrokerRegistration.PreviousBrokerEpoch).
+func (d *Dir) Clean() (bool, kafka.BrokerEpoch) { return d.clean, d.brokerEpoch }
+
+// Options returns what is known here for opening the log of a partition. The topic id and callbacks are the caller's.
+func (d *Dir) Options(tp kafka.TopicPartition, c Config, now kafka.Instant) Options {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	first := !d.opened[tp]
+	d.opened[tp] = true
+	return Options{
+		FS: d.fs, Path: d.PartitionPath(tp), Partition: tp, Config: c, Now: now, Ledger: d,
+		Clean: d.clean && first, RecoveryPoint: d.recovery[tp], LogStart: d.logStart[tp],
+	}
+}
+
+// HighWatermark returns the checkpointed high watermark, 0 when there is none.
+func (d *Dir) HighWatermark(tp kafka.TopicPartition) kafka.Offset {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.high[tp]
+}
+
+// SaveRecoveryPoints writes the recovery points of the given logs, keeping those of others: each log's durable offset.
+func (d *Dir) SaveRecoveryPoints(points checkpoint.Offsets) error {
+	return d.save(recoveryPointFile, d.recovery, points)
+}
+
+// SaveHighWatermarks writes the high watermarks of the given logs, keeping those of others.
+func (d *Dir) SaveHighWatermarks(points checkpoint.Offsets) error {
+	return d.save(highWatermarkFile, d.high, points)
+}
+
+// SaveLogStart makes a log start durable (Ledger).
+func (d *Dir) SaveLogStart(tp kafka.TopicPartition, o kafka.Offset) error {
+	return d.save(logStartFile, d.logStart, checkpoint.Offsets{tp: o})
+}
+
+// LowerRecoveryPoint makes sure that no recovery point above o is on disk (Ledger).
+func (d *Dir) LowerRecoveryPoint(tp kafka.TopicPartition, o kafka.Offset) error {
+	d.mu.Lock()
+	lower := d.recovery[tp] <= o
+	d.mu.Unlock()
+	if lower {
+		return nil
+	}
+	return d.SaveRecoveryPoints(checkpoint.Offsets{tp: o})
+}
+
+// Forget drops a deleted log from the checkpoints; they are written with the next save.
+func (d *Dir) Forget(tp kafka.TopicPartition) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.recovery, tp)
+	delete(d.high, tp)
+	delete(d.logStart, tp)
+	d.opened[tp] = true
+}
+
+func (d *Dir) save(name string, all, changed checkpoint.Offsets) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for tp, o := range changed {
+		all[tp] = o
+	}
+	return checkpoint.Replace(d.fs, d.path, name, all.Format())
+}
+
+// CloseClean marks the directory as cleanly closed. Every log in it has been closed without error, and points are
+// their ends. The marker comes last, so that a crash on the way leaves an unclean directory.
+func (d *Dir) CloseClean(epoch kafka.BrokerEpoch, points, highWatermarks checkpoint.Offsets) error {
+	if err := d.SaveRecoveryPoints(points); err != nil {
+		return err
+	}
+	if err := d.SaveHighWatermarks(highWatermarks); err != nil {
+		return err
+	}
+	if err := d.save(logStartFile, d.logStart, nil); err != nil {
+		return err
+	}
+	if err := checkpoint.Replace(d.fs, d.path, cleanFile, formatMarker(epoch)); err != nil {
+		return err
+	}
+	return d.Release()
+}
+
+// Release gives the lock back and nothing else: the next start recovers.
+func (d *Dir) Release() error { return d.lock.Close() }

@@ -1,0 +1,136 @@
+package log
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log/checkpoint"
+)
+
+// DirKind is what a partition's directory is there for.
+type DirKind string
+
+// The kinds, by the suffix of the name.
+const (
+	Current DirKind = ""
+	Deleted DirKind = "delete" // waiting to be removed
+	Future  DirKind = "future" // being moved from another log directory
+	Stray   DirKind = "stray"  // the metadata does not assign it here
+)
+
+// PartitionDir is a directory that holds a partition's log.
+type PartitionDir struct {
+	Name      string
+	Partition kafka.TopicPartition // of a -delete directory the topic may be cut short
+	Kind      DirKind
+}
+
+// ParseDirName reads a directory's name: topic and partition split at the last dash, after a suffix of a dot, 32 hex
+// digits and a kind. false for names that are no partition's.
+func ParseDirName(name string) (PartitionDir, bool) {
+	p := PartitionDir{Name: name}
+	for _, kind := range []DirKind{Deleted, Future, Stray} {
+		if rest, found := strings.CutSuffix(name, "-"+string(kind)); found {
+			if dot := strings.LastIndexByte(rest, '.'); dot > 0 && len(rest)-dot-1 == 32 {
+				p.Kind, name = kind, rest[:dot]
+				break
+			}
+		}
+	}
+	dash := strings.LastIndexByte(name, '-')
+	if dash <= 0 {
+		// What a deletion cut short to fit a file name has lost its partition, and goes all the same.
+		return p, p.Kind == Deleted
+	}
+	n, err := strconv.ParseUint(name[dash+1:], 10, 31)
+	if err != nil {
+		return p, p.Kind == Deleted
+	}
+	p.Partition = kafka.TopicPartition{Topic: name[:dash], Partition: int32(n)}
+	return p, true
+}
+
+// PartitionPath returns the path of a partition's directory.
+func (d *Dir) PartitionPath(tp kafka.TopicPartition) string { return d.path + "/" + tp.String() }
+
+// Partitions lists the partition directories, sorted by name.
+func (d *Dir) Partitions() ([]PartitionDir, error) {
+	entries, err := d.fs.List(d.path)
+	if err != nil {
+		return nil, fault.Storage("log.Partitions", err)
+	}
+	var out []PartitionDir
+	for _, e := range entries {
+		if p, ok := ParseDirName(e.Name); ok && e.Dir {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+// TopicID reads which topic a partition directory belongs to; false when it does not say.
+func (d *Dir) TopicID(p PartitionDir) (kafka.TopicID, bool, error) {
+	data, err := checkpoint.Load(d.fs, d.path+"/"+p.Name+"/"+partitionMetadata, 4096)
+	if err != nil {
+		return kafka.TopicID{}, false, err
+	}
+	id, err := ParseTopicID(data)
+	return id, err == nil, nil
+}
+
+// DeletePartition removes a partition's directory that is not open: renamed at once, emptied by what remove does.
+func (d *Dir) DeletePartition(tp kafka.TopicPartition, id kafka.TopicID, later func(remove func() error)) error {
+	return deleteDir(d.fs, d.PartitionPath(tp), tp, id, later)
+}
+
+// removeDeleted finishes deletions of an earlier process.
+func (d *Dir) removeDeleted() error {
+	dirs, err := d.Partitions()
+	if err != nil {
+		return err
+	}
+	for _, p := range dirs {
+		if p.Kind != Deleted {
+			continue
+		}
+		if err := d.fs.RemoveAll(d.path + "/" + p.Name); err != nil {
+			return fault.Storage("log.OpenDir", err)
+		}
+	}
+	return nil
+}
+
+// deletedName is Kafka's name of a deletion in progress, made unique by the topic id, which no other topic ever has.
+func deletedName(tp kafka.TopicPartition, id kafka.TopicID) string {
+	suffix := "." + kafka.UUID(id).Hex() + "-" + string(Deleted)
+	name := tp.String()
+	if most := 255 - len(suffix); len(name) > most {
+		name = name[:most]
+	}
+	return name + suffix
+}
+
+// deleteDir renames a partition's directory, durably, and leaves the removal of its files to later. A directory that is
+// not there is deleted already.
+func deleteDir(fsys disk.FS, path string, tp kafka.TopicPartition, id kafka.TopicID, later func(remove func() error)) error {
+	const op = "log.Delete"
+	parent, _, _ := cutLast(path, "/")
+	target := parent + "/" + deletedName(tp, id)
+	if err := fsys.RemoveAll(target); err != nil {
+		return fault.Storage(op, err)
+	}
+	if err := fsys.Rename(path, target); errors.Is(err, disk.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return fault.Storage(op, err)
+	}
+	if err := fsys.SyncDir(parent); err != nil {
+		return fault.Storage(op, err)
+	}
+	later(func() error { return fsys.RemoveAll(target) })
+	return nil
+}

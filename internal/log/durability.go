@@ -1,0 +1,135 @@
+package log
+
+import (
+	"sync"
+
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log/epoch"
+	"github.com/milena-io/milena/internal/log/segment"
+	"github.com/milena-io/milena/internal/must"
+)
+
+// durability knows what must be synced before the log is durable up to an offset.
+//
+// Besides the active segment's bytes there are chores: files and names that were written once, at a roll or when the
+// log was made. A chore must be done before anything past its offset counts as durable.
+type durability struct {
+	guard   sync.Mutex // Offsets reads upTo beside the writer
+	upTo    kafka.Offset
+	lowered int // truncations so far
+	issued  int // lowered, when Dirty was last called
+	chores  []chore
+	current []disk.Syncer // the active segment alone, made once
+	epochs  *epoch.Cache
+}
+
+type chore struct {
+	past    kafka.Offset
+	sync    disk.Syncer
+	release *segment.Handle // of a sealed segment that is kept open until synced; may be nil
+}
+
+func (d *durability) durable() kafka.Offset {
+	d.guard.Lock()
+	defer d.guard.Unlock()
+	return d.upTo
+}
+
+// add notes a chore.
+func (d *durability) add(past kafka.Offset, syncers ...disk.Syncer) {
+	for _, s := range syncers {
+		d.chores = append(d.chores, chore{past: past, sync: s})
+	}
+}
+
+// activate names the segment whose bytes are synced from now on.
+func (d *durability) activate(s *segment.Segment) { d.current = []disk.Syncer{s} }
+
+// dirty returns what to sync so that everything below end is durable; nothing when it is.
+func (d *durability) dirty(end kafka.Offset) []disk.Syncer {
+	if d.durable() >= end {
+		return nil
+	}
+	d.issued = d.lowered
+	if len(d.chores) == 0 && !d.epochs.Unsaved() {
+		return d.current
+	}
+	targets := make([]disk.Syncer, 0, len(d.chores)+2)
+	for _, c := range d.chores {
+		targets = append(targets, c.sync)
+	}
+	if d.epochs.Unsaved() {
+		targets = append(targets, d.epochs)
+	}
+	return append(targets, d.current...)
+}
+
+// Flushed tells that what the last Dirty returned together with upTo has been synced; flushes of one log don't overlap.
+// When the log was truncated in between it says nothing, for other records may stand below upTo now.
+func (d *durability) Flushed(upTo kafka.Offset) {
+	if d.issued != d.lowered {
+		return
+	}
+	d.guard.Lock()
+	d.upTo = max(d.upTo, upTo)
+	d.guard.Unlock()
+	kept := d.chores[:0]
+	for _, c := range d.chores {
+		if c.past >= upTo {
+			kept = append(kept, c)
+		} else if c.release != nil {
+			c.release.Release()
+		}
+	}
+	clear(d.chores[len(kept):])
+	d.chores = kept
+}
+
+// settle does every chore and syncs the active segment, on the caller's time: before truncation and at close.
+func (d *durability) settle(end kafka.Offset) error {
+	for i, c := range d.chores {
+		if err := c.sync.Sync(); err != nil {
+			d.chores = d.chores[i:]
+			return err
+		}
+		if c.release != nil {
+			c.release.Release()
+		}
+	}
+	d.chores = nil
+	if err := d.epochs.Sync(); err != nil {
+		return err
+	}
+	for _, s := range d.current {
+		if err := s.Sync(); err != nil {
+			return err
+		}
+	}
+	d.guard.Lock()
+	defer d.guard.Unlock()
+	d.upTo = end
+	return nil
+}
+
+// lower takes durability back to a log's new, smaller end.
+func (d *durability) lower(to kafka.Offset) {
+	must.Hold(len(d.chores) == 0, "truncation with %d chores undone", len(d.chores))
+	d.lowered++
+	d.guard.Lock()
+	defer d.guard.Unlock()
+	d.upTo = min(d.upTo, to)
+}
+
+// abandon gives the kept files up without syncing: the log is deleted, or its disk has failed.
+func (d *durability) abandon() {
+	for _, c := range d.chores {
+		if c.release != nil {
+			c.release.Release()
+		}
+	}
+	d.chores, d.current = nil, nil
+}
+
+// Dirty returns what must be synced so that everything below upTo is durable; no targets when it is.
+func (l *Log) Dirty() (targets []disk.Syncer, upTo kafka.Offset) { return l.dirty(l.end), l.end }

@@ -1,0 +1,91 @@
+package epoch
+
+import (
+	"strconv"
+
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log/checkpoint"
+)
+
+// FileName is Kafka's name of the checkpoint in a partition's directory.
+const FileName = "leader-epoch-checkpoint"
+
+const maxFileBytes = 64 << 20
+
+// Open reads the checkpoint of a partition directory; a missing one is an empty cache. When the file is corrupt the
+// cache is empty, and the error says so: the caller rebuilds it from the batches, which carry their epochs.
+func Open(fsys disk.FS, dir string) (*Cache, error) {
+	c := &Cache{fs: fsys, dir: dir}
+	data, err := checkpoint.Load(fsys, dir+"/"+FileName, maxFileBytes)
+	if err != nil || data == nil {
+		return c, err
+	}
+	c.entries, err = Parse(data)
+	return c, err
+}
+
+// Parse reads the text of a checkpoint.
+func Parse(data []byte) ([]Entry, error) {
+	lines, err := checkpoint.Lines(data, 2)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]Entry, 0, len(lines))
+	for _, line := range lines {
+		e, eerr := strconv.ParseInt(string(line[0]), 10, 32)
+		start, serr := strconv.ParseInt(string(line[1]), 10, 64)
+		if eerr != nil || serr != nil || e < 0 || start < 0 {
+			return nil, fault.Corruption("epoch.Parse", "malformed line %q", line)
+		}
+		next := Entry{kafka.LeaderEpoch(e), kafka.Offset(start)}
+		if n := len(entries); n > 0 && (entries[n-1].Epoch >= next.Epoch || entries[n-1].Start >= next.Start) {
+			return nil, fault.Corruption("epoch.Parse", "epoch %d at %d follows epoch %d at %d", next.Epoch, next.Start,
+				entries[n-1].Epoch, entries[n-1].Start)
+		}
+		entries = append(entries, next)
+	}
+	return entries, nil
+}
+
+// Format writes the text of a checkpoint.
+func Format(entries []Entry) []byte {
+	out := checkpoint.Header(nil, len(entries))
+	for _, e := range entries {
+		out = strconv.AppendInt(out, int64(e.Epoch), 10)
+		out = append(out, ' ')
+		out = strconv.AppendInt(out, int64(e.Start), 10)
+		out = append(out, '\n')
+	}
+	return out
+}
+
+// Unsaved reports whether the file lags behind the entries.
+func (c *Cache) Unsaved() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.changed != c.saved
+}
+
+// Sync writes the current entries durably when the file lags. It is a disk.Syncer: an epoch costs no disk access when
+// it begins, but a batch of it is durable only after the epoch is.
+func (c *Cache) Sync() error {
+	c.file.Lock()
+	defer c.file.Unlock()
+	c.mu.Lock()
+	changed := c.changed
+	if changed == c.saved {
+		c.mu.Unlock()
+		return nil
+	}
+	text := Format(c.entries)
+	c.mu.Unlock()
+	if err := checkpoint.Replace(c.fs, c.dir, FileName, text); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.saved = changed
+	c.mu.Unlock()
+	return nil
+}

@@ -1,0 +1,207 @@
+package log
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log/epoch"
+	"github.com/milena-io/milena/internal/log/segment"
+)
+
+// Open opens a partition's log, makes its directory when there is none, and recovers it unless it was closed cleanly.
+// A log that cannot be brought up without losing what was durable is fault.Corrupt and left as it is.
+func Open(o Options) (*Log, error) {
+	l := &Log{
+		view: newView(), durability: &durability{}, options: o, config: o.Config,
+		snapshots: snapshots{fs: o.FS, dir: o.Path}, clock: newGuardedClock(o.Now),
+		window: make([]byte, 0, headerWindow),
+	}
+	made, err := l.makeDir()
+	if err != nil {
+		return nil, err
+	}
+	if err := l.scanDir(); err != nil {
+		return nil, err
+	}
+	if err := l.bindTopicID(); err != nil {
+		return nil, err
+	}
+	rebuildEpochs := false
+	if l.epochs, err = epoch.Open(o.FS, o.Path); err != nil {
+		if !fault.IsKind(err, fault.Corrupt) {
+			return nil, err
+		}
+		rebuildEpochs = true
+	}
+	l.durability.epochs = l.epochs
+	if err := l.recover(rebuildEpochs); err != nil {
+		l.abandonFiles()
+		return nil, err
+	}
+	if made {
+		parent, _, _ := cutLast(o.Path, "/")
+		l.add(l.end, disk.Dir(o.FS, parent), disk.Dir(o.FS, o.Path))
+	}
+	return l, nil
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return ".", s, false
+}
+
+// makeDir makes the partition's directory when there is none.
+func (l *Log) makeDir() (made bool, err error) {
+	if _, err := l.options.FS.Stat(l.options.Path); err == nil {
+		return false, nil
+	}
+	if err := l.options.FS.MkdirAll(l.options.Path); err != nil {
+		return false, fault.Storage("log.Open", err)
+	}
+	return true, nil
+}
+
+// scanDir removes what earlier lives left unfinished, and lists segments and snapshots.
+func (l *Log) scanDir() error {
+	fsys, dir := l.options.FS, l.options.Path
+	if err := finishSwaps(fsys, dir, l.window); err != nil {
+		return err
+	}
+	entries, err := fsys.List(dir)
+	if err != nil {
+		return fault.Storage("log.Open", err)
+	}
+	sizes := map[string]int64{}
+	for _, e := range entries {
+		sizes[e.Name] = e.Size
+	}
+	var bases []kafka.Offset
+	for _, e := range entries {
+		base, suffix, ok := segment.ParseName(e.Name)
+		if !ok {
+			continue
+		}
+		switch suffix {
+		case segment.LogSuffix:
+			bases = append(bases, base)
+		case segment.SnapshotSuffix:
+			l.snapshots.list = append(l.snapshots.list, base)
+		case segment.IndexSuffix, segment.TimeIndexSuffix, segment.TxnIndexSuffix:
+			if _, found := sizes[segment.Name(base, segment.LogSuffix)]; !found {
+				if err := fsys.Remove(dir + "/" + e.Name); err != nil {
+					return fault.Storage("log.Open", err)
+				}
+			}
+		}
+	}
+	slices.Sort(bases)
+	slices.Sort(l.snapshots.list)
+	for i, base := range bases {
+		next := base
+		if i+1 < len(bases) {
+			next = bases[i+1]
+		}
+		_, txn := sizes[segment.Name(base, segment.TxnIndexSuffix)]
+		s := segment.Existing(fsys, dir, base, sizes[segment.Name(base, segment.LogSuffix)], next, txn, l.options.Now.WallMs)
+		l.segments = append(l.segments, s)
+	}
+	return nil
+}
+
+// finishSwaps removes files of deletions and of compactions that did not finish, and finishes the replacement of
+// segments by compacted ones that were complete: sources inside the range of the new segments go, then the new ones
+// take their names (the order of Kafka's LogLoader).
+func finishSwaps(fsys disk.FS, dir string, window []byte) error {
+	entries, err := fsys.List(dir)
+	if err != nil {
+		return fault.Storage("log.Open", err)
+	}
+	var rubbish, swaps []string
+	unfinished := kafka.Offset(-1) // lowest offset of a .cleaned file
+	for _, e := range entries {
+		base, suffix, ok := segment.ParseName(e.Name)
+		switch {
+		case strings.HasSuffix(e.Name, segment.DeletedSuffix) || strings.HasSuffix(e.Name, ".tmp"):
+			rubbish = append(rubbish, e.Name)
+		case ok && strings.HasSuffix(suffix, segment.CleanedSuffix):
+			rubbish = append(rubbish, e.Name)
+			if unfinished < 0 || base < unfinished {
+				unfinished = base
+			}
+		case ok && strings.HasSuffix(suffix, segment.SwapSuffix):
+			swaps = append(swaps, e.Name)
+		}
+	}
+	// A split of one segment makes several; when one of them is unfinished, those from it on are no complete output.
+	swaps = slices.DeleteFunc(swaps, func(name string) bool {
+		base, _, _ := segment.ParseName(name)
+		if unfinished >= 0 && base >= unfinished {
+			rubbish = append(rubbish, name)
+			return true
+		}
+		return false
+	})
+	for _, name := range rubbish {
+		if err := fsys.Remove(dir + "/" + name); err != nil {
+			return fault.Storage("log.Open", err)
+		}
+	}
+	if len(swaps) == 0 {
+		return nil
+	}
+	return replaceSources(fsys, dir, entries, swaps, window)
+}
+
+func replaceSources(fsys disk.FS, dir string, entries []disk.Entry, swaps []string, window []byte) error {
+	low, high := kafka.Offset(-1), kafka.Offset(-1)
+	for _, name := range swaps {
+		base, suffix, _ := segment.ParseName(name)
+		if suffix != segment.LogSuffix+segment.SwapSuffix {
+			continue
+		}
+		next, err := segment.EndOfFile(fsys, dir+"/"+name, base, window)
+		if err != nil {
+			return err
+		}
+		if low < 0 || base < low {
+			low = base
+		}
+		high = max(high, next-1)
+	}
+	for _, e := range entries {
+		base, suffix, ok := segment.ParseName(e.Name)
+		if !ok || strings.Count(suffix, ".") > 1 || suffix == segment.SnapshotSuffix || suffix == segment.HistorySuffix {
+			continue
+		}
+		if low >= 0 && base >= low && base <= high {
+			if err := fsys.Remove(dir + "/" + e.Name); err != nil {
+				return fault.Storage("log.Open", err)
+			}
+		}
+	}
+	if err := fsys.SyncDir(dir); err != nil { // a source that comes back beside its replacement would overlap it
+		return fault.Storage("log.Open", err)
+	}
+	for _, name := range swaps {
+		if err := fsys.Rename(dir+"/"+name, dir+"/"+strings.TrimSuffix(name, segment.SwapSuffix)); err != nil {
+			return fault.Storage("log.Open", err)
+		}
+	}
+	if err := fsys.SyncDir(dir); err != nil {
+		return fault.Storage("log.Open", err)
+	}
+	return nil
+}
+
+// abandonFiles closes what an Open that failed has opened.
+func (l *Log) abandonFiles() {
+	l.abandon()
+	for _, s := range l.segments {
+		s.Close()
+	}
+}

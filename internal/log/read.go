@@ -1,0 +1,143 @@
+package log
+
+import (
+	"errors"
+	"io"
+
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log/segment"
+)
+
+// ReadOptions bound a read.
+type ReadOptions struct {
+	MaxBytes int
+	MinOne   bool         // the first batch comes though it is longer than MaxBytes
+	Upper    kafka.Offset // exclusive: no batch that reaches it is returned
+}
+
+// Slice is whole batches of one segment, in the file: they begin with the one that holds the offset asked for, or the
+// first after it. Len is zero when there are none. The file stays open, and the bytes what they are, until Release,
+// also when retention deletes the segment meanwhile.
+type Slice struct {
+	File   disk.File
+	Pos    int64
+	Len    int64
+	First  kafka.Offset // no record of the slice is before it
+	Next   kafka.Offset // where to go on
+	Remote bool         // the records are in remote storage; never set yet (architecture D15)
+	handle *segment.Handle
+}
+
+// Release lets the file go; once, and harmless on an empty slice.
+func (s *Slice) Release() {
+	if s.handle != nil {
+		s.handle.Release()
+		s.handle, s.File = nil, nil
+	}
+}
+
+// AppendTo reads the slice's bytes onto dst.
+func (s *Slice) AppendTo(dst []byte) ([]byte, error) {
+	n := int(s.Len)
+	if n == 0 {
+		return dst, nil
+	}
+	from := len(dst)
+	if cap(dst)-from < n {
+		dst = append(make([]byte, 0, from+n), dst...)
+	}
+	dst = dst[:from+n]
+	got, err := s.File.ReadAt(dst[from:], s.Pos)
+	if got == n {
+		return dst, nil
+	}
+	if err == nil || errors.Is(err, io.EOF) {
+		return dst[:from], fault.Corruption("log.Slice", "%s ended %d bytes early", s.File.Name(), n-got)
+	}
+	return dst[:from], fault.Storage("log.Slice", err)
+}
+
+// Read returns batches from an offset on. An offset before the log start or after the end is OFFSET_OUT_OF_RANGE; at the
+// end, or at Upper, the slice is empty. Everything returned has been written or checked by this process; bytes that do
+// not check are CORRUPT_MESSAGE, and are never returned.
+func (v *view) Read(from kafka.Offset, o ReadOptions) (Slice, error) {
+	for {
+		s, cuts, err := v.read(from, o)
+		if err == nil || !fault.IsKind(err, fault.Corrupt) {
+			return s, err
+		}
+		// A truncation beside the read looks like corruption to it; then the question is asked again.
+		v.mu.RLock()
+		same := v.cuts == cuts
+		v.mu.RUnlock()
+		if same {
+			return s, err
+		}
+	}
+}
+
+func (v *view) read(from kafka.Offset, o ReadOptions) (Slice, uint64, error) {
+	window := v.headers.Get().(*[]byte)
+	defer v.headers.Put(window)
+	empty := Slice{First: from, Next: from}
+	for at := from; ; {
+		k, cuts, err := v.look(at, from, o.Upper, *window)
+		if err != nil || k == nil {
+			return empty, cuts, err
+		}
+		r, err := k.Range(at, o.Upper, int64(o.MaxBytes), o.MinOne)
+		if err == nil && r.End > r.Pos {
+			err = v.checked(k, &r)
+		}
+		if err != nil {
+			k.Release()
+			return empty, cuts, err
+		}
+		if r.End > r.Pos {
+			return Slice{File: k.File(), Pos: r.Pos, Len: r.End - r.Pos, First: r.First, Next: r.Next, handle: k.Handle()}, cuts, nil
+		}
+		k.Release()
+		if at >= k.Next() || r.Next < k.Next() {
+			return empty, cuts, nil // a bound of the question ends it here
+		}
+		at = k.Next() // the segment ends in a gap: go on in the one after it
+	}
+}
+
+// look takes a view of the segment that holds an offset; nil when nothing is to be read there.
+func (v *view) look(at, from, upper kafka.Offset, window []byte) (*segment.Look, uint64, error) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if from < v.start || from > v.end {
+		return nil, v.cuts, fault.New("log.Read", kafka.ErrOffsetOutOfRange, "offset %d is outside %d..%d", from, v.start, v.end)
+	}
+	if at >= min(upper, v.end) {
+		return nil, v.cuts, nil
+	}
+	k, err := v.segments[v.floor(at)].Look(v.mu.RLocker(), window)
+	return &k, v.cuts, err
+}
+
+// floor returns the index of the segment that an offset belongs to.
+func (v *view) floor(o kafka.Offset) int {
+	i := len(v.segments) - 1
+	for i > 0 && v.segments[i].Base() > o {
+		i--
+	}
+	return i
+}
+
+// checked checks a range that was not written or checked since start.
+func (v *view) checked(k *segment.Look, r *segment.Range) error {
+	if k.Checked(r) {
+		return nil
+	}
+	window := v.bodies.Get().(*[]byte)
+	defer v.bodies.Put(window)
+	return k.Check(r, *window)
+}
+
+// bodyWindow lends a large window without giving it back; for recovery, which runs once.
+func (v *view) bodyWindow() []byte { return *v.bodies.Get().(*[]byte) }

@@ -1,0 +1,264 @@
+package log
+
+import (
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log/producer"
+	"github.com/milena-io/milena/internal/log/segment"
+	"github.com/milena-io/milena/internal/record"
+)
+
+// Recovery is what Open found and did, for the caller to log.
+type Recovery struct {
+	Clean           bool // everything was believed
+	SegmentsChecked int
+	SegmentsDropped int
+	BytesCut        int64
+	CutAt           kafka.Offset // where the log ends since; NoOffset when nothing was cut
+	Reason          error        // why there; nil when nothing was cut
+	Replayed        int          // batches read to bring producer state up to the end
+}
+
+// recover brings segments, epochs and producers into one state at one end.
+//
+// After a clean close all files are complete, and what lies beyond the last index entry and the last snapshot is all
+// that is read. Otherwise segments from the recovery point on are walked: batches above it must check, and the log ends
+// at the first that does not, as the contract of acknowledgements allows; an end below the recovery point is lost data.
+func (l *Log) recover(rebuildEpochs bool) error {
+	l.Recovered.CutAt = kafka.NoOffset
+	if len(l.segments) == 0 {
+		if err := l.found(max(l.options.LogStart, 0)); err != nil {
+			return err
+		}
+		if l.options.RecoveryPoint > l.end && !l.options.AcceptLoss {
+			return l.lost(l.end)
+		}
+		l.epochs.Clear()
+		return nil
+	}
+	clean := l.options.Clean && !rebuildEpochs
+	if clean {
+		last := l.active()
+		end, err := last.End(l.window)
+		if err != nil && !fault.IsKind(err, fault.Corrupt) {
+			return err
+		}
+		if clean = err == nil && end >= l.options.RecoveryPoint; clean {
+			last.SetNext(end)
+		}
+	}
+	l.start = max(l.options.LogStart, l.segments[0].Base())
+	from := l.active().Next()
+	first := len(l.segments)
+	if !clean {
+		first = l.floor(l.options.RecoveryPoint)
+		from = l.segments[first].Base()
+	}
+	if err := l.replay(from, rebuildEpochs); err != nil {
+		return err
+	}
+	if !clean {
+		l.epochs.TruncateFromEnd(from)
+		if err := l.check(first); err != nil {
+			return err
+		}
+	}
+	l.Recovered.Clean = clean
+	return l.settleRecovery(clean)
+}
+
+// found makes the first segment of an empty log.
+func (l *Log) found(at kafka.Offset) error {
+	s, err := segment.Create(l.options.FS, l.options.Path, at, l.options.Now.WallMs)
+	if err != nil {
+		return err
+	}
+	l.segments = []*segment.Segment{s}
+	l.start, l.end = at, at
+	l.durability.upTo = at
+	l.activate(s)
+	l.add(at, dirOf(l))
+	return nil
+}
+
+func (l *Log) lost(end kafka.Offset) error {
+	return fault.Corruption("log.Open", "%s ends at offset %d, but was durable up to %d: records are gone", l.options.Path,
+		end, l.options.RecoveryPoint)
+}
+
+// replay brings producer state up to an offset: the newest snapshot at or below it and every batch from there.
+func (l *Log) replay(to kafka.Offset, epochs bool) error {
+	state, at, err := l.snapshots.newest(to, l.segments[0].Base(), l.options.Now, l.config.ProducerExpirationMs)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.producers = state
+	l.mu.Unlock()
+	visitFrom := at
+	if epochs {
+		visitFrom = l.segments[0].Base()
+	}
+	for _, s := range l.segments {
+		if s.Next() <= visitFrom || s.Base() >= to || s.Size() == 0 {
+			continue
+		}
+		k, err := s.Look(l.mu.RLocker(), l.bodyWindow())
+		if err != nil {
+			return err
+		}
+		err = k.Replay(visitFrom, func(b record.Batch) error {
+			if b.BaseOffset() >= to {
+				return nil
+			}
+			if epochs {
+				l.epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
+			}
+			if b.BaseOffset() >= at {
+				l.Recovered.Replayed++
+				_, _, err := l.applyProducer(b, l.options.Now.WallMs)
+				return err
+			}
+			return nil
+		})
+		k.Release()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check walks the segments from the first on, and cuts the log where a batch does not check.
+func (l *Log) check(first int) error {
+	trusted := l.options.RecoveryPoint
+	for i := first; i < len(l.segments); i++ {
+		s := l.segments[i]
+		size := s.Size()
+		if err := s.ResetAborted(); err != nil {
+			return err
+		}
+		l.Recovered.SegmentsChecked++
+		bad, err := s.Recover(trusted, l.limits(s), l.bodyWindow(), func(b record.Batch) error {
+			l.epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
+			return l.noteTxn(s, b, l.options.Now.WallMs)
+		})
+		if err != nil {
+			return err
+		}
+		last := i == len(l.segments)-1
+		if bad == nil && !last && l.segments[i+1].Base() > max(s.Next(), trusted) {
+			bad = fault.Corruption("log.Open", "segment %d ends at %d and the next begins at %d", s.Base(), s.Next(), l.segments[i+1].Base())
+		}
+		if bad == nil && !last && l.segments[i+1].Base() < s.Next() {
+			bad = fault.Corruption("log.Open", "segment %d ends at %d, after the next begins at %d", s.Base(), s.Next(), l.segments[i+1].Base())
+		}
+		if bad == nil && last && s.Next() < trusted {
+			bad = fault.Corruption("log.Open", "the last segment ends early")
+		}
+		if bad != nil {
+			return l.cutAt(i, bad, size)
+		}
+		if last {
+			return s.Sync()
+		}
+		if err := l.sealRecovered(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cutAt ends the log at the end of segment i and drops the segments after it, unless durable records would go.
+func (l *Log) cutAt(i int, bad error, size int64) error {
+	s := l.segments[i]
+	if s.Next() < l.options.RecoveryPoint && !l.options.AcceptLoss {
+		lost := l.lost(s.Next())
+		lost.(*fault.Error).Cause = bad
+		return lost
+	}
+	l.Recovered.CutAt, l.Recovered.Reason = s.Next(), bad
+	l.Recovered.BytesCut = size - s.Size()
+	// The last segment goes first: whatever a crash leaves of this, the next recovery cuts at the same place.
+	for j := len(l.segments) - 1; j > i; j-- {
+		l.Recovered.BytesCut += l.segments[j].Size()
+		l.Recovered.SegmentsDropped++
+		if err := segment.Remove(l.options.FS, l.options.Path, l.segments[j].Base()); err != nil {
+			return err
+		}
+	}
+	l.segments = l.segments[:i+1]
+	if err := l.options.FS.SyncDir(l.options.Path); err != nil {
+		return fault.Storage("log.Open", err)
+	}
+	return s.CutTail()
+}
+
+// sealRecovered completes a recovered segment that is not the last, durably: from now on the recovery point may pass it.
+func (l *Log) sealRecovered(s *segment.Segment) error {
+	if err := s.Finish(); err != nil {
+		return err
+	}
+	for _, y := range s.IndexSyncers() {
+		if err := y.Sync(); err != nil {
+			return err
+		}
+	}
+	if err := s.Sync(); err != nil {
+		return err
+	}
+	s.Seal().Release()
+	return nil
+}
+
+// settleRecovery takes the end from the last segment and fits epochs, snapshots and the log start to it.
+func (l *Log) settleRecovery(clean bool) error {
+	last := l.active()
+	l.end = last.Next()
+	if l.start > l.end {
+		// The log start was durable and the records below it are gone anyway: begin there.
+		if err := l.restartAt(l.start); err != nil {
+			return err
+		}
+	}
+	l.epochs.TruncateFromEnd(l.end)
+	l.epochs.TruncateFromStart(l.start)
+	if err := l.snapshots.removeAbove(l.end); err != nil {
+		return err
+	}
+	l.durability.upTo = l.end
+	l.activate(l.active())
+	if !clean {
+		// Names of recovered files may not be durable yet.
+		l.add(l.end, dirOf(l))
+	}
+	return l.snapshots.keep(l.segments)
+}
+
+// applyProducer takes a batch into producer state and returns the transaction it ended, if it did.
+func (l *Log) applyProducer(b record.Batch, nowMs int64) (ended producer.Txn, did bool, err error) {
+	if b.ProducerID() == kafka.NoProducerID {
+		return producer.Txn{}, false, nil
+	}
+	if !b.IsControl() {
+		l.producers.Apply(b, nowMs)
+		return producer.Txn{}, false, nil
+	}
+	m, ok, err := markerOf(b)
+	if err != nil || !ok {
+		return producer.Txn{}, false, err
+	}
+	ended, did = l.producers.ApplyMarker(b, m, nowMs)
+	return ended, did, nil
+}
+
+// noteTxn takes a batch into producer state and, when it aborts a transaction, into the segment's transaction index.
+func (l *Log) noteTxn(s *segment.Segment, b record.Batch, nowMs int64) error {
+	ended, did, err := l.applyProducer(b, nowMs)
+	if err != nil || !did || !ended.Abort {
+		return err
+	}
+	return s.AddAborted(segment.Aborted{
+		Producer: ended.Producer, First: ended.First, Last: ended.Last, LastStable: l.producers.FirstOpen(ended.Last + 1),
+	})
+}

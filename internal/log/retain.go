@@ -1,0 +1,142 @@
+package log
+
+import (
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log/segment"
+)
+
+// AdvanceStart makes an offset the log start (DeleteRecords, or a metadata snapshot). It is durable when it returns, and
+// survives kill -9: Kafka's is forgotten. Segments that lie wholly below go with the next Retain. The caller makes sure
+// that the high watermark has passed it. An offset at or below the log start changes nothing.
+func (l *Log) AdvanceStart(o kafka.Offset) error {
+	if l.closed {
+		return fault.Shutdown("log.AdvanceStart")
+	}
+	if o <= l.start {
+		return nil
+	}
+	if o > l.end {
+		return fault.New("log.AdvanceStart", kafka.ErrOffsetOutOfRange, "offset %d is after the end %d", o, l.end)
+	}
+	if l.options.Ledger != nil {
+		if err := l.options.Ledger.SaveLogStart(l.options.Partition, o); err != nil {
+			return err
+		}
+	}
+	l.advanceStart(o)
+	return nil
+}
+
+func (l *Log) advanceStart(o kafka.Offset) {
+	l.mu.Lock()
+	l.start = max(l.start, o)
+	l.mu.Unlock()
+	l.epochs.TruncateFromStart(o)
+}
+
+// Retain deletes whole segments from the old end that are below the log start or, where cleanup.policy says delete, too
+// old or too much, and never what the high watermark has not passed. It forgets expired producers and transactions that
+// are decided for good. It returns how many segments went.
+func (l *Log) Retain(now kafka.Instant, highWatermark kafka.Offset) (removed int, err error) {
+	if l.closed {
+		return 0, fault.Shutdown("log.Retain")
+	}
+	wallMs := l.clock.wallMs(now)
+	l.mu.Lock()
+	l.producers.Passed(highWatermark)
+	l.producers.Expire(wallMs, l.config.ProducerExpirationMs)
+	l.mu.Unlock()
+	count, err := l.deletable(wallMs, highWatermark)
+	if err != nil || count == 0 {
+		return 0, err
+	}
+	if count == len(l.segments) {
+		if err := l.roll(now, l.end); err != nil {
+			return 0, err
+		}
+	}
+	for removed < count {
+		if err := l.deleteFirst(); err != nil {
+			return removed, err
+		}
+		removed++
+	}
+	return removed, nil
+}
+
+// deletable counts the segments at the old end that may go.
+func (l *Log) deletable(wallMs int64, highWatermark kafka.Offset) (int, error) {
+	keep := l.config.Keep
+	excess := int64(0)
+	if keep.Delete && keep.RetentionBytes >= 0 {
+		excess = l.Size() - keep.RetentionBytes
+	}
+	n := 0
+	for i, s := range l.segments {
+		last := i == len(l.segments)-1
+		if s.Next() > highWatermark || last && s.Size() == 0 {
+			break
+		}
+		upper := l.end
+		if !last {
+			upper = l.segments[i+1].Base()
+		}
+		if upper > highWatermark {
+			break
+		}
+		goes := !last && upper <= l.start
+		if !goes && keep.Delete {
+			if excess -= s.Size(); excess >= 0 && keep.RetentionBytes >= 0 {
+				goes = true
+			} else if keep.RetentionMs >= 0 {
+				age, err := l.ageMs(s, wallMs)
+				if err != nil {
+					return 0, err
+				}
+				goes = age > keep.RetentionMs
+			}
+		}
+		if !goes {
+			break
+		}
+		n++
+	}
+	return n, nil
+}
+
+// ageMs is how long ago the segment's newest record was; without timestamps, since when this process knows it.
+func (l *Log) ageMs(s *segment.Segment, wallMs int64) (int64, error) {
+	k, err := s.Look(l.mu.RLocker(), l.window)
+	if err != nil {
+		return 0, err
+	}
+	defer k.Release()
+	stamp, err := k.Largest()
+	if err != nil {
+		return 0, err
+	}
+	if stamp.Timestamp < 0 {
+		return wallMs - s.CreatedMs(), nil
+	}
+	return wallMs - stamp.Timestamp, nil
+}
+
+// deleteFirst removes the oldest segment. Its name is gone durably before the next one goes, so that a crash never
+// leaves a hole between segments.
+func (l *Log) deleteFirst() error {
+	s := l.segments[0]
+	l.advanceStart(l.segments[1].Base())
+	remove, err := s.Delete()
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.segments = append([]*segment.Segment(nil), l.segments[1:]...)
+	l.mu.Unlock()
+	if err := l.options.FS.SyncDir(l.options.Path); err != nil {
+		return fault.Storage("log.Retain", err)
+	}
+	l.later(remove)
+	return l.snapshots.remove(s.Base())
+}

@@ -1,0 +1,176 @@
+package segment
+
+import (
+	"errors"
+
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/must"
+)
+
+// spillEntries is how many index entries gather in memory before they go to the file in one write, so that an active
+// segment holds one descriptor and not three. Nothing depends on them: after a crash the indexes are rebuilt.
+const spillEntries = 512
+
+// Spill writes gathered index entries to the files when there are enough of them.
+func (s *Segment) Spill() error {
+	if len(s.mem.offsets)-s.mem.written[0] < spillEntries {
+		return nil
+	}
+	return s.writeIndexes()
+}
+
+// Finish completes the index files: a last time entry, as Kafka writes at roll and close, and everything gathered. The
+// active segment stays active.
+func (s *Segment) Finish() error {
+	must.Hold(s.mem != nil, "finish of the sealed segment %d", s.base)
+	s.mem.noteTime()
+	return s.writeIndexes()
+}
+
+// Seal makes a finished segment answer from its files. The caller holds the log's lock and takes over one use of the
+// file, to be released when the segment has been synced.
+func (s *Segment) Seal() *Handle {
+	stamp := s.mem.stamp
+	s.stamp.Store(&stamp)
+	s.mem = nil
+	return &s.file
+}
+
+func (s *Segment) writeIndexes() error {
+	m := s.mem
+	var out []byte
+	for _, e := range m.offsets[m.written[0]:] {
+		out = e.append(out)
+	}
+	if err := s.writeAt(IndexSuffix, out, int64(m.written[0])*OffsetEntrySize, m.fresh); err != nil {
+		return err
+	}
+	out = out[:0]
+	for _, e := range m.times[m.written[1]:] {
+		out = e.append(out)
+	}
+	if err := s.writeAt(TimeIndexSuffix, out, int64(m.written[1])*TimeEntrySize, m.fresh); err != nil {
+		return err
+	}
+	m.written, m.fresh = [2]int{len(m.offsets), len(m.times)}, false
+	return nil
+}
+
+func (s *Segment) writeAt(suffix string, data []byte, pos int64, anew bool) error {
+	flags := disk.Write | disk.Create
+	if anew {
+		flags |= disk.Trunc
+	} else if len(data) == 0 {
+		return nil
+	}
+	f, err := s.fs.Open(s.Path(suffix), flags)
+	if err != nil {
+		return fault.Storage("segment.writeIndex", err)
+	}
+	if len(data) > 0 {
+		_, err = f.WriteAt(data, pos)
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return fault.Storage("segment.writeIndex", err)
+	}
+	return nil
+}
+
+// IndexSyncers returns what makes the index files of a finished segment durable.
+func (s *Segment) IndexSyncers() []disk.Syncer {
+	out := []disk.Syncer{PathSyncer(s.fs, s.Path(IndexSuffix)), PathSyncer(s.fs, s.Path(TimeIndexSuffix))}
+	if len(s.aborted) > 0 {
+		out = append(out, PathSyncer(s.fs, s.Path(TxnIndexSuffix)))
+	}
+	return out
+}
+
+// PathSyncer returns a Syncer of a file that is not kept open. A file that is gone needs no syncing.
+func PathSyncer(fsys disk.FS, path string) disk.Syncer { return &pathSyncer{fsys, path} }
+
+type pathSyncer struct {
+	fs   disk.FS
+	path string
+}
+
+func (p *pathSyncer) Sync() error {
+	f, err := p.fs.Open(p.path, disk.Write)
+	if errors.Is(err, disk.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fault.Storage("segment.sync", err)
+	}
+	err = f.Sync()
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return fault.Storage("segment.sync", err)
+	}
+	return nil
+}
+
+// AddAborted appends an aborted transaction to the transaction index, whose file exists from the first one on. The
+// caller holds the log's lock.
+func (s *Segment) AddAborted(a Aborted) error {
+	known, err := s.Aborted()
+	if err != nil {
+		return err
+	}
+	if err := s.writeAt(TxnIndexSuffix, a.Append(nil), int64(len(known))*AbortedSize, len(known) == 0); err != nil {
+		return err
+	}
+	s.repair.Lock()
+	defer s.repair.Unlock()
+	s.aborted = append(s.aborted, a)
+	return nil
+}
+
+// ResetAborted forgets the transaction index before a replay fills it again.
+func (s *Segment) ResetAborted() error {
+	s.repair.Lock()
+	defer s.repair.Unlock()
+	s.aborted = []Aborted{}
+	if err := s.fs.Remove(s.Path(TxnIndexSuffix)); err != nil && !errors.Is(err, disk.ErrNotExist) {
+		return fault.Storage("segment.ResetAborted", err)
+	}
+	return nil
+}
+
+// Delete renames the segment's files, the log first, so that it is never served or loaded again, and returns what removes
+// them for good.
+func (s *Segment) Delete() (remove func() error, err error) {
+	var deleted []string
+	for _, suffix := range []string{LogSuffix, IndexSuffix, TimeIndexSuffix, TxnIndexSuffix} {
+		path := s.Path(suffix)
+		err := s.fs.Rename(path, path+DeletedSuffix)
+		if suffix != LogSuffix && errors.Is(err, disk.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fault.Storage("segment.Delete", err)
+		}
+		deleted = append(deleted, path+DeletedSuffix)
+	}
+	return func() error {
+		for _, path := range deleted {
+			if err := s.fs.Remove(path); err != nil && !errors.Is(err, disk.ErrNotExist) {
+				return fault.Storage("segment.Delete", err)
+			}
+		}
+		return nil
+	}, nil
+}
+
+// Close gives the active segment's file up.
+func (s *Segment) Close() {
+	if s.mem != nil {
+		s.mem = nil
+		s.file.Release()
+	}
+}

@@ -1,0 +1,50 @@
+package segment
+
+import (
+	"sync"
+
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/must"
+)
+
+// Handle is a segment's .log file with a count of its users: opened for the first, closed by the last. So descriptors
+// are few, and a section being sent keeps its file open while retention deletes it.
+type Handle struct {
+	mu   sync.Mutex
+	file disk.File
+	refs int
+}
+
+// acquire counts one more user and opens the file when there was none.
+func (h *Handle) acquire(fsys disk.FS, path string) (disk.File, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.file == nil {
+		f, err := fsys.Open(path, disk.Write)
+		if err != nil {
+			return nil, fault.Storage("segment.open", err)
+		}
+		h.file = f
+	}
+	h.refs++
+	return h.file, nil
+}
+
+// adopt takes over a file that was just created, with one user.
+func (h *Handle) adopt(f disk.File) {
+	must.Hold(h.file == nil, "segment file opened twice")
+	h.file, h.refs = f, 1
+}
+
+// Release gives one use up. Nothing was promised about unsynced bytes, so an error of close says nothing new.
+func (h *Handle) Release() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	must.Hold(h.refs > 0, "segment file released too often")
+	h.refs--
+	if h.refs == 0 {
+		_ = h.file.Close()
+		h.file = nil
+	}
+}

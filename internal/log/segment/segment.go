@@ -1,0 +1,156 @@
+package segment
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/must"
+	"github.com/milena-io/milena/internal/record"
+)
+
+// Stamp is the largest timestamp of a segment and the last offset of the first batch that has it.
+type Stamp struct {
+	Timestamp int64 // ms; -1 for none
+	Offset    kafka.Offset
+}
+
+// NoStamp is the Stamp of a segment without timestamps.
+var NoStamp = Stamp{Timestamp: -1, Offset: kafka.NoOffset}
+
+// Limits say when a segment is full and how dense its indexes are.
+type Limits struct {
+	SegmentBytes       int64 // segment.bytes
+	SegmentMs          int64 // segment.ms
+	JitterMs           int64 // what jitter takes off SegmentMs for this segment
+	IndexBytes         int64 // segment.index.bytes
+	IndexIntervalBytes int64 // index.interval.bytes
+}
+
+// Segment is one segment. It is active while its indexes are in memory; otherwise it is sealed, and its index files
+// are complete.
+type Segment struct {
+	fs        disk.FS
+	dir       string
+	base      kafka.Offset
+	createdMs int64
+	file      Handle
+	size      int64
+	next      kafka.Offset          // after the last record
+	mem       *memory               // nil when sealed
+	stamp     atomic.Pointer[Stamp] // of a sealed segment, nil until known
+	own       int64                 // bytes from here on were written or checked by this process
+	checked   spans
+	repair    sync.Mutex // held while an index is rebuilt or a cache filled
+	broken    bool       // the log itself does not check, so rebuilding its indexes is in vain
+	aborted   []Aborted  // nil until loaded
+}
+
+// Create makes an empty active segment. The caller makes its name durable.
+func Create(fsys disk.FS, dir string, base kafka.Offset, nowMs int64) (*Segment, error) {
+	s := &Segment{fs: fsys, dir: dir, base: base, createdMs: nowMs, next: base, aborted: []Aborted{}}
+	f, err := fsys.Open(s.Path(LogSuffix), disk.Write|disk.Create|disk.Trunc)
+	if err != nil {
+		return nil, fault.Storage("segment.Create", err)
+	}
+	s.file.adopt(f)
+	s.mem = newMemory(base)
+	s.mem.mark(spot{base, 0})
+	return s, nil
+}
+
+// Existing returns a sealed segment of a known size; next is the base of the segment after it, or what the caller
+// finds out for the last one.
+func Existing(fsys disk.FS, dir string, base kafka.Offset, size int64, next kafka.Offset, hasTxnIndex bool, nowMs int64) *Segment {
+	s := &Segment{fs: fsys, dir: dir, base: base, createdMs: nowMs, size: size, next: next, own: size}
+	if !hasTxnIndex {
+		s.aborted = []Aborted{}
+	}
+	return s
+}
+
+// Path returns the path of one of the segment's files.
+func (s *Segment) Path(suffix string) string { return s.dir + "/" + Name(s.base, suffix) }
+
+// Base returns the offset in the segment's name.
+func (s *Segment) Base() kafka.Offset { return s.base }
+
+// Next returns the offset after the last record.
+func (s *Segment) Next() kafka.Offset { return s.next }
+
+// Size returns the bytes of the log file.
+func (s *Segment) Size() int64 { return s.size }
+
+// Active reports whether the segment takes appends.
+func (s *Segment) Active() bool { return s.mem != nil }
+
+// CreatedMs returns the wall time when the segment was created or opened.
+func (s *Segment) CreatedMs() int64 { return s.createdMs }
+
+// Full reports whether a batch belongs into a new segment, by Kafka's rules: size, time since the first batch, a full
+// index, or an offset too far from the base (point 25 of the places where clones go wrong).
+func (s *Segment) Full(l Limits, b record.Batch, nowMs int64) bool {
+	must.Hold(s.mem != nil, "asked whether sealed segment %d is full", s.base)
+	return s.size > l.SegmentBytes-int64(len(b)) ||
+		s.size > 0 && s.waitedMs(b.MaxTimestamp(), nowMs) > l.SegmentMs-l.JitterMs ||
+		int64(len(s.mem.offsets)) >= l.IndexBytes/OffsetEntrySize ||
+		int64(len(s.mem.times)) >= l.IndexBytes/TimeEntrySize-1 ||
+		b.LastOffset()-s.base > math.MaxInt32
+}
+
+// Aged reports whether a segment that has records should be rolled though nothing is appended.
+func (s *Segment) Aged(l Limits, nowMs int64) bool {
+	return s.mem != nil && s.size > 0 && s.waitedMs(nowMs, nowMs) > l.SegmentMs-l.JitterMs
+}
+
+// waitedMs is how long the segment has waited to be rolled: from its first batch's timestamp to ts, or from its
+// creation when its batches carry none.
+func (s *Segment) waitedMs(ts, nowMs int64) int64 {
+	if s.mem.first >= 0 {
+		return ts - s.mem.first
+	}
+	return nowMs - s.createdMs
+}
+
+// Write puts a batch after the last one; Publish makes it visible. After an error the log is as before, and what was
+// written of the batch is overwritten by the next.
+func (s *Segment) Write(b record.Batch) error {
+	must.Hold(s.mem != nil, "write to the sealed segment %d", s.base)
+	if _, err := s.file.file.WriteAt(b, s.size); err != nil {
+		return fault.Storage("segment.Write", err)
+	}
+	return nil
+}
+
+// Publish takes the written batch into size, offsets and indexes. The caller holds the log's lock.
+func (s *Segment) Publish(b record.Batch, l Limits) {
+	pos, size := s.size, int64(len(b))
+	s.mem.note(b, pos, size, l.IndexIntervalBytes)
+	s.size += size
+	s.next = b.NextOffset()
+}
+
+// Truncate cuts the file to the published size, after a failed write left more.
+func (s *Segment) Truncate() error {
+	if err := s.file.file.Truncate(s.size); err != nil {
+		return fault.Storage("segment.Truncate", err)
+	}
+	return nil
+}
+
+// Sync makes the log file durable (disk.Syncer). The active segment's file is open; a sealed one's is kept open by
+// whoever still wants it synced.
+func (s *Segment) Sync() error {
+	f, err := s.file.acquire(s.fs, s.Path(LogSuffix))
+	if err != nil {
+		return err
+	}
+	defer s.file.Release()
+	if err := f.Sync(); err != nil {
+		return fault.Storage("segment.Sync", err)
+	}
+	return nil
+}

@@ -1,0 +1,141 @@
+package log
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log/checkpoint"
+	"github.com/milena-io/milena/internal/log/producer"
+	"github.com/milena-io/milena/internal/log/segment"
+)
+
+// snapshots are the producer snapshots of a log: one at each roll and one at a clean close, each with our history
+// beside it. One that does not check is removed and the one before it is used, with a longer replay.
+type snapshots struct {
+	fs   disk.FS
+	dir  string
+	list []kafka.Offset // ascending
+}
+
+const maxSnapshotBytes = 1 << 30
+
+// write saves the state of everything below an offset and returns what makes it durable.
+func (s *snapshots) write(at kafka.Offset, state *producer.State) ([]disk.Syncer, error) {
+	data := state.AppendSnapshot(nil)
+	history := state.AppendHistory(nil, producer.SnapshotChecksum(data))
+	var syncers []disk.Syncer
+	for _, file := range []struct {
+		suffix string
+		data   []byte
+	}{{segment.SnapshotSuffix, data}, {segment.HistorySuffix, history}} {
+		path := s.dir + "/" + segment.Name(at, file.suffix)
+		if err := writeFile(s.fs, path, file.data); err != nil {
+			return nil, err
+		}
+		syncers = append(syncers, segment.PathSyncer(s.fs, path))
+	}
+	if i, found := slices.BinarySearch(s.list, at); !found {
+		s.list = slices.Insert(s.list, i, at)
+	}
+	return syncers, nil
+}
+
+// newest loads the newest snapshot at or below an offset; without any it is the empty state at offset from.
+func (s *snapshots) newest(limit, from kafka.Offset, now kafka.Instant, expirationMs int64) (*producer.State, kafka.Offset, error) {
+	for i := len(s.list) - 1; i >= 0; i-- {
+		at := s.list[i]
+		if at > limit {
+			continue
+		}
+		state, err := s.load(at)
+		if err == nil {
+			state.Expire(now.WallMs, expirationMs)
+			return state, at, nil
+		}
+		if !fault.IsKind(err, fault.Corrupt) {
+			return nil, 0, err
+		}
+		if err := s.remove(at); err != nil {
+			return nil, 0, err
+		}
+	}
+	return producer.New(), from, nil
+}
+
+func (s *snapshots) load(at kafka.Offset) (*producer.State, error) {
+	data, err := checkpoint.Load(s.fs, s.dir+"/"+segment.Name(at, segment.SnapshotSuffix), maxSnapshotBytes)
+	if err != nil {
+		return nil, err
+	}
+	state, err := producer.ParseSnapshot(data)
+	if err != nil {
+		return nil, err
+	}
+	history, err := checkpoint.Load(s.fs, s.dir+"/"+segment.Name(at, segment.HistorySuffix), maxSnapshotBytes)
+	if err != nil && !fault.IsKind(err, fault.Corrupt) {
+		return nil, err
+	}
+	if err == nil && history != nil {
+		// A history that does not belong to the snapshot is Kafka's doing or a crash's; the snapshot stands alone then.
+		_ = state.Remember(history, producer.SnapshotChecksum(data))
+	}
+	return state, nil
+}
+
+// keep removes snapshots that no segment begins with, but for the newest when it lies after the last segment's base,
+// as Kafka does at load.
+func (s *snapshots) keep(segments []*segment.Segment) error {
+	bases := map[kafka.Offset]bool{}
+	for _, seg := range segments {
+		bases[seg.Base()] = true
+	}
+	last := segments[len(segments)-1].Base()
+	for i, at := range slices.Backward(slices.Clone(s.list)) {
+		if bases[at] || i == len(s.list)-1 && at > last {
+			continue
+		}
+		if err := s.remove(at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeAbove drops snapshots of states that were truncated away.
+func (s *snapshots) removeAbove(end kafka.Offset) error {
+	for len(s.list) > 0 && s.list[len(s.list)-1] > end {
+		if err := s.remove(s.list[len(s.list)-1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remove deletes one snapshot and its history.
+func (s *snapshots) remove(at kafka.Offset) error {
+	for _, suffix := range []string{segment.SnapshotSuffix, segment.HistorySuffix} {
+		if err := s.fs.Remove(s.dir + "/" + segment.Name(at, suffix)); err != nil && !errors.Is(err, disk.ErrNotExist) {
+			return fault.Storage("log.snapshot", err)
+		}
+	}
+	s.list = slices.DeleteFunc(s.list, func(o kafka.Offset) bool { return o == at })
+	return nil
+}
+
+func writeFile(fsys disk.FS, path string, data []byte) error {
+	f, err := fsys.Open(path, disk.Write|disk.Create|disk.Trunc)
+	if err != nil {
+		return fault.Storage("log.write", err)
+	}
+	_, err = f.WriteAt(data, 0)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return fault.Storage("log.write", err)
+	}
+	return nil
+}

@@ -1,0 +1,141 @@
+package log
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log/producer"
+	"github.com/milena-io/milena/internal/log/segment"
+	"github.com/milena-io/milena/internal/record"
+)
+
+// TimestampOffset is a record found by time.
+type TimestampOffset struct {
+	Offset      kafka.Offset
+	TimestampMs int64
+	Epoch       kafka.LeaderEpoch // of the record's batch
+}
+
+// AbortedTxn is an aborted transaction as Fetch reports it.
+type AbortedTxn = segment.Aborted
+
+// ProducerState is what DescribeProducers reports.
+type ProducerState = producer.Entry
+
+var errFound = errors.New("found") // ends a walk over records
+
+// OffsetForTimestamp returns the first record at or after the log start whose timestamp is ts or later, in offset order;
+// false when there is none.
+func (v *view) OffsetForTimestamp(ts int64) (TimestampOffset, bool, error) {
+	var found TimestampOffset
+	ok, err := v.eachSegment(func(k *segment.Look, start kafka.Offset) (bool, error) {
+		largest, err := k.Largest()
+		if err != nil || largest.Timestamp < ts {
+			return false, err
+		}
+		for from := start; ; {
+			b, err := k.BatchAt(ts, from)
+			if err != nil || b == nil {
+				return false, err
+			}
+			if found, err = firstAt(b, start, func(r *record.Record) bool { return r.TimestampMs >= ts }); err != nil {
+				return false, err
+			}
+			if found.Offset >= 0 {
+				return true, nil
+			}
+			from = b.NextOffset() // the record that had it is before the log start, or compacted away
+		}
+	})
+	return found, ok, err
+}
+
+// MaxTimestamp returns the first record with the largest timestamp of the log; false for a log without timestamps.
+func (v *view) MaxTimestamp() (TimestampOffset, bool, error) {
+	best := segment.NoStamp
+	if _, err := v.eachSegment(func(k *segment.Look, _ kafka.Offset) (bool, error) {
+		largest, err := k.Largest()
+		if err == nil && largest.Timestamp > best.Timestamp {
+			best = largest
+		}
+		return false, err
+	}); err != nil || best.Timestamp < 0 {
+		return TimestampOffset{}, false, err
+	}
+	return v.OffsetForTimestamp(best.Timestamp)
+}
+
+// eachSegment shows every segment from the log start on until visit says stop; it returns what visit said last.
+func (v *view) eachSegment(visit func(k *segment.Look, start kafka.Offset) (bool, error)) (bool, error) {
+	window := v.headers.Get().(*[]byte)
+	defer v.headers.Put(window)
+	v.mu.RLock()
+	segments := slices.Clone(v.segments[v.floor(v.start):])
+	start := v.start
+	v.mu.RUnlock()
+	for _, s := range segments {
+		v.mu.RLock()
+		if !slices.Contains(v.segments, s) {
+			v.mu.RUnlock()
+			continue // deleted meanwhile
+		}
+		k, err := s.Look(v.mu.RLocker(), *window)
+		v.mu.RUnlock()
+		if err != nil {
+			return false, err
+		}
+		stop, err := visit(&k, start)
+		k.Release()
+		if stop || err != nil {
+			return stop, err
+		}
+	}
+	return false, nil
+}
+
+// firstAt returns the first record of a batch at or after an offset that matches; Offset is NoOffset when none does.
+func firstAt(b record.Batch, from kafka.Offset, match func(*record.Record) bool) (TimestampOffset, error) {
+	found := TimestampOffset{Offset: kafka.NoOffset}
+	err := b.Each(record.Limits{}, func(r *record.Record) error {
+		if r.Offset >= from && match(r) {
+			found = TimestampOffset{r.Offset, r.TimestampMs, b.LeaderEpoch()}
+			return errFound
+		}
+		return nil
+	})
+	if errors.Is(err, errFound) {
+		err = nil
+	}
+	return found, err
+}
+
+// EpochAt returns the leader epoch of the record at an offset, -1 when it is not known.
+func (l *Log) EpochAt(o kafka.Offset) kafka.LeaderEpoch { return l.epochs.For(o) }
+
+// AbortedTransactions returns the aborted transactions with records in [from, upper), ascending by first offset, as a
+// read_committed reader of that range needs them; not nil when there are none.
+func (v *view) AbortedTransactions(from, upper kafka.Offset) ([]AbortedTxn, error) {
+	v.mu.RLock()
+	segments := slices.Clone(v.segments[v.floor(from):])
+	v.mu.RUnlock()
+	out := []AbortedTxn{}
+scan:
+	for _, s := range segments {
+		known, err := s.Aborted()
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range known {
+			if a.Last >= from && a.First < upper {
+				out = append(out, a)
+			}
+			if a.LastStable >= upper {
+				break scan // every transaction that aborts later began at or after upper
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b AbortedTxn) int { return cmp.Compare(a.First, b.First) })
+	return out, nil
+}
