@@ -1,0 +1,34 @@
+package quorum
+
+import (
+	"iter"
+
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/staterecord"
+)
+
+// Command and Reply are the machine's business; Record is what the metadata log holds.
+type (
+	Command = any
+	Reply   = any
+	Record  = staterecord.Record
+)
+
+// Machine is what the quorum needs of the controller's machine. Every call is under the quorum's mutex.
+type Machine interface {
+	// Decide answers with the records of the change and the reply to give once they are committed. The first record
+	// will get the offset next: broker epochs are offsets.
+	Decide(now kafka.Instant, next kafka.Offset, cmd Command) ([]Record, Reply, error)
+	// Apply is the only writer of state.
+	Apply(offset kafka.Offset, rec Record)
+	// Revert undoes every Apply at or above the offset.
+	Revert(to kafka.Offset)
+	// Commit makes every Apply below the offset final.
+	Commit(to kafka.Offset)
+	// Due returns what timers ask for.
+	Due(now kafka.Instant) []Command
+	// Restore replaces all state by a snapshot that ends before the offset.
+	Restore(end kafka.Offset, records iter.Seq[Record])
+	// Snapshot returns the committed state as records. The sequence is read after the call, beside further changes.
+	Snapshot() iter.Seq[Record]
+}

@@ -1,0 +1,218 @@
+package quorum
+
+import (
+	"errors"
+	"path"
+	"slices"
+	"strings"
+
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/record"
+)
+
+// Format writes the bootstrap snapshot of a new cluster: kraft.version 1 and the voters, as Kafka's storage tool writes
+// it. A directory that has any snapshot is left as it is.
+func Format(fsys disk.FS, dir string, voters []Voter, now kafka.Instant) error {
+	const op = "quorum.Format"
+	set, err := newVoterSet(voters)
+	if err != nil {
+		return err
+	}
+	if len(set) == 0 {
+		return fault.New(op, kafka.ErrInvalidRequest, "a cluster needs a voter")
+	}
+	if err := fsys.MkdirAll(dir); err != nil {
+		return fault.Storage(op, err)
+	}
+	if refs, err := listSnapshots(fsys, dir); err != nil || len(refs) > 0 {
+		return err
+	}
+	ref := snapshotRef{index: bootstrapIndex, voters: set, wallMs: now.WallMs}
+	if _, err := writeSnapshot(fsys, dir, ref, func(func(Record) bool) {}); err != nil {
+		return fault.Storage(op, err)
+	}
+	return nil
+}
+
+// listSnapshots names the snapshots of a directory, oldest first.
+func listSnapshots(fsys disk.FS, dir string) ([]snapshotRef, error) {
+	entries, err := fsys.List(dir)
+	if err != nil {
+		return nil, fault.Storage("quorum.open", err)
+	}
+	var refs []snapshotRef
+	for _, e := range entries {
+		if end, epoch, ok := parseSnapshotName(e.Name); ok && !e.Dir {
+			refs = append(refs, snapshotRef{offset: end, epoch: epoch, size: e.Size})
+		}
+	}
+	slices.SortFunc(refs, func(a, b snapshotRef) int { return int(min(max(a.offset-b.offset, -1), 1)) })
+	return refs, nil
+}
+
+// Open loads a voter from its directory: the newest snapshot, the log above it, the epoch and the vote. It says
+// nothing to anybody before Start.
+func Open(o Options) (*Quorum, error) {
+	o.Config = o.Config.withDefaults()
+	q := &Quorum{o: o}
+	q.engine.q, q.lead.q, q.clock.q, q.snaps.q = q, q, q, q
+	if err := q.loadSnapshots(); err != nil {
+		return nil, err
+	}
+	newest := q.snaps.refs[len(q.snaps.refs)-1]
+	q.voters = newest.voters
+	self, ok := q.voters.byKey(o.Self)
+	if !ok {
+		return nil, fault.New("quorum.open", kafka.ErrInvalidRequest,
+			"node %d with directory %s is no voter of this cluster; a node whose metadata directory is new has to be added again", o.Self.NodeID, kafka.UUID(o.Self.DirectoryID))
+	}
+	q.self = self
+	store := &storage{log: o.Log, snap: newest, load: q.snaps.bytesOf}
+	if err := store.walk(); err != nil {
+		return nil, err
+	}
+	q.engine.store = store
+	if err := q.loadVote(); err != nil {
+		return nil, err
+	}
+	q.committed, q.lead.props.applied, q.snaps.at = newest.offset, newest.offset, o.World.Now()
+	node, err := raft.NewRawNode(&raft.Config{
+		ID: self.raft, ElectionTick: electionTicks, HeartbeatTick: heartbeatTicks,
+		Storage: store, Applied: newest.index, AsyncStorageWrites: true,
+		MaxSizePerMsg: 1 << 20, MaxCommittedSizePerReady: 16 << 20, MaxInflightMsgs: 64,
+		CheckQuorum: true, PreVote: true, DisableProposalForwarding: true,
+		DisableConfChangeValidation: true, // one change at a time is checked where it is proposed
+		StepDownOnRemoval:           true, Logger: raftLogger{o.Logger},
+	})
+	if err != nil {
+		return nil, err
+	}
+	q.engine.node = node
+	q.lead.role.term = store.hard.GetTerm()
+	return q, nil
+}
+
+// Start lets the voter take part. A lone voter elects itself at once.
+func (q *Quorum) Start() {
+	q.locked(func() {
+		q.clock.armTicks()
+		if q.voters.alone(q.self) {
+			_ = q.engine.node.Campaign() // a voter may always campaign
+		}
+	})
+}
+
+// loadSnapshots removes unfinished snapshots and restores the machine from the newest one that checks.
+func (q *Quorum) loadSnapshots() error {
+	const op = "quorum.open"
+	entries, err := q.o.FS.List(q.o.Dir)
+	if err != nil {
+		return fault.Storage(op, err)
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name, partSuffix) {
+			if err := q.o.FS.Remove(path.Join(q.o.Dir, e.Name)); err != nil {
+				return fault.Storage(op, err)
+			}
+		}
+	}
+	refs, err := listSnapshots(q.o.FS, q.o.Dir)
+	if err != nil {
+		return err
+	}
+	if len(refs) == 0 {
+		return fault.Corruption(op, "%s holds no snapshot: the directory is not formatted, or its bootstrap snapshot is lost", q.o.Dir)
+	}
+	for i, r := range refs {
+		snap, err := openSnapshot(q.o.FS, q.o.Dir, r.offset, r.epoch)
+		if err != nil {
+			return fault.Storage(op, err)
+		}
+		ref, err := snap.ref()
+		if err == nil && i == len(refs)-1 {
+			err = snap.restore(q.o.Machine)
+		}
+		if err = errors.Join(err, snap.Close()); err != nil {
+			return err
+		}
+		if len(ref.voters) == 0 {
+			return fault.Corruption(op, "snapshot %s names no voters; a cluster of kraft.version 0 has to be upgraded by Kafka first", snapshotName(r.offset, r.epoch))
+		}
+		q.snaps.refs = append(q.snaps.refs, ref)
+	}
+	return nil
+}
+
+// walk reads the log's batches once and maps them to Raft's indexes, counted from the newest snapshot.
+func (s *storage) walk() error {
+	const op = "quorum.open"
+	start, end := s.log.Bounds()
+	if end < s.snap.offset {
+		// The snapshot of a leader was installed and the log not yet emptied.
+		if err := s.log.Restart(s.snap.offset); err != nil {
+			return fault.Storage(op, err)
+		}
+		start, end = s.snap.offset, s.snap.offset
+	}
+	if start > s.snap.offset {
+		return fault.Corruption(op, "the log begins at offset %d, above the newest snapshot, which ends at %d", start, s.snap.offset)
+	}
+	p := resetPositions(1<<32, start, 0) // numbered for good once the snapshot's place is known
+	for p.end() < end {
+		b, err := s.log.Read(p.end(), readBytes)
+		if err != nil {
+			return err
+		}
+		if len(b) == 0 {
+			return fault.Corruption(op, "the log has nothing at offset %d, its end is %d", p.end(), end)
+		}
+		for len(b) > 0 {
+			var batch record.Batch
+			if batch, b, err = record.Next(b); err != nil {
+				return err
+			}
+			term := uint64(batch.LeaderEpoch())
+			if batch.BaseOffset() != p.end() || batch.LeaderEpoch() < 0 || term < p.lastTerm() {
+				return fault.Corruption(op, "a batch at offset %d of epoch %d where offset %d was due, after epoch %d",
+					batch.BaseOffset(), batch.LeaderEpoch(), p.end(), p.lastTerm())
+			}
+			p.add(term, int64(batch.LastOffsetDelta())+1, isVoterChange(batch))
+		}
+	}
+	at, ok := p.indexOf(s.snap.offset)
+	if !ok {
+		return fault.Corruption(op, "no batch begins at offset %d, where the newest snapshot ends", s.snap.offset)
+	}
+	p.renumber(int64(s.snap.index) + 1 - int64(at))
+	if start == s.snap.offset {
+		p.prevTerm = uint64(s.snap.epoch)
+	} else if p.next() > p.first {
+		p.forget(p.first + 1) // the term before the first entry is not known any more
+	}
+	s.pos = p
+	return nil
+}
+
+// loadVote makes Raft's hard state of quorum-state and the log. An epoch that only the log has was never voted in
+// here by asking others.
+func (q *Quorum) loadVote() error {
+	e, err := loadElection(q.o.FS, q.o.Dir)
+	if err != nil {
+		return err
+	}
+	store := q.engine.store
+	hard := &raftpb.HardState{Term: new(store.pos.lastTerm()), Vote: new(raft.None), Commit: new(store.snap.index)}
+	if e.epoch >= 0 && uint64(e.epoch) >= hard.GetTerm() {
+		hard.Term = new(uint64(e.epoch))
+		if e.voted != kafka.NoNode {
+			hard.Vote = new(Key{e.voted, e.votedDirectory}.RaftID())
+		}
+	}
+	store.hard, q.engine.vote = hard, e
+	return nil
+}

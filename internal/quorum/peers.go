@@ -1,0 +1,133 @@
+package quorum
+
+import (
+	"cmp"
+	"slices"
+
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+	"go.etcd.io/raft/v3/tracker"
+
+	"github.com/milena-io/milena/internal/kafka"
+)
+
+// peers is what a leader remembers of the others for DescribeQuorum: voters by the messages they send, observers by
+// the fetches that the controller listener reports.
+type peers struct {
+	voters    map[uint64]*peer
+	observers map[Key]*peer
+	granted   map[uint64]bool // voters that elected this leader, itself included
+	term      uint64          // of granted
+}
+
+type peer struct {
+	fetchMs    int64 // wall clock; -1 for never
+	caughtUpMs int64
+	end        kafka.Offset
+	stuck      int // ticks that its snapshot has been under way
+}
+
+func (p *peers) reset(kafka.Instant) {
+	p.voters, p.observers = map[uint64]*peer{}, map[Key]*peer{}
+}
+
+// heard notes a message of a voter. last is the newest entry of this log.
+func (p *peers) heard(m *raftpb.Message, now kafka.Instant, last uint64) {
+	switch m.GetType() {
+	case raftpb.MsgVoteResp:
+		if p.term != m.GetTerm() {
+			p.term, p.granted = m.GetTerm(), map[uint64]bool{}
+		}
+		if !m.GetReject() {
+			p.granted[m.GetFrom()] = true
+		}
+	case raftpb.MsgAppResp, raftpb.MsgHeartbeatResp:
+		v := p.voters[m.GetFrom()]
+		if v == nil {
+			if p.voters == nil {
+				return
+			}
+			v = &peer{caughtUpMs: -1}
+			p.voters[m.GetFrom()] = v
+		}
+		v.fetchMs = now.WallMs
+		if m.GetType() == raftpb.MsgAppResp && !m.GetReject() && m.GetIndex() >= last {
+			v.caughtUpMs = now.WallMs
+		}
+	}
+}
+
+// Description is the answer to DescribeQuorum.
+type Description struct {
+	Leader        kafka.NodeID
+	Epoch         kafka.LeaderEpoch
+	HighWatermark kafka.Offset
+	LogStart      kafka.Offset
+	Leading       bool // only the leader knows the replicas' offsets
+	Voters        []Replica
+	Observers     []Replica
+}
+
+// Replica is one voter or observer; times are wall clock in ms, -1 for never.
+type Replica struct {
+	Voter
+	LogEnd         kafka.Offset // -1 when it is not known
+	LastFetchMs    int64
+	LastCaughtUpMs int64
+}
+
+// Describe tells who leads and how far everybody is.
+func (q *Quorum) Describe() Description {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	start, _ := q.engine.store.log.Bounds()
+	d := Description{Leader: q.voters.node(q.lead.role.lead), Epoch: kafka.LeaderEpoch(q.lead.role.term),
+		HighWatermark: q.committed, LogStart: start, Leading: q.lead.role.leading}
+	match := map[uint64]uint64{}
+	q.engine.node.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) { match[id] = pr.Match })
+	now := q.o.World.Now().WallMs
+	for _, v := range q.voters {
+		r := Replica{Voter: v.Voter, LogEnd: kafka.NoOffset, LastFetchMs: -1, LastCaughtUpMs: -1}
+		switch p := q.peers.voters[v.raft]; {
+		case v.raft == q.self.raft:
+			r.LogEnd, r.LastFetchMs, r.LastCaughtUpMs = q.engine.store.pos.end(), now, now
+		case q.lead.role.leading && p != nil:
+			r.LogEnd, _ = q.engine.store.pos.offsetOf(match[v.raft] + 1)
+			r.LastFetchMs, r.LastCaughtUpMs = p.fetchMs, p.caughtUpMs
+		}
+		d.Voters = append(d.Voters, r)
+	}
+	for k, p := range q.peers.observers {
+		d.Observers = append(d.Observers, Replica{Voter: Voter{ID: k.NodeID, Directory: k.DirectoryID},
+			LogEnd: p.end, LastFetchMs: p.fetchMs, LastCaughtUpMs: p.caughtUpMs})
+	}
+	slices.SortFunc(d.Observers, func(a, b Replica) int { return cmp.Compare(a.ID, b.ID) })
+	return d
+}
+
+// Observed notes that a broker fetched the metadata log from the offset. Observers that have been silent for five
+// minutes are forgotten, as Kafka does.
+func (q *Quorum) Observed(k Key, from kafka.Offset) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.lead.role.leading {
+		return
+	}
+	now := q.o.World.Now().WallMs
+	p := q.peers.observers[k]
+	if p == nil {
+		for other, o := range q.peers.observers {
+			if now-o.fetchMs > observerTimeoutMs {
+				delete(q.peers.observers, other)
+			}
+		}
+		p = &peer{caughtUpMs: -1}
+		q.peers.observers[k] = p
+	}
+	p.fetchMs, p.end = now, from
+	if from >= q.committed {
+		p.caughtUpMs = now
+	}
+}
+
+const observerTimeoutMs = 5 * 60 * 1000

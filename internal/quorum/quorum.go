@@ -1,0 +1,164 @@
+// Package quorum keeps the metadata log: it runs Raft (go.etcd.io/raft, whose only importer it is) over the log of
+// __cluster_metadata-0 and, while this node leads, the controller's machine on top of it.
+//
+// node assembles it; the handlers of the controller's APIs call Submit, ReadBarrier and Describe; feed pulls what is
+// committed; the controller listener hands it the messages of other voters. It never decides what a command means
+// (the machine does), never opens a connection (Send is injected) and never waits: it is an actor whose steps run
+// under one mutex and are driven by calls, by flush callbacks and by the World's timers.
+//
+// Invariants. One Raft entry is one batch; the term is the leader epoch. Nothing is answered, voted or acknowledged to
+// a leader before it is on stable storage. The machine has applied exactly the committed records plus, on the leader,
+// the proposed ones, which Revert takes back when the leadership goes. No continuation runs with the mutex held.
+//
+// Raft draws its election timeouts from crypto/rand.Reader; a simulation that wants the same trace from the same seed
+// replaces that reader.
+package quorum
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/world"
+)
+
+// Options is what a quorum is made of. Send, Await, Failed and Logger may be nil.
+type Options struct {
+	World   world.World
+	FS      disk.FS
+	Dir     string // the directory of __cluster_metadata-0
+	Log     Log
+	Flusher Flusher
+	Machine Machine
+	Self    Key
+	Config  Config
+
+	// Send hands a message to another voter; it may lose it. Receive is the other end.
+	Send func(to Voter, msg []byte)
+	// Await calls back once everything below the offset is visible on this node (feed.WaitFor). Replies wait for it,
+	// so that who was answered finds the change here.
+	Await func(end kafka.Offset, done func())
+	// Failed is told, once, that the quorum gave up: its disk failed or its log lost what it acknowledged.
+	Failed func(error)
+	Logger *slog.Logger
+}
+
+// Config is the keys of the quorum; zero values take Kafka's defaults.
+type Config struct {
+	ElectionTimeout  time.Duration // controller.quorum.election.timeout.ms
+	IdleInterval     time.Duration // metadata.max.idle.interval.ms; negative for none
+	SnapshotBytes    int64         // metadata.log.max.record.bytes.between.snapshots
+	SnapshotInterval time.Duration // metadata.log.max.snapshot.interval.ms
+	RetentionBytes   int64         // metadata.max.retention.bytes
+	Retention        time.Duration // metadata.max.retention.ms
+	MaxBatchBytes    int           // internal.metadata.max.batch.size.in.bytes
+	TimerInterval    time.Duration // how often the leader asks its machine what is due
+}
+
+func (c Config) withDefaults() Config {
+	setDefault(&c.ElectionTimeout, time.Second)
+	setDefault(&c.IdleInterval, 500*time.Millisecond)
+	setDefault(&c.SnapshotBytes, 20<<20)
+	setDefault(&c.SnapshotInterval, time.Hour)
+	setDefault(&c.RetentionBytes, 100<<20)
+	setDefault(&c.Retention, 7*24*time.Hour)
+	setDefault(&c.MaxBatchBytes, 8<<20)
+	setDefault(&c.TimerInterval, 100*time.Millisecond)
+	return c
+}
+
+func setDefault[T ~int | ~int64](v *T, d T) {
+	if *v == 0 {
+		*v = d
+	}
+}
+
+// Quorum is one voter. It is the face that others call; what it does is in its parts, all under its mutex: the engine
+// runs Raft over the log, the leadership runs the machine while this node leads, the clock keeps their timers.
+type Quorum struct {
+	o  Options
+	mu sync.Mutex
+
+	engine    engine
+	lead      leadership
+	clock     clock
+	snaps     snapshots
+	reads     barriers
+	peers     peers
+	watch     watchers
+	voters    voterSet
+	self      member
+	committed kafka.Offset // end of what is committed and durable here
+
+	err   error    // why no more steps are taken
+	after []func() // what the step leaves to do once the mutex is free
+}
+
+// locked runs one step of the actor.
+func (q *Quorum) locked(step func()) {
+	q.mu.Lock()
+	step()
+	q.engine.pump()
+	after := q.after
+	q.after = nil
+	q.mu.Unlock()
+	for _, f := range after {
+		f()
+	}
+}
+
+// later queues a continuation for when the mutex is free.
+func (q *Quorum) later(f func()) { q.after = append(q.after, f) }
+
+// fail gives the quorum up because its disk failed or its log lies. Nothing is known any more, so nothing is said any
+// more.
+func (q *Quorum) fail(err error) {
+	if q.err != nil {
+		return
+	}
+	q.giveUp(err)
+	if q.o.Failed != nil {
+		q.later(func() { q.o.Failed(err) })
+	}
+}
+
+func (q *Quorum) giveUp(err error) {
+	if q.err != nil {
+		return
+	}
+	q.err = err
+	q.lead.role.leading = false
+	q.lead.abandon(err)
+	q.reads.fail(q, err)
+}
+
+// Close stops the quorum. What was not answered is answered with an error; the log stays open, it is the caller's.
+func (q *Quorum) Close() {
+	q.locked(func() { q.giveUp(fault.Shutdown("quorum")) })
+}
+
+// Leader returns who leads, as far as this voter knows, and the epoch; NoNode when nobody does.
+func (q *Quorum) Leader() (kafka.NodeID, kafka.LeaderEpoch) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.voters.node(q.lead.role.lead), kafka.LeaderEpoch(q.lead.role.term)
+}
+
+// Active reports whether this node leads and takes commands.
+func (q *Quorum) Active() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.lead.role.active
+}
+
+// setVoters makes a set the membership.
+func (q *Quorum) setVoters(to voterSet) {
+	q.voters = to
+	if v, ok := to.byKey(q.o.Self); ok {
+		q.self = v
+	}
+	q.clock.armTicks()
+}

@@ -1,0 +1,43 @@
+package quorum
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+)
+
+// raftLogger is the Raft library's logger: what it says is for who debugs elections, and its panics stay panics.
+type raftLogger struct{ to *slog.Logger }
+
+func (l raftLogger) say(level slog.Level, msg func() string) {
+	if l.to != nil && l.to.Enabled(context.Background(), level) {
+		l.to.Log(context.Background(), level, msg(), "component", "raft")
+	}
+}
+
+func (l raftLogger) Debug(v ...any) {
+	l.say(slog.LevelDebug, func() string { return fmt.Sprint(v...) })
+}
+func (l raftLogger) Debugf(format string, v ...any) {
+	l.say(slog.LevelDebug, func() string { return fmt.Sprintf(format, v...) })
+}
+func (l raftLogger) Info(v ...any) { l.Debug(v...) }
+
+// Infof is debug, too: the quorum itself tells of leaders and epochs.
+func (l raftLogger) Infof(format string, v ...any) { l.Debugf(format, v...) }
+func (l raftLogger) Warning(v ...any) {
+	l.say(slog.LevelWarn, func() string { return fmt.Sprint(v...) })
+}
+func (l raftLogger) Warningf(format string, v ...any) {
+	l.say(slog.LevelWarn, func() string { return fmt.Sprintf(format, v...) })
+}
+func (l raftLogger) Error(v ...any) {
+	l.say(slog.LevelError, func() string { return fmt.Sprint(v...) })
+}
+func (l raftLogger) Errorf(format string, v ...any) {
+	l.say(slog.LevelError, func() string { return fmt.Sprintf(format, v...) })
+}
+func (l raftLogger) Fatal(v ...any)                 { panic(fmt.Sprint(v...)) }
+func (l raftLogger) Fatalf(format string, v ...any) { panic(fmt.Sprintf(format, v...)) }
+func (l raftLogger) Panic(v ...any)                 { panic(fmt.Sprint(v...)) }
+func (l raftLogger) Panicf(format string, v ...any) { panic(fmt.Sprintf(format, v...)) }

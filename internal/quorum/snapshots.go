@@ -1,0 +1,213 @@
+package quorum
+
+import (
+	"bytes"
+	"encoding/binary"
+	"path"
+	"slices"
+
+	"go.etcd.io/raft/v3/raftpb"
+
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+)
+
+// bootstrapIndex is the Raft index that the bootstrap snapshot at offset 0 stands for, so that the log's first batch is
+// entry 2. A voter with nothing is therefore always sent a snapshot, and learns the members from it.
+const bootstrapIndex = 1
+
+// snapshots are the snapshots on disk and when the next one is due.
+type snapshots struct {
+	q       *Quorum
+	refs    []snapshotRef // ascending; the last is the newest and what Raft starts from
+	bytes   int64         // committed since the newest
+	at      kafka.Instant // when the newest was taken, or the quorum opened
+	writing bool
+}
+
+// snapshotRef names a snapshot: everything below offset, which Raft knows as everything up to index.
+type snapshotRef struct {
+	offset kafka.Offset
+	epoch  kafka.LeaderEpoch // of the last batch below offset
+	index  uint64
+	voters voterSet
+	wallMs int64 // timestamp of the last batch below offset
+	size   int64 // bytes of the file
+}
+
+// maybeSnapshot starts a snapshot when enough was committed since the last one, or anything was and it is old.
+func (s *snapshots) maybeSnapshot() {
+	c, now := s.q.o.Config, s.q.o.World.Now()
+	due := s.bytes >= c.SnapshotBytes || s.bytes > 0 && now.Since(s.at) >= c.SnapshotInterval
+	if !due || s.writing || s.q.err != nil {
+		return
+	}
+	ref, err := s.current()
+	if err != nil {
+		s.q.fail(err)
+		return
+	}
+	if ref.offset <= s.refs[len(s.refs)-1].offset {
+		return
+	}
+	s.writing, s.bytes, s.at = true, 0, now
+	recs := s.q.o.Machine.Snapshot()
+	s.q.o.World.Go(func() {
+		size, err := writeSnapshot(s.q.o.FS, s.q.o.Dir, ref, recs)
+		s.q.locked(func() {
+			s.writing = false
+			switch {
+			case s.q.err != nil:
+			case err != nil:
+				s.q.fail(fault.Storage("quorum.snapshot", err))
+			case ref.offset > s.refs[len(s.refs)-1].offset: // else the leader's own came in between
+				ref.size = size
+				s.refs = append(s.refs, ref)
+				s.q.engine.store.snap = ref
+				s.q.log("metadata snapshot", "offset", ref.offset, "epoch", ref.epoch, "bytes", size)
+				s.retain()
+			}
+		})
+	})
+}
+
+// current names the snapshot of what is committed now.
+func (s *snapshots) current() (snapshotRef, error) {
+	store := s.q.engine.store
+	next, _ := store.pos.indexOf(s.q.committed)
+	term, _ := store.pos.termOf(next - 1)
+	ref := snapshotRef{offset: s.q.committed, epoch: kafka.LeaderEpoch(term), index: next - 1, voters: s.q.voters}
+	last, err := store.Entries(next-1, next, readBytes)
+	if err != nil {
+		return ref, err
+	}
+	b, err := batchOf(last[0])
+	if err == nil {
+		ref.wallMs = b.MaxTimestamp()
+	}
+	return ref, err
+}
+
+// retain drops the oldest snapshots, and the log below the next one, while log and snapshots together are too large or
+// the oldest is too old. The newest always stays.
+func (s *snapshots) retain() {
+	c, now := s.q.o.Config, s.q.o.World.Now()
+	store := s.q.engine.store
+	start, _ := store.log.Bounds()
+	bytes, err := store.log.Trim(now, start)
+	for err == nil && len(s.refs) > 1 {
+		total := bytes
+		for _, r := range s.refs {
+			total += r.size
+		}
+		oldest, next := s.refs[0], s.refs[1]
+		if total <= c.RetentionBytes && now.WallMs-oldest.wallMs <= c.Retention.Milliseconds() {
+			return
+		}
+		if next.index >= store.pos.first {
+			store.pos.forget(next.index + 1)
+			bytes, err = store.log.Trim(now, next.offset)
+		}
+		if err == nil {
+			err = s.q.o.FS.Remove(path.Join(s.q.o.Dir, snapshotName(oldest.offset, oldest.epoch)))
+			s.refs = slices.Delete(s.refs, 0, 1)
+		}
+	}
+	if err != nil {
+		s.q.fail(fault.Storage("quorum.retain", err))
+	}
+}
+
+// bytesOf is a snapshot as Raft carries it to a voter that is too far behind: its end offset and the file.
+func (s *snapshots) bytesOf(ref snapshotRef) ([]byte, error) {
+	snap, err := openSnapshot(s.q.o.FS, s.q.o.Dir, ref.offset, ref.epoch)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = snap.Close() }()
+	b := make([]byte, 8+snap.size)
+	binary.BigEndian.PutUint64(b, uint64(ref.offset))
+	if n, err := snap.file.ReadAt(b[8:], 0); int64(n) < snap.size {
+		return nil, fault.Storage("quorum.snapshot", err)
+	}
+	return b, nil
+}
+
+// carried is the way back, with everything checked.
+func carried(m *raftpb.Snapshot) (*Snapshot, snapshotRef, error) {
+	const op = "quorum.snapshot"
+	b, meta := m.GetData(), m.GetMetadata()
+	if len(b) < 8 || binary.BigEndian.Uint64(b) > 1<<62 || meta.GetTerm() > 1<<31-1 {
+		return nil, snapshotRef{}, fault.Corruption(op, "%d bytes of term %d", len(b), meta.GetTerm())
+	}
+	file := bytes.NewReader(b[8:])
+	snap := &Snapshot{End: kafka.Offset(binary.BigEndian.Uint64(b)), Epoch: kafka.LeaderEpoch(meta.GetTerm()),
+		file: file, size: file.Size(), close: func() error { return nil }}
+	ref, err := snap.ref()
+	if err != nil {
+		return nil, ref, err
+	}
+	if ref.index != meta.GetIndex() || !slices.Equal(ref.voters.confState().GetVoters(), meta.GetConfState().GetVoters()) {
+		return nil, ref, fault.Corruption(op, "a snapshot of entry %d and voters %v travels as entry %d and voters %v", ref.index,
+			ref.voters.confState().GetVoters(), meta.GetIndex(), meta.GetConfState().GetVoters())
+	}
+	return snap, ref, nil
+}
+
+// admitSnapshot checks a leader's snapshot before Raft believes in it.
+func (e *engine) admitSnapshot(m *raftpb.Snapshot) error {
+	_, _, err := carried(m)
+	return err
+}
+
+// install puts a leader's snapshot in the place of this voter's log and state. The file is durable before the log is
+// emptied: what the log held may have been acknowledged. It is the one step that waits for the disk itself; a voter
+// so far behind has nothing else to do.
+func (e *engine) install(m *raftpb.Snapshot) error {
+	snap, ref, err := carried(m)
+	if err != nil {
+		return err
+	}
+	q := e.q
+	name := path.Join(q.o.Dir, snapshotName(ref.offset, ref.epoch))
+	f, err := q.o.FS.Open(name+partSuffix, disk.Write|disk.Create|disk.Trunc)
+	if err != nil {
+		return fault.Storage("quorum.install", err)
+	}
+	_, err = f.WriteAt(m.GetData()[8:], 0)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = publish(q.o.FS, q.o.Dir, name)
+	}
+	if err == nil {
+		err = e.store.log.Restart(ref.offset)
+	}
+	if err != nil {
+		return fault.Storage("quorum.install", err)
+	}
+	e.store.pos = resetPositions(ref.index+1, ref.offset, uint64(ref.epoch))
+	e.store.tail = tail{}
+	e.store.snap = ref
+	for _, old := range q.snaps.refs {
+		if old.offset != ref.offset {
+			if err := q.o.FS.Remove(path.Join(q.o.Dir, snapshotName(old.offset, old.epoch))); err != nil {
+				return fault.Storage("quorum.install", err)
+			}
+		}
+	}
+	q.snaps.refs, q.snaps.bytes, q.snaps.at = []snapshotRef{ref}, 0, q.o.World.Now()
+	q.setVoters(ref.voters)
+	q.committed, q.lead.props.applied = ref.offset, ref.offset
+	if err := snap.restore(q.o.Machine); err != nil {
+		return err
+	}
+	q.watch.wake(q)
+	q.log("metadata snapshot of the leader installed", "offset", ref.offset, "epoch", ref.epoch)
+	return nil
+}

@@ -1,0 +1,105 @@
+package quorum
+
+import (
+	"time"
+
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/tracker"
+
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/staterecord"
+)
+
+// Raft's clock: an election timeout is this many ticks, a heartbeat every second one.
+const (
+	electionTicks  = 20
+	heartbeatTicks = 2
+	snapshotTicks  = 5 * electionTicks // a snapshot that has not arrived by then is sent again
+)
+
+// clock drives what happens by itself: Raft's ticks and the machine's timers.
+type clock struct {
+	q       *Quorum
+	ticking bool
+}
+
+// armTicks starts Raft's clock. A lone voter has none: it has nobody to lose or to hear from.
+func (c *clock) armTicks() {
+	if c.ticking || c.q.voters.alone(c.q.self) {
+		return
+	}
+	c.ticking = true
+	c.tickLater()
+}
+
+func (c *clock) tickLater() {
+	c.q.o.World.After(c.q.o.Config.ElectionTimeout/electionTicks, func() {
+		c.q.locked(func() {
+			if c.q.err != nil {
+				return
+			}
+			if c.q.voters.alone(c.q.self) {
+				c.ticking = false
+				return
+			}
+			c.q.engine.node.Tick()
+			c.retrySnapshots()
+			c.tickLater()
+		})
+	})
+}
+
+// retrySnapshots tells Raft of snapshots that must have been lost: it waits for each without end.
+func (c *clock) retrySnapshots() {
+	if !c.q.lead.role.leading {
+		return
+	}
+	var lost []uint64
+	c.q.engine.node.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) {
+		p := c.q.peers.voters[id]
+		switch {
+		case p == nil:
+		case pr.State != tracker.StateSnapshot:
+			p.stuck = 0
+		case p.stuck < snapshotTicks:
+			p.stuck++
+		default:
+			p.stuck = 0
+			lost = append(lost, id)
+		}
+	})
+	for _, id := range lost {
+		c.q.engine.node.ReportSnapshot(id, raft.SnapshotFailure)
+	}
+}
+
+// runTimers has the machine's timers looked at while this leadership lasts.
+func (c *clock) runTimers() {
+	term := c.q.lead.role.term
+	c.q.o.World.After(c.q.o.Config.TimerInterval, func() {
+		c.q.locked(func() {
+			if c.q.err != nil || !c.q.lead.role.active || c.q.lead.role.term != term {
+				return
+			}
+			now := c.q.o.World.Now()
+			for _, cmd := range c.q.o.Machine.Due(now) {
+				c.q.lead.decide(cmd, func(Reply, error) {})
+			}
+			c.keepAlive(now)
+			if c.q.lead.role.active {
+				c.runTimers()
+			}
+		})
+	})
+}
+
+// keepAlive writes a no-op record when nothing was written for metadata.max.idle.interval.ms, so that the others can
+// tell a quiet log from a lost leader (KIP-835). With nobody to see it, on a lone node, it would only wake the disk.
+func (c *clock) keepAlive(now kafka.Instant) {
+	every := c.q.o.Config.IdleInterval
+	watched := len(c.q.voters) > 1 || len(c.q.peers.observers) > 0
+	if every < time.Millisecond || !watched || now.Since(c.q.lead.props.appended) < every {
+		return
+	}
+	_ = c.q.lead.gather(now, []Record{&staterecord.NoOp{}}) // one record is never too large
+}

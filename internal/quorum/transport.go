@@ -1,0 +1,191 @@
+package quorum
+
+import (
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/must"
+	"github.com/milena-io/milena/internal/record"
+)
+
+// send hands a message to the transport. A message may be lost: Raft repeats it.
+func (e *engine) send(m *raftpb.Message) {
+	to, ok := e.q.voters.byRaftID(m.GetTo())
+	if !ok {
+		return // removed meanwhile
+	}
+	if m, ok = e.filled(m); !ok {
+		return
+	}
+	b := must.Get(proto.Marshal(m))
+	e.q.later(func() { e.q.o.Send(to.Voter, b) })
+}
+
+// filled puts the log's bytes in the place of this leader's empty entries: what travels is always a batch. Not ok when
+// the entry was replaced since the message was made.
+func (e *engine) filled(m *raftpb.Message) (*raftpb.Message, bool) {
+	var out *raftpb.Message
+	for i, entry := range m.GetEntries() {
+		if len(entry.GetData()) > 0 || m.GetType() != raftpb.MsgApp {
+			continue
+		}
+		stored, err := e.store.Entries(entry.GetIndex(), entry.GetIndex()+1, readBytes)
+		if err != nil || stored[0].GetTerm() != entry.GetTerm() {
+			return nil, false
+		}
+		if out == nil {
+			out = proto.CloneOf(m)
+		}
+		out.Entries[i] = stored[0]
+	}
+	if out != nil {
+		return out, true
+	}
+	return m, true
+}
+
+// Receive takes a message that another voter sent. An error means that the message was refused; after one that shows
+// this voter to have lost what it acknowledged, the quorum has failed.
+func (q *Quorum) Receive(b []byte) error {
+	m, err := decodeMessage(b)
+	if err != nil {
+		return err
+	}
+	q.locked(func() {
+		if err = q.err; err != nil {
+			return
+		}
+		if err = q.engine.admit(m); err != nil {
+			return
+		}
+		q.peers.heard(m, q.o.World.Now(), q.engine.store.pos.next()-1)
+		_ = q.engine.node.Step(m) // refused: a response from somebody who is no member any more
+	})
+	return err
+}
+
+// decodeMessage parses a message and checks everything that the Raft library takes on trust.
+func decodeMessage(b []byte) (*raftpb.Message, error) {
+	const op = "quorum.Receive"
+	m := &raftpb.Message{}
+	if err := proto.Unmarshal(b, m); err != nil {
+		return nil, fault.Corruption(op, "not a Raft message: %v", err)
+	}
+	if m.GetTerm() > 1<<31-1 || m.GetLogTerm() > m.GetTerm() || m.GetIndex() > 1<<62 || m.GetCommit() > 1<<62 {
+		return nil, fault.Corruption(op, "%v of term %d after term %d, index %d, commit %d", m.GetType(), m.GetTerm(), m.GetLogTerm(), m.GetIndex(), m.GetCommit())
+	}
+	bad := func() (*raftpb.Message, error) {
+		return nil, fault.Corruption(op, "a %v message with %d entries, %d bytes of context", m.GetType(), len(m.GetEntries()), len(m.GetContext()))
+	}
+	switch m.GetType() {
+	case raftpb.MsgApp:
+		return m, checkEntries(m)
+	case raftpb.MsgSnap:
+		if m.GetSnapshot().GetMetadata().GetConfState() == nil || m.GetTerm() == 0 {
+			return bad()
+		}
+	case raftpb.MsgHeartbeat, raftpb.MsgHeartbeatResp:
+		if n := len(m.GetContext()); n != 0 && n != 8 || m.GetTerm() == 0 {
+			return bad()
+		}
+	case raftpb.MsgReadIndex, raftpb.MsgReadIndexResp:
+		if len(m.GetEntries()) != 1 {
+			return bad()
+		}
+	case raftpb.MsgVote, raftpb.MsgVoteResp, raftpb.MsgPreVote, raftpb.MsgPreVoteResp, raftpb.MsgAppResp, raftpb.MsgTimeoutNow:
+		if len(m.GetEntries()) != 0 || m.GetTerm() == 0 {
+			return bad()
+		}
+	default:
+		return bad()
+	}
+	if m.GetType() != raftpb.MsgSnap && m.GetSnapshot() != nil || len(m.GetResponses()) > 0 {
+		return bad()
+	}
+	return m, nil
+}
+
+// checkEntries holds the entries of an append to what they must be: adjacent, in rising terms, each one whole batch
+// whose checksum is right.
+func checkEntries(m *raftpb.Message) error {
+	const op = "quorum.Receive"
+	term := m.GetLogTerm()
+	if m.GetTerm() == 0 || m.GetSnapshot() != nil || len(m.GetResponses()) > 0 {
+		return fault.Corruption(op, "an append of term %d", m.GetTerm())
+	}
+	for i, e := range m.GetEntries() {
+		if e.GetIndex() != m.GetIndex()+1+uint64(i) || e.GetTerm() < term || e.GetTerm() > m.GetTerm() {
+			return fault.Corruption(op, "entry %d of term %d at place %d of an append after entry %d of term %d",
+				e.GetIndex(), e.GetTerm(), i, m.GetIndex(), m.GetLogTerm())
+		}
+		term = e.GetTerm()
+		b, err := batchOf(e)
+		if err != nil {
+			return err
+		}
+		if err := checkBatch(b); err != nil {
+			return err
+		}
+		if e.GetType() == raftpb.EntryConfChangeV2 {
+			if _, err := votersOf(b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// admit refuses what would make the library panic: strangers, a committed entry contradicted, and above all a leader
+// that knows this voter to hold entries which its log has not.
+func (e *engine) admit(m *raftpb.Message) error {
+	const op = "quorum.Receive"
+	from, ok := e.q.voters.byRaftID(m.GetFrom())
+	if !ok || m.GetFrom() == e.q.self.raft || m.GetTo() != e.q.self.raft {
+		return fault.New(op, kafka.ErrInvalidRequest, "a %v message from Raft id %d to %d, this is %d", m.GetType(), m.GetFrom(), m.GetTo(), e.q.self.raft)
+	}
+	last := e.store.pos.next() - 1
+	if m.GetTerm() != 0 && m.GetTerm() < e.q.lead.role.term {
+		return nil // late: Raft ignores it
+	}
+	switch m.GetType() {
+	case raftpb.MsgHeartbeat:
+		if m.GetCommit() > last {
+			err := fault.Corruption(op, "node %d leads epoch %d and knows that this voter acknowledged entry %d, but the log ends at "+
+				"entry %d, offset %d: acknowledged metadata is lost here; remove this voter, delete its metadata directory and add it again",
+				from.ID, m.GetTerm(), m.GetCommit(), last, e.store.pos.end())
+			e.q.fail(err)
+			return err
+		}
+	case raftpb.MsgApp:
+		commit := e.node.BasicStatus().GetCommit()
+		for _, entry := range m.GetEntries() {
+			if entry.GetIndex() > commit {
+				break
+			}
+			if t, err := e.store.Term(entry.GetIndex()); err == nil && t != entry.GetTerm() {
+				return fault.Corruption(op, "node %d sends entry %d of term %d, committed here with term %d", from.ID, entry.GetIndex(), entry.GetTerm(), t)
+			}
+		}
+	case raftpb.MsgSnap:
+		return e.admitSnapshot(m.GetSnapshot())
+	case raftpb.MsgReadIndex:
+		if e.q.lead.role.term == 0 {
+			return fault.New(op, kafka.ErrNotController, "no leader yet")
+		}
+	}
+	return nil
+}
+
+// checkBatch holds bytes to be exactly one batch, without holes, with a right checksum.
+func checkBatch(b []byte) error {
+	batch, err := record.Parse(b)
+	if err != nil {
+		return err
+	}
+	if batch.Count() != batch.LastOffsetDelta()+1 {
+		return fault.Corruption("quorum.entry", "a batch of %d records in %d offsets", batch.Count(), batch.LastOffsetDelta()+1)
+	}
+	return batch.CheckCRC()
+}
