@@ -34,6 +34,7 @@ const maxOpen = 1024
 // Edit begins a changed version of the image; the image itself stays as it is.
 func (img *Image) Edit() *Builder {
 	b := &Builder{img: *img, open: map[kafka.TopicID]*topicEdit{}}
+	b.img.open = slices.Clip(img.open)
 	b.reopen()
 	return b
 }
@@ -60,6 +61,7 @@ func (b *Builder) Build(at Position) *Image {
 	b.img.at = at
 	b.seal()
 	img := b.img
+	b.img.open = slices.Clip(b.img.open)
 	return &img
 }
 
@@ -99,7 +101,11 @@ func (b *Builder) topic(id kafka.TopicID) *topicEdit {
 
 // Apply applies the next record of the log. An error means that the record does not fit what came before it, which
 // a log that was decided by a controller never holds.
+// Records are kept: nobody may change one that was applied.
 func (b *Builder) Apply(rec staterecord.Record) error {
+	if b.img.begun != nil {
+		b.img.open = append(b.img.open, rec)
+	}
 	switch r := rec.(type) {
 	case *staterecord.Topic:
 		return b.createTopic(r)
@@ -193,7 +199,7 @@ func (b *Builder) transaction(rec staterecord.Record) error {
 		}
 		b.seal()
 		before := b.img
-		b.img.begun = &before
+		b.img.begun, b.img.open = &before, []staterecord.Record{rec}
 		return nil
 	}
 	if b.img.begun == nil {
@@ -205,7 +211,7 @@ func (b *Builder) transaction(rec staterecord.Record) error {
 		b.img.at = at
 		b.reopen()
 	}
-	b.img.begun = nil
+	b.img.begun, b.img.open = nil, nil
 	return nil
 }
 

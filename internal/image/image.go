@@ -32,7 +32,8 @@ type Position struct {
 type Image struct {
 	tables
 	at    Position
-	begun *Image // what everybody sees while a metadata transaction is open; nil outside of one
+	begun *Image               // what everybody sees while a metadata transaction is open; nil outside of one
+	open  []staterecord.Record // the records of the open transaction, its beginning included
 }
 
 // tables is everything an image holds.

@@ -12,7 +12,9 @@ import (
 	"github.com/milena-io/milena/internal/staterecord"
 )
 
-func id(n int) kafka.TopicID { return kafka.TopicID{0: byte(n >> 16), 1: byte(n >> 8), 2: byte(n), 15: 7} }
+func id(n int) kafka.TopicID {
+	return kafka.TopicID{0: byte(n >> 16), 1: byte(n >> 8), 2: byte(n), 15: 7}
+}
 
 func ptr[T any](v T) *T { return &v }
 
@@ -196,6 +198,13 @@ func TestMetadataTransactions(t *testing.T) {
 		partition(id(5), 0, 1, 1), &staterecord.RemoveTopic{TopicID: id(1)})
 	if !open.InTransaction() || open.Visible().TopicNamed("new") != nil || !bytes.Equal(bytesOf(open.Visible()), before) {
 		t.Fatal("an open transaction shows")
+	}
+	again := apply(t, image.Empty(), slices.Collect(open.Records())...)
+	if !again.InTransaction() || !bytes.Equal(bytesOf(again), bytesOf(open)) {
+		t.Fatal("a snapshot inside a transaction loses it")
+	}
+	if ended := apply(t, again, &staterecord.EndTransaction{}); ended.TopicNamed("new") == nil {
+		t.Fatal("a transaction that began before a snapshot cannot end after it")
 	}
 	if ended := apply(t, open, &staterecord.EndTransaction{}); ended.Visible().TopicNamed("new") == nil || ended.Topic(id(1)) != nil {
 		t.Fatal("an ended transaction does not show")

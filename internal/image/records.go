@@ -3,16 +3,28 @@ package image
 import (
 	"iter"
 
-	"github.com/milena-io/milena/internal/must"
 	"github.com/milena-io/milena/internal/staterecord"
 )
 
 // Records restates the image as the records of a snapshot, in Kafka's order: metadata.version and the other features,
 // brokers, controllers, topics with their partitions, configs, quotas, producer ids, ACLs, SCRAM, tokens. The walk may
-// go on while newer images are made.
+// go on while newer images are made. Inside a metadata transaction the image before it is restated and the transaction's
+// own records follow, so that whoever applies them stands where this image does. Kafka takes no snapshot there.
 func (img *Image) Records() iter.Seq[staterecord.Record] {
-	must.Hold(!img.InTransaction(), "a snapshot inside a metadata transaction")
 	return func(yield func(staterecord.Record) bool) {
+		if img.begun != nil {
+			for r := range img.begun.Records() {
+				if !yield(r) {
+					return
+				}
+			}
+			for _, r := range img.open {
+				if !yield(r) {
+					return
+				}
+			}
+			return
+		}
 		_ = img.featureRecords(yield) && img.nodeRecords(yield) && img.topicRecords(yield) && img.configRecords(yield) &&
 			img.accessRecords(yield)
 	}
