@@ -1,0 +1,168 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+)
+
+// Listener is one named endpoint: PLAINTEXT://host:port.
+type Listener struct {
+	Name     string // upper case
+	Protocol string // PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL
+	Host     string // empty means every interface
+	Port     int
+}
+
+// String prints the listener as it stands in a config.
+func (l Listener) String() string {
+	return l.Name + "://" + net.JoinHostPort(l.Host, strconv.Itoa(l.Port))
+}
+
+// Listeners are the endpoints of a node.
+type Listeners struct {
+	Bind        []Listener // in the order given, without controller listeners
+	Controller  []Listener // those named by controller.listener.names
+	Advertised  map[string]Listener
+	InterBroker string // name
+}
+
+// ParseListeners reads and checks listeners, advertised.listeners, listener.security.protocol.map,
+// controller.listener.names and inter.broker.listener.name. Errors are Kafka's sentences.
+func ParseListeners(v Values) (Listeners, error) {
+	var out Listeners
+	protocols := map[string]string{}
+	for _, entry := range v.List("listener.security.protocol.map") {
+		name, protocol, ok := strings.Cut(entry, ":")
+		if !ok {
+			return out, fmt.Errorf("listener.security.protocol.map: %q is not NAME:PROTOCOL", entry)
+		}
+		protocols[strings.ToUpper(name)] = strings.ToUpper(protocol)
+	}
+	controllers := map[string]bool{}
+	for _, n := range v.List("controller.listener.names") {
+		controllers[strings.ToUpper(n)] = true
+	}
+	bind, err := parseList("listeners", v.List("listeners"), protocols, controllers)
+	if err != nil {
+		return out, err
+	}
+	if err := distinct(bind); err != nil {
+		return out, err
+	}
+	for _, l := range bind {
+		if controllers[l.Name] {
+			out.Controller = append(out.Controller, l)
+		} else {
+			out.Bind = append(out.Bind, l)
+		}
+	}
+	if err := out.advertise(v, protocols, controllers); err != nil {
+		return out, err
+	}
+	return out, out.interBroker(v)
+}
+
+func parseList(key string, list []string, protocols map[string]string, controllers map[string]bool) ([]Listener, error) {
+	var out []Listener
+	for _, s := range list {
+		name, addr, ok := strings.Cut(s, "://")
+		i := strings.LastIndexByte(addr, ':')
+		if !ok || i < 0 || name == "" {
+			return nil, fmt.Errorf("%s: Unable to parse %s to a broker endpoint", key, s)
+		}
+		port, err := strconv.Atoi(addr[i+1:])
+		if err != nil || port < 0 || port > 65535 {
+			return nil, fmt.Errorf("%s: Unable to parse %s to a broker endpoint: the port must be 0 to 65535", key, s)
+		}
+		l := Listener{Name: strings.ToUpper(name), Host: strings.Trim(addr[:i], "[]"), Port: port}
+		l.Protocol, ok = protocols[l.Name]
+		if !ok && controllers[l.Name] {
+			l.Protocol, ok = "PLAINTEXT", true
+		}
+		if !ok {
+			return nil, fmt.Errorf("%s: No security protocol defined for listener %s", key, l.Name)
+		}
+		if l.Protocol != "PLAINTEXT" {
+			return nil, fmt.Errorf("%s: listener %s wants %s, which is not built; only PLAINTEXT is", key, l.Name, l.Protocol)
+		}
+		out = append(out, l)
+	}
+	return out, nil
+}
+
+func distinct(list []Listener) error {
+	names, ports := map[string]bool{}, map[string]bool{}
+	for _, l := range list {
+		if names[l.Name] {
+			return fmt.Errorf("listeners: Each listener must have a different name, listeners: %s", joined(list))
+		}
+		names[l.Name] = true
+		addr := net.JoinHostPort(l.Host, strconv.Itoa(l.Port))
+		if l.Port != 0 && ports[addr] {
+			return fmt.Errorf("listeners: Each listener must have a different port, listeners: %s", joined(list))
+		}
+		ports[addr] = true
+	}
+	return nil
+}
+
+func joined(list []Listener) string {
+	var s []string
+	for _, l := range list {
+		s = append(s, l.String())
+	}
+	return strings.Join(s, ",")
+}
+
+func (out *Listeners) advertise(v Values, protocols map[string]string, controllers map[string]bool) error {
+	out.Advertised = map[string]Listener{}
+	for _, l := range out.Bind {
+		out.Advertised[l.Name] = l
+	}
+	list, err := parseList("advertised.listeners", v.List("advertised.listeners"), protocols, controllers)
+	if err != nil {
+		return err
+	}
+	if len(list) > 0 {
+		out.Advertised = map[string]Listener{}
+	}
+	for _, l := range list {
+		if l.Host == "0.0.0.0" || l.Host == "::" {
+			return fmt.Errorf("advertised.listeners cannot use the nonroutable meta-address 0.0.0.0. Use a routable IP address.")
+		}
+		if controllers[l.Name] {
+			continue
+		}
+		found := false
+		for _, b := range out.Bind {
+			found = found || b.Name == l.Name
+		}
+		if !found {
+			return fmt.Errorf("advertised.listeners listener names must be equal to or a subset of the ones defined in listeners. Found %s. The valid options based on the current configuration are %s", l.Name, joined(out.Bind))
+		}
+		out.Advertised[l.Name] = l
+	}
+	return nil
+}
+
+func (out *Listeners) interBroker(v Values) error {
+	if len(out.Bind) == 0 {
+		return nil // a controller alone
+	}
+	name := strings.ToUpper(v.Text("inter.broker.listener.name"))
+	if name == "" {
+		for _, l := range out.Bind { // security.inter.broker.protocol's default
+			if l.Protocol == "PLAINTEXT" {
+				name = l.Name
+				break
+			}
+		}
+	}
+	if _, ok := out.Advertised[name]; !ok {
+		return fmt.Errorf("inter.broker.listener.name must be a listener name defined in advertised.listeners, not %q. The valid options are %s", name, joined(out.Bind))
+	}
+	out.InterBroker = name
+	return nil
+}
