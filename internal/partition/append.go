@@ -1,0 +1,127 @@
+package partition
+
+import (
+	"sort"
+
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log"
+	"github.com/milena-io/milena/internal/record"
+)
+
+// Append is one batch to write.
+type Append struct {
+	Batch  record.Batch
+	Acks   int16 // 0, 1, or -1 for all
+	Origin log.Origin
+	Epoch  kafka.LeaderEpoch // the epoch the writer believes in; -1 for no check
+}
+
+// Appended is what became of it. With an error from validation, RecordErrors may name records.
+type Appended struct {
+	log.Appended
+	LogStart kafka.Offset
+	Err      error
+}
+
+// wait is one acks=all append on its way to the high watermark.
+type wait struct {
+	need   kafka.Offset // answered when the high watermark reaches it
+	result Appended
+	done   func(Appended)
+}
+
+// Append writes a batch as leader. done is called once, without locks: for acks 0 and 1 before Append returns, for
+// acks=all when the high watermark passed the batch (which may be before Append returns, too). A retried duplicate
+// waits like its original. The batch's bytes are not kept after done.
+//
+// Errors (in Appended.Err): NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, NOT_ENOUGH_REPLICAS,
+// NOT_ENOUGH_REPLICAS_AFTER_APPEND, KAFKA_STORAGE_ERROR and those of log.AppendAsLeader.
+func (p *Partition) Append(a Append, done func(Appended)) {
+	p.mu.Lock()
+	result, calls, parked := p.appendLocked(a, done)
+	p.mu.Unlock()
+	run(calls)
+	if !parked {
+		done(result)
+	}
+}
+
+func (p *Partition) appendLocked(a Append, done func(Appended)) (result Appended, calls []func(), parked bool) {
+	if err := p.lead(a.Epoch); err != nil {
+		return Appended{Err: err}, nil, false
+	}
+	if a.Acks == -1 && !p.rep.EnoughInSync() {
+		return Appended{Err: fault.New("partition", kafka.ErrNotEnoughReplicas,
+			"%s has %d of min.insync.replicas=%d in sync", p.name, len(p.reg.ISR), p.rep.MinISR())}, nil, false
+	}
+	out, err := p.log.AppendAsLeader(p.env.World.Now(), a.Batch, p.reg.LeaderEpoch, a.Origin)
+	offsets := p.log.Offsets()
+	result = Appended{Appended: out, LogStart: offsets.LogStart, Err: err}
+	if err != nil {
+		if fault.IsKind(err, fault.Disk) {
+			calls = p.fail(err)
+			calls = append(calls, func() { p.env.Failed(err) })
+		}
+		return result, calls, false
+	}
+	calls = p.settle(p.rep.Appended(offsets.End))
+	p.flush()
+	if a.Acks != -1 || p.rep.HighWatermark() > out.Last {
+		return result, calls, false
+	}
+	p.park(wait{need: out.Last + 1, result: result, done: done})
+	return result, calls, true
+}
+
+// park keeps waits sorted; all but retried duplicates belong at the end.
+func (p *Partition) park(w wait) {
+	i := len(p.waits)
+	for i > 0 && p.waits[i-1].need > w.need {
+		i--
+	}
+	p.waits = append(p.waits, wait{})
+	copy(p.waits[i+1:], p.waits[i:])
+	p.waits[i] = w
+}
+
+// completeWaits takes out the waits that the high watermark reached. Called with the mutex held.
+func (p *Partition) completeWaits() []func() {
+	high := p.rep.HighWatermark()
+	n := sort.Search(len(p.waits), func(i int) bool { return p.waits[i].need > high })
+	if n == 0 {
+		return nil
+	}
+	var err error
+	if !p.rep.EnoughInSync() {
+		err = fault.New("partition", kafka.ErrNotEnoughReplicasAfterAppend,
+			"%s was written, but the ISR shrank below min.insync.replicas=%d meanwhile", p.name, p.rep.MinISR())
+	}
+	return p.takeWaits(n, err)
+}
+
+func (p *Partition) failWaits(err error) []func() { return p.takeWaits(len(p.waits), err) }
+
+func (p *Partition) takeWaits(n int, err error) []func() {
+	if n == 0 {
+		return nil
+	}
+	taken := make([]wait, n)
+	copy(taken, p.waits)
+	rest := copy(p.waits, p.waits[n:])
+	clear(p.waits[rest:])
+	p.waits = p.waits[:rest]
+	start := kafka.NoOffset
+	if p.log != nil {
+		start = p.log.Offsets().LogStart
+	}
+	return []func(){func() {
+		for _, w := range taken {
+			w.result.LogStart = start
+			if err != nil {
+				w.result.Err = err
+			}
+			w.done(w.result)
+		}
+	}}
+}

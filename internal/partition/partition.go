@@ -1,0 +1,237 @@
+// Package partition is one replica of one partition at work: its log, its offsets machine, and everybody who waits on
+// them. It is the shell between the handlers (broker/produce, broker/fetch, coordinator) and the log.
+//
+// It owns the mutex that serialises everything written to a log, the acks=all waiters, the fetch watchers, and when a
+// flush is asked for. It decides nothing about offsets itself: machine/replica does. It never blocks on a disk sync and
+// never calls anybody back with its mutex held.
+//
+// Invariants: waiters of acks=all are answered in offset order and only once the high watermark passed them; at most
+// one flush of a partition is under way; a partition whose log dir failed answers KAFKA_STORAGE_ERROR for ever.
+package partition
+
+import (
+	"log/slog"
+	"sync"
+
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log"
+	"github.com/milena-io/milena/internal/machine/replica"
+	"github.com/milena-io/milena/internal/world"
+)
+
+// Config is what a topic's configs mean to a partition.
+type Config struct {
+	Log        log.Config
+	MinISR     int
+	Durability replica.Durability
+}
+
+// Env is what every partition of one log dir shares.
+type Env struct {
+	World   world.World
+	Flusher *disk.Flusher
+	Logger  *slog.Logger
+	Self    kafka.NodeID
+	// Failed is told once when an IO call of a log failed; the log dir is to be given up.
+	Failed func(error)
+}
+
+// Partition is this node's replica of one partition. Its methods are safe for concurrent use.
+type Partition struct {
+	env  *Env
+	name kafka.TopicPartition
+	id   kafka.TopicIDPartition
+	open func() (*log.Log, error) // opens and recovers the log, once
+
+	mu       sync.Mutex
+	log      *log.Log // nil until first use
+	rep      *replica.Replica
+	high     kafka.Offset // checkpointed high watermark, until the log is open
+	reg      replica.Registration
+	cfg      Config
+	waits    []wait  // sorted by need
+	watchers Watcher // root of the ring
+	flushing bool
+	gone     error // why every call is refused: stopped, deleted or its disk failed
+}
+
+// New makes the object; the log is opened by the first call that needs it, so that a node with many partitions starts
+// without touching their files (architecture D6).
+func New(env *Env, name kafka.TopicPartition, id kafka.TopicID, cfg Config, high kafka.Offset, open func() (*log.Log, error)) *Partition {
+	p := &Partition{
+		env: env, name: name, id: kafka.TopicIDPartition{TopicID: id, Partition: name.Partition},
+		open: open, cfg: cfg, high: high,
+		reg: replica.Registration{Leader: kafka.NoNode, LeaderEpoch: kafka.NoLeaderEpoch, PartitionEpoch: -1},
+	}
+	p.watchers.prev, p.watchers.next = &p.watchers, &p.watchers
+	return p
+}
+
+// Name returns topic and partition number.
+func (p *Partition) Name() kafka.TopicPartition { return p.name }
+
+// ID returns topic id and partition number.
+func (p *Partition) ID() kafka.TopicIDPartition { return p.id }
+
+// Become takes the newest registration of the partition from the image: leader or follower of an epoch. It touches no
+// file; the log learns of a new epoch with its first append.
+func (p *Partition) Become(reg replica.Registration) {
+	p.mu.Lock()
+	if reg.PartitionEpoch < p.reg.PartitionEpoch {
+		p.mu.Unlock()
+		return
+	}
+	p.reg = reg
+	var calls []func()
+	if p.rep != nil {
+		_, moved := p.rep.Register(reg)
+		calls = p.settle(moved)
+		if !p.rep.Leads() {
+			calls = append(calls, p.failWaits(fault.New("partition", kafka.ErrNotLeaderOrFollower, "leadership of %s moved to node %d", p.name, reg.Leader))...)
+		}
+		calls = append(calls, p.wake()...)
+	}
+	p.mu.Unlock()
+	run(calls)
+}
+
+// Configure takes changed topic configs.
+func (p *Partition) Configure(cfg Config) {
+	p.mu.Lock()
+	p.cfg = cfg
+	var calls []func()
+	if p.log != nil {
+		p.log.SetConfig(cfg.Log)
+		calls = p.settle(p.rep.Configure(cfg.MinISR, cfg.Durability))
+	}
+	p.mu.Unlock()
+	run(calls)
+}
+
+// ready opens the log on first use. Called with the mutex held.
+func (p *Partition) ready() error {
+	if p.gone != nil {
+		return p.gone
+	}
+	if p.log != nil {
+		return nil
+	}
+	l, err := p.open()
+	if err != nil {
+		if fault.IsKind(err, fault.Disk) {
+			p.gone = err
+			p.env.Failed(err)
+		}
+		return err
+	}
+	o := l.Offsets()
+	p.log = l
+	p.rep = replica.New(p.env.Self, o.End, o.Durable, max(p.high, o.LogStart))
+	p.rep.Configure(p.cfg.MinISR, p.cfg.Durability)
+	p.rep.Register(p.reg)
+	p.flush()
+	return nil
+}
+
+// lead checks that this node leads the partition in the epoch a request names. Called with the mutex held.
+func (p *Partition) lead(epoch kafka.LeaderEpoch) error {
+	if err := p.ready(); err != nil {
+		return err
+	}
+	if code := p.rep.Check(epoch); code != kafka.ErrNone {
+		return fault.New("partition", code, "%s is at leader epoch %d, the request at %d", p.name, p.reg.LeaderEpoch, epoch)
+	}
+	if !p.rep.Leads() {
+		return fault.New("partition", kafka.ErrNotLeaderOrFollower, "node %d leads %s, not this node", p.reg.Leader, p.name)
+	}
+	return nil
+}
+
+// flush asks for a flush unless one is under way or nothing is unflushed. Called with the mutex held.
+func (p *Partition) flush() {
+	if p.flushing || p.gone != nil {
+		return
+	}
+	targets, upTo := p.log.Dirty()
+	if len(targets) == 0 {
+		return
+	}
+	p.flushing = true
+	p.env.Flusher.Flush(targets, func(err error) { p.flushed(upTo, err) })
+}
+
+func (p *Partition) flushed(upTo kafka.Offset, err error) {
+	p.mu.Lock()
+	p.flushing = false
+	var calls []func()
+	if err != nil {
+		first := p.gone == nil
+		calls = p.fail(fault.Storage("flush of "+p.name.String(), err))
+		if first {
+			calls = append(calls, func() { p.env.Failed(err) })
+		}
+	} else if p.gone == nil {
+		p.log.Flushed(upTo)
+		calls = p.settle(p.rep.Flushed(min(upTo, p.log.Offsets().End)))
+		p.flush()
+	}
+	p.mu.Unlock()
+	run(calls)
+}
+
+// settle collects whom a moved high watermark concerns. Called with the mutex held; run the result after it.
+func (p *Partition) settle(moved bool) []func() {
+	if !moved {
+		return nil
+	}
+	return append(p.completeWaits(), p.wake()...)
+}
+
+// fail refuses everything from now on. Called with the mutex held.
+func (p *Partition) fail(err error) []func() {
+	if p.gone == nil {
+		p.gone = err
+	}
+	return append(p.failWaits(err), p.wake()...)
+}
+
+// Stop answers everybody who waits and closes the log cleanly; done is called when the log is on stable storage.
+// It is idempotent.
+func (p *Partition) Stop(done func(error)) {
+	p.mu.Lock()
+	l := p.log
+	p.log = nil
+	calls := p.fail(fault.Shutdown("partition " + p.name.String()))
+	p.mu.Unlock()
+	run(calls)
+	if l == nil {
+		done(nil)
+		return
+	}
+	p.env.World.Go(func() { done(l.Close(p.env.World.Now())) })
+}
+
+// Delete stops the partition and removes its files.
+func (p *Partition) Delete() error {
+	p.mu.Lock()
+	if p.gone == nil && p.log == nil {
+		_ = p.ready() // a log that cannot be opened is removed all the same, by its directory
+	}
+	l := p.log
+	p.log = nil
+	calls := p.fail(fault.New("partition", kafka.ErrUnknownTopicOrPartition, "%s was deleted", p.name))
+	p.mu.Unlock()
+	run(calls)
+	if l == nil {
+		return nil
+	}
+	return l.Delete()
+}
+
+func run(calls []func()) {
+	for _, f := range calls {
+		f()
+	}
+}

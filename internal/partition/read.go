@@ -1,0 +1,115 @@
+package partition
+
+import (
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log"
+	"github.com/milena-io/milena/internal/machine/replica"
+)
+
+// Read asks for records.
+type Read struct {
+	From         kafka.Offset
+	MaxBytes     int
+	MinOne       bool // return the first batch even when it is larger than MaxBytes
+	Committed    bool // read_committed: stop at the last stable offset, list aborted transactions
+	CurrentEpoch kafka.LeaderEpoch
+	LastEpoch    kafka.LeaderEpoch // LastFetchedEpoch, -1 for no check of divergence
+}
+
+// Records is what a read gives. Slice must be released.
+type Records struct {
+	Slice      log.Slice
+	High       kafka.Offset
+	LastStable kafka.Offset
+	LogStart   kafka.Offset
+	Aborted    []log.AbortedTxn // sorted by first offset; nil unless Committed
+	Diverging  *EpochEnd        // set: no records, the client's log parted from ours here
+}
+
+// EpochEnd is where an epoch ends in this log.
+type EpochEnd struct {
+	Epoch kafka.LeaderEpoch
+	End   kafka.Offset
+}
+
+// Offsets are a partition's positions as clients see them.
+type Offsets struct {
+	LogStart, LocalLogStart, LastStable, High, Durable, End kafka.Offset
+}
+
+// Read returns committed records from an offset on; with none there yet the slice is empty. Errors:
+// OFFSET_OUT_OF_RANGE, NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, KAFKA_STORAGE_ERROR,
+// CORRUPT_MESSAGE. High, LastStable and LogStart are set in any case that got as far as the log.
+func (p *Partition) Read(r Read) (Records, error) {
+	p.mu.Lock()
+	if err := p.lead(r.CurrentEpoch); err != nil {
+		p.mu.Unlock()
+		return Records{High: kafka.NoOffset, LastStable: kafka.NoOffset, LogStart: kafka.NoOffset}, err
+	}
+	l, o := p.log, p.offsets()
+	p.mu.Unlock()
+
+	out := Records{High: o.High, LastStable: o.LastStable, LogStart: o.LogStart}
+	if r.LastEpoch != kafka.NoLeaderEpoch {
+		epoch, end := l.EndOffsetForEpoch(r.LastEpoch)
+		if epoch < 0 || end < 0 {
+			return out, fault.New("partition.Read", kafka.ErrOffsetOutOfRange, "%s knows no epoch at or before %d", p.name, r.LastEpoch)
+		}
+		if epoch < r.LastEpoch || end < r.From {
+			out.Diverging = &EpochEnd{Epoch: epoch, End: end}
+			return out, nil
+		}
+	}
+	if r.From < o.LogStart || r.From > o.End {
+		return out, fault.New("partition.Read", kafka.ErrOffsetOutOfRange,
+			"offset %d of %s is outside %d..%d", r.From, p.name, o.LogStart, o.End)
+	}
+	upper := o.High
+	if r.Committed {
+		upper = o.LastStable
+	}
+	if r.From >= upper {
+		return out, nil
+	}
+	s, err := l.Read(r.From, log.ReadOptions{MaxBytes: r.MaxBytes, MinOne: r.MinOne, Upper: upper})
+	if err != nil {
+		return out, err
+	}
+	out.Slice = s
+	if r.Committed {
+		out.Aborted, err = l.AbortedTransactions(r.From, min(s.Next, upper))
+		if err != nil {
+			s.Release()
+			out.Slice = log.Slice{}
+		}
+	}
+	return out, err
+}
+
+// offsets reads every position. Called with the mutex held and the log open.
+func (p *Partition) offsets() Offsets {
+	o := p.log.Offsets()
+	high := p.rep.HighWatermark()
+	return Offsets{
+		LogStart: o.LogStart, LocalLogStart: o.LocalLogStart, High: max(high, o.LogStart),
+		LastStable: max(min(high, o.FirstUnstable), o.LogStart), Durable: o.Durable, End: o.End,
+	}
+}
+
+// Offsets returns the positions after the leader check of a request's epoch (-1 for none).
+func (p *Partition) Offsets(epoch kafka.LeaderEpoch) (Offsets, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.lead(epoch); err != nil {
+		return Offsets{}, err
+	}
+	return p.offsets(), nil
+}
+
+// Registration returns the newest registration taken.
+func (p *Partition) Registration() replica.Registration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.reg
+}

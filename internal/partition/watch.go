@@ -1,0 +1,93 @@
+package partition
+
+import (
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+)
+
+// Watcher is told when there may be something new to read: the high watermark, the last stable offset, the log start
+// or the leadership moved. Moved must be quick and may be called from any goroutine, more than once. A Watcher is on
+// one partition at a time; a fetch of many partitions has one for each.
+type Watcher struct {
+	Moved      func()
+	prev, next *Watcher // ring through the partition's root; nil while on none
+}
+
+// Watch adds a watcher. The caller reads again after Watch, since what it waits for may have happened just before.
+func (p *Partition) Watch(w *Watcher) {
+	p.mu.Lock()
+	w.prev, w.next = p.watchers.prev, &p.watchers
+	w.prev.next, w.next.prev = w, w
+	p.mu.Unlock()
+}
+
+// Unwatch takes a watcher out; a watcher that is on no partition is left alone.
+func (p *Partition) Unwatch(w *Watcher) {
+	p.mu.Lock()
+	if w.next != nil {
+		w.prev.next, w.next.prev = w.next, w.prev
+		w.prev, w.next = nil, nil
+	}
+	p.mu.Unlock()
+}
+
+// wake collects the watchers' calls, in the order they came, so that a simulation repeats. Called with the mutex held.
+func (p *Partition) wake() []func() {
+	var calls []func()
+	for w := p.watchers.next; w != &p.watchers; w = w.next {
+		calls = append(calls, w.Moved)
+	}
+	return calls
+}
+
+// DeleteRecords moves the log start to an offset, or to the high watermark for -1, durably. It returns the new low
+// watermark. Errors: OFFSET_OUT_OF_RANGE beyond the high watermark, POLICY_VIOLATION is the caller's, and those of a
+// leader check.
+func (p *Partition) DeleteRecords(to kafka.Offset) (kafka.Offset, error) {
+	p.mu.Lock()
+	low, calls, err := p.deleteRecords(to)
+	p.mu.Unlock()
+	run(calls)
+	return low, err
+}
+
+func (p *Partition) deleteRecords(to kafka.Offset) (kafka.Offset, []func(), error) {
+	if err := p.lead(kafka.NoLeaderEpoch); err != nil {
+		return kafka.NoOffset, nil, err
+	}
+	high := p.rep.HighWatermark()
+	if to == -1 {
+		to = high
+	}
+	if to < 0 || to > high {
+		return kafka.NoOffset, nil, fault.New("partition.DeleteRecords", kafka.ErrOffsetOutOfRange,
+			"cannot delete up to %d in %s: the high watermark is %d", to, p.name, high)
+	}
+	if err := p.log.AdvanceStart(to); err != nil {
+		return kafka.NoOffset, nil, err
+	}
+	return p.log.Offsets().LogStart, p.wake(), nil
+}
+
+// Tend does what time asks for: rolls a segment that is old enough and removes what retention gives up.
+func (p *Partition) Tend() error {
+	p.mu.Lock()
+	if p.gone != nil || p.log == nil {
+		p.mu.Unlock()
+		return nil
+	}
+	now := p.env.World.Now()
+	err := p.log.MaybeRoll(now)
+	var calls []func()
+	if err == nil {
+		var removed int
+		removed, err = p.log.Retain(now, p.rep.HighWatermark())
+		if removed > 0 {
+			calls = p.wake()
+		}
+		p.flush()
+	}
+	p.mu.Unlock()
+	run(calls)
+	return err
+}
