@@ -9,19 +9,27 @@ import (
 	"github.com/milena-io/milena/internal/record"
 )
 
+// Origin says who appends: a client, a coordinator or a follower.
+type Origin = log.Origin
+
+// The origins.
+const (
+	Client      = log.Client
+	Coordinator = log.Coordinator
+)
+
 // Append is one batch to write.
 type Append struct {
 	Batch  record.Batch
 	Acks   int16 // 0, 1, or -1 for all
-	Origin log.Origin
+	Origin Origin
 	Epoch  kafka.LeaderEpoch // the epoch the writer believes in; -1 for no check
 }
 
-// Appended is what became of it. With an error from validation, RecordErrors may name records.
+// Appended is what became of it. An error from validation may be a *record.Invalid, which names records.
 type Appended struct {
 	log.Appended
-	LogStart kafka.Offset
-	Err      error
+	Err error
 }
 
 // wait is one acks=all append on its way to the high watermark.
@@ -56,8 +64,7 @@ func (p *Partition) appendLocked(a Append, done func(Appended)) (result Appended
 			"%s has %d of min.insync.replicas=%d in sync", p.name, len(p.reg.ISR), p.rep.MinISR())}, nil, false
 	}
 	out, err := p.log.AppendAsLeader(p.env.World.Now(), a.Batch, p.reg.LeaderEpoch, a.Origin)
-	offsets := p.log.Offsets()
-	result = Appended{Appended: out, LogStart: offsets.LogStart, Err: err}
+	result = Appended{Appended: out, Err: err}
 	if err != nil {
 		if fault.IsKind(err, fault.Disk) {
 			calls = p.fail(err)
@@ -65,7 +72,7 @@ func (p *Partition) appendLocked(a Append, done func(Appended)) (result Appended
 		}
 		return result, calls, false
 	}
-	calls = p.settle(p.rep.Appended(offsets.End))
+	calls = p.settle(p.rep.Appended(p.log.Offsets().End))
 	p.flush()
 	if a.Acks != -1 || p.rep.HighWatermark() > out.Last {
 		return result, calls, false

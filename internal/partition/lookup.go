@@ -96,8 +96,11 @@ func (p *Partition) EpochEnd(asked, current kafka.LeaderEpoch) (EpochEnd, error)
 	return EpochEnd{Epoch: e, End: o}, nil
 }
 
+// ProducerState is what a partition knows of one producer.
+type ProducerState = log.ProducerState
+
 // Producers lists the producers with state on this leader (DescribeProducers, KIP-664).
-func (p *Partition) Producers() ([]log.ProducerState, error) {
+func (p *Partition) Producers() ([]ProducerState, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.lead(kafka.NoLeaderEpoch); err != nil {

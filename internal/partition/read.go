@@ -93,7 +93,7 @@ func (p *Partition) offsets() Offsets {
 	high := p.rep.HighWatermark()
 	return Offsets{
 		LogStart: o.LogStart, LocalLogStart: o.LocalLogStart, High: max(high, o.LogStart),
-		LastStable: max(min(high, o.FirstUnstable), o.LogStart), Durable: o.Durable, End: o.End,
+		LastStable: p.log.LastStable(max(high, o.LogStart)), Durable: o.Durable, End: o.End,
 	}
 }
 

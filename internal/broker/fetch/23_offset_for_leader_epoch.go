@@ -1,0 +1,38 @@
+package fetch
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/partition"
+	"github.com/milena-io/milena/internal/wire"
+)
+
+// OffsetForLeaderEpoch serves OffsetForLeaderEpoch v2-4 (KIP-101, KIP-279, KIP-320): the largest epoch of this log at
+// or below the one asked for, and the offset where it ends; -1 and -1 where the log knows none. A request from an older
+// or newer leader epoch than ours is fenced.
+func (f *Fetches) OffsetForLeaderEpoch(req *wire.Request) {
+	in := req.Body.(*kmsg.OffsetForLeaderEpochRequest)
+	out := in.ResponseKind().(*kmsg.OffsetForLeaderEpochResponse)
+	for i := range in.Topics {
+		t := &in.Topics[i]
+		rt := kmsg.NewOffsetForLeaderEpochResponseTopic()
+		rt.Topic = t.Topic
+		for j := range t.Partitions {
+			p := &t.Partitions[j]
+			rp := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
+			rp.Partition, rp.LeaderEpoch, rp.EndOffset = p.Partition, int32(kafka.NoLeaderEpoch), int64(kafka.NoOffset)
+			found, err := f.partitions.ByName(kafka.TopicPartition{Topic: t.Topic, Partition: p.Partition})
+			if err == nil {
+				var end partition.EpochEnd
+				end, err = found.EpochEnd(kafka.LeaderEpoch(p.LeaderEpoch), kafka.LeaderEpoch(p.CurrentLeaderEpoch))
+				rp.LeaderEpoch, rp.EndOffset = int32(end.Epoch), int64(end.End)
+			}
+			rp.ErrorCode = int16(fault.CodeOf(err))
+			rt.Partitions = append(rt.Partitions, rp)
+		}
+		out.Topics = append(out.Topics, rt)
+	}
+	req.Reply(wire.Reply{Message: out})
+}

@@ -1,0 +1,219 @@
+// Package produce serves Produce: the way of records in.
+//
+// listen calls its handler through node's table. Record bytes are never copied or kept: they alias the request's frame
+// until the answer is given, and partition.Append is done with them before it calls back. It decides nothing about
+// offsets or durability; the partition does.
+package produce
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/partition"
+	"github.com/milena-io/milena/internal/record"
+	"github.com/milena-io/milena/internal/wire"
+	"github.com/milena-io/milena/internal/world"
+)
+
+// Partitions finds this node's replicas.
+type Partitions interface {
+	// ByName fails with UNKNOWN_TOPIC_OR_PARTITION or NOT_LEADER_OR_FOLLOWER.
+	ByName(kafka.TopicPartition) (*partition.Partition, error)
+	// ByID fails with UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION or NOT_LEADER_OR_FOLLOWER.
+	ByID(kafka.TopicIDPartition) (*partition.Partition, error)
+	// Leader is the hint of KIP-951 for a client of a listener, by name or, when the name is empty, by id; nil when
+	// nobody leads.
+	Leader(listener, topic string, id kafka.TopicID, partition int32) *wire.LeaderHint
+}
+
+// Produces is the area.
+type Produces struct {
+	world      world.World
+	deadlines  *world.Deadlines
+	partitions Partitions
+}
+
+// New connects the area.
+func New(w world.World, d *world.Deadlines, p Partitions) *Produces {
+	return &Produces{world: w, deadlines: d, partitions: p}
+}
+
+// Produce serves Produce v3-13 (0-2 are advertised for old clients' sake but refused, KAFKA-18659): acks 0, 1 and all,
+// topic ids from v13 (KIP-516), record errors from v8 (KIP-467), leader hints from v10 (KIP-951). Batches are appended
+// in the order of the request before Produce returns, so requests of one connection keep their order; only the waiting
+// for acks=all overlaps. With acks=0 nothing is answered, and an error closes the connection, which is all the client
+// will see of it.
+func (p *Produces) Produce(req *wire.Request) {
+	in := &req.Produce
+	w := &inflight{area: p, req: req, acks: in.Acks, left: in.Partitions}
+	w.answer = wire.ProduceAnswer{Version: req.Version, Partitions: make([]wire.ProducePartitionAnswer, 0, in.Partitions)}
+	for part := range in.All {
+		w.answer.Partitions = append(w.answer.Partitions, wire.ProducePartitionAnswer{
+			Topic: string(part.Topic), TopicID: part.TopicID, Partition: part.Partition,
+			BaseOffset: kafka.NoOffset, LogAppendTimeMs: -1, LogStart: kafka.NoOffset,
+		})
+	}
+	if in.Partitions == 0 {
+		w.reply()
+		return
+	}
+	i := 0
+	for part := range in.All {
+		w.append(i, part.Records)
+		i++
+	}
+	w.await(time.Duration(in.TimeoutMs) * time.Millisecond)
+}
+
+// inflight is one Produce request on its way.
+type inflight struct {
+	area   *Produces
+	req    *wire.Request
+	acks   int16
+	answer wire.ProduceAnswer
+
+	mu       sync.Mutex
+	left     int // partitions without an outcome
+	replied  bool
+	failed   bool
+	deadline *world.Deadline
+}
+
+// append writes one partition's batch; its outcome comes at once or later.
+func (w *inflight) append(i int, records []byte) {
+	found, b, err := w.check(i, records)
+	if err != nil {
+		w.outcome(i, partition.Appended{Err: err})
+		return
+	}
+	found.Append(partition.Append{Batch: b, Acks: w.acks, Origin: partition.Client, Epoch: kafka.NoLeaderEpoch},
+		func(a partition.Appended) { w.outcome(i, a) })
+}
+
+// adminClientID may write to internal topics; it is what Kafka's own tools call themselves.
+const adminClientID = "__admin_client"
+
+func (w *inflight) check(i int, records []byte) (*partition.Partition, record.Batch, error) {
+	a := &w.answer.Partitions[i]
+	if w.acks < -1 || w.acks > 1 {
+		return nil, nil, fault.New("produce", kafka.ErrInvalidRequiredAcks, "acks must be -1, 0 or 1, not %d", w.acks)
+	}
+	var found *partition.Partition
+	var err error
+	if w.req.Version >= 13 {
+		found, err = w.area.partitions.ByID(kafka.TopicIDPartition{TopicID: a.TopicID, Partition: a.Partition})
+	} else {
+		found, err = w.area.partitions.ByName(kafka.TopicPartition{Topic: a.Topic, Partition: a.Partition})
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if kafka.IsInternalTopic(found.Name().Topic) && w.req.ClientID != adminClientID {
+		return nil, nil, fault.New("produce", kafka.ErrInvalidTopicException, "Cannot append to internal topic %s", found.Name().Topic)
+	}
+	b, err := oneBatch(records)
+	if err == nil && b.Codec() == record.Zstd && w.req.Version < 7 {
+		err = fault.New("produce", kafka.ErrUnsupportedCompressionType,
+			"Produce requests with version %d are not allowed to use ZStandard compression", w.req.Version)
+	}
+	return found, b, err
+}
+
+// oneBatch takes a partition's records apart: exactly one batch, all of it (Kafka's rule since Produce v3).
+func oneBatch(records []byte) (record.Batch, error) {
+	if len(records) == 0 {
+		return nil, fault.New("produce", kafka.ErrInvalidRecord, "Produce requests must have exactly one record batch per partition, this one has none")
+	}
+	b, rest, err := record.Next(records)
+	if err != nil {
+		return nil, fault.New("produce", kafka.ErrCorruptMessage, "%v", err)
+	}
+	if len(rest) > 0 {
+		return nil, fault.New("produce", kafka.ErrInvalidRecord, "Produce requests must have exactly one record batch per partition, %d bytes follow the first", len(rest))
+	}
+	return b, nil
+}
+
+// outcome takes what became of a partition and answers after the last one.
+func (w *inflight) outcome(i int, a partition.Appended) {
+	w.mu.Lock()
+	if w.replied {
+		w.mu.Unlock()
+		return // the timeout came first
+	}
+	w.fill(i, a)
+	w.left--
+	if w.left > 0 {
+		w.mu.Unlock()
+		return
+	}
+	w.replied = true
+	d := w.deadline
+	w.mu.Unlock()
+	if d != nil {
+		w.area.deadlines.Cancel(d)
+	}
+	w.reply()
+}
+
+func (w *inflight) fill(i int, a partition.Appended) {
+	p := &w.answer.Partitions[i]
+	if a.Err == nil {
+		p.BaseOffset, p.LogAppendTimeMs, p.LogStart = a.Base, a.TimestampMs, a.LogStart
+		return
+	}
+	w.failed = true
+	p.ErrorCode, p.ErrorMessage = fault.CodeOf(a.Err), fault.MessageOf(a.Err)
+	var invalid *record.Invalid
+	if errors.As(a.Err, &invalid) {
+		for i := range invalid.Records {
+			r := &invalid.Records[i]
+			p.RecordErrors = append(p.RecordErrors, wire.RecordError{Index: r.Index, Message: &r.Message})
+		}
+	}
+	if p.ErrorCode == kafka.ErrNotLeaderOrFollower {
+		p.Leader = w.area.partitions.Leader(w.req.Peer.Listener, p.Topic, p.TopicID, p.Partition)
+	}
+}
+
+// await bounds the waiting of a request that has no answer yet.
+func (w *inflight) await(timeout time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.replied || w.left == 0 {
+		return
+	}
+	w.deadline = w.area.deadlines.Add(timeout, w.expired)
+}
+
+// expired answers REQUEST_TIMED_OUT for the partitions that are still waiting: written, but not yet committed.
+func (w *inflight) expired() {
+	w.mu.Lock()
+	if w.replied {
+		w.mu.Unlock()
+		return
+	}
+	w.replied = true
+	for i := range w.answer.Partitions {
+		p := &w.answer.Partitions[i]
+		if p.ErrorCode == kafka.ErrNone && p.BaseOffset == kafka.NoOffset {
+			p.ErrorCode = kafka.ErrRequestTimedOut
+		}
+	}
+	w.mu.Unlock()
+	w.reply()
+}
+
+func (w *inflight) reply() {
+	switch {
+	case w.acks == 0 && w.failed:
+		w.req.Reply(wire.Reply{None: true, Close: true})
+	case w.acks == 0:
+		w.req.Reply(wire.Reply{None: true})
+	default:
+		w.req.Reply(wire.Reply{Body: &w.answer})
+	}
+}
