@@ -41,8 +41,8 @@ func (p *Partition) wake() []func() {
 }
 
 // DeleteRecords moves the log start to an offset, or to the high watermark for -1, durably. It returns the new low
-// watermark. Errors: OFFSET_OUT_OF_RANGE beyond the high watermark, POLICY_VIOLATION is the caller's, and those of a
-// leader check.
+// watermark. Errors: OFFSET_OUT_OF_RANGE beyond the high watermark, POLICY_VIOLATION where cleanup.policy has no delete,
+// and those of a leader check.
 func (p *Partition) DeleteRecords(to kafka.Offset) (kafka.Offset, error) {
 	p.mu.Lock()
 	low, calls, err := p.deleteRecords(to)
@@ -54,6 +54,10 @@ func (p *Partition) DeleteRecords(to kafka.Offset) (kafka.Offset, error) {
 func (p *Partition) deleteRecords(to kafka.Offset) (kafka.Offset, []func(), error) {
 	if err := p.lead(kafka.NoLeaderEpoch); err != nil {
 		return kafka.NoOffset, nil, err
+	}
+	if !p.cfg.Log.Keep.Delete {
+		return kafka.NoOffset, nil, fault.New("partition.DeleteRecords", kafka.ErrPolicyViolation,
+			"Records of partition %s can not be deleted due to the configured policy", p.name)
 	}
 	high := p.rep.HighWatermark()
 	if to == -1 {

@@ -1,0 +1,73 @@
+// Package cluster serves what clients ask about the cluster and its nodes: ApiVersions, DescribeCluster, DescribeLogDirs,
+// DescribeQuorum, UpdateFeatures.
+//
+// listen calls its handlers through node's table. It answers from the image and from what node tells it; only
+// UpdateFeatures changes anything, through the active controller. It holds no state.
+package cluster
+
+import (
+	"time"
+
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/image"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/machine/controller"
+	"github.com/milena-io/milena/internal/quorum"
+	"github.com/milena-io/milena/internal/staterecord"
+	"github.com/milena-io/milena/internal/wire"
+	"github.com/milena-io/milena/internal/world"
+)
+
+// Controller takes commands, wherever the active one runs. done is called once: with the reply when the change is
+// committed and this node's image shows it, or with REQUEST_TIMED_OUT, NOT_CONTROLLER or KAFKA_STORAGE_ERROR.
+type Controller interface {
+	Submit(timeout time.Duration, cmd controller.Command, done func(reply any, err error))
+}
+
+// Quorum tells about the metadata quorum.
+type Quorum interface {
+	Describe() quorum.Description
+}
+
+// LogDir is one log directory of this node and what is in it.
+type LogDir struct {
+	Path       string
+	ID         kafka.DirectoryID
+	Err        error // the directory failed
+	TotalBytes int64 // of its file system, -1 when that is not known
+	FreeBytes  int64
+	Logs       []LogSize
+}
+
+// LogSize is one partition in a log directory.
+type LogSize struct {
+	Partition kafka.TopicPartition
+	Bytes     int64
+	Lag       int64 // how far the log end is behind the high watermark; 0 on a leader
+}
+
+// Node tells about this node.
+type Node interface {
+	ClusterID() string
+	LogDirs() []LogDir // sizes are read from the disk's file system: may take its time
+	Features() []staterecord.FeatureRange
+	Table(listener string) *wire.Table
+}
+
+// Cluster is the area.
+type Cluster struct {
+	world      world.World
+	image      func() *image.Image
+	controller Controller
+	quorum     Quorum
+	node       Node
+}
+
+// New connects the area.
+func New(w world.World, img func() *image.Image, c Controller, q Quorum, n Node) *Cluster {
+	return &Cluster{world: w, image: img, controller: c, quorum: q, node: n}
+}
+
+const allClusterOperations = 1<<5 | 1<<7 | 1<<8 | 1<<9 | 1<<10 | 1<<11 | 1<<12
+
+func code(err error) int16 { return int16(fault.CodeOf(err)) }

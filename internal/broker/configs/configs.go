@@ -1,0 +1,80 @@
+// Package configs serves the dynamic configuration of topics, brokers and groups: DescribeConfigs, AlterConfigs,
+// IncrementalAlterConfigs and ListConfigResources.
+//
+// listen calls its handlers through node's table. What is set dynamically stands in the image and is changed by the
+// active controller; what is static comes with Settings. It holds no state.
+package configs
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/milena-io/milena/internal/config"
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/image"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/machine/controller"
+	"github.com/milena-io/milena/internal/staterecord"
+)
+
+// Controller takes commands, wherever the active one runs. done is called once: with the reply when the change is
+// committed and this node's image shows it, or with REQUEST_TIMED_OUT, NOT_CONTROLLER or KAFKA_STORAGE_ERROR.
+type Controller interface {
+	Submit(timeout time.Duration, cmd controller.Command, done func(reply any, err error))
+}
+
+// Settings are what this broker is configured with.
+type Settings interface {
+	NodeID() kafka.NodeID
+	Layers() config.Layers // dynamic and static values of this broker, as they are now
+}
+
+// Configs is the area.
+type Configs struct {
+	image      func() *image.Image
+	controller Controller
+	settings   Settings
+}
+
+// New connects the area.
+func New(img func() *image.Image, c Controller, s Settings) *Configs {
+	return &Configs{image: img, controller: c, settings: s}
+}
+
+// The resource types of the protocol; the metadata log numbers them alike.
+const (
+	topicType  = int8(staterecord.ResourceTopic)
+	brokerType = int8(staterecord.ResourceBroker)
+	groupType  = int8(staterecord.ResourceGroup)
+)
+
+// timeout of changes: these requests carry none.
+const alterTimeout = 30 * time.Second
+
+// resourceName prints a resource as Kafka's messages do.
+func resourceName(t int8, name string) string {
+	kinds := map[int8]string{2: "TOPIC", 4: "BROKER", 8: "BROKER_LOGGER", 16: "CLIENT_METRICS", 32: "GROUP"}
+	kind, ok := kinds[t]
+	if !ok {
+		kind = "UNKNOWN"
+	}
+	return fmt.Sprintf("ConfigResource(type=%s, name='%s')", kind, name)
+}
+
+// brokerNamed checks the name of a broker resource: empty for all brokers, or this one, since a client asks each broker
+// about itself.
+func (c *Configs) brokerNamed(name string) error {
+	const op = "configs"
+	if name == "" {
+		return nil
+	}
+	id, err := strconv.ParseInt(name, 10, 32)
+	if err != nil {
+		return fault.New(op, kafka.ErrInvalidRequest, "Broker id must be an integer, but it is: %s", name)
+	}
+	if self := c.settings.NodeID(); kafka.NodeID(id) != self {
+		return fault.New(op, kafka.ErrInvalidRequest, "Unexpected broker id, expected %d or empty string, but received %s", self, name)
+	}
+	return nil
+}

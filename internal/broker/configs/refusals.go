@@ -1,0 +1,68 @@
+package configs
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/milena-io/milena/internal/config"
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/machine/controller"
+	"github.com/milena-io/milena/internal/staterecord"
+)
+
+// refused holds a change against what only the broker knows: which of its keys can change while it runs. Values are
+// the controller's to check.
+func (c *Configs) refused(a *controller.AlterResource) error {
+	const op = "configs.alter"
+	seen := map[string]bool{}
+	for _, change := range a.Changes {
+		if seen[change.Name] {
+			return fault.New(op, kafka.ErrInvalidRequest, "Error due to duplicate config keys : %s", change.Name)
+		}
+		seen[change.Name] = true
+		if change.Value == nil && change.Op != controller.DeleteConfig {
+			return fault.New(op, kafka.ErrInvalidRequest, "Null value not supported for : %s", change.Name)
+		}
+	}
+	switch a.Type {
+	case staterecord.ResourceTopic:
+		return nil
+	case staterecord.ResourceGroup:
+		if a.Name == "" {
+			return fault.New(op, kafka.ErrInvalidRequest, "Default group resources are not allowed.")
+		}
+		return nil
+	case staterecord.ResourceBroker:
+		if err := c.brokerNamed(a.Name); err != nil {
+			return err
+		}
+		return static(a)
+	}
+	return fault.New(op, kafka.ErrInvalidRequest, "Resource type is unknown or not supported: %s", resourceName(int8(a.Type), a.Name))
+}
+
+// static refuses keys that change only by a restart, and for all brokers those that each has of its own.
+func static(a *controller.AlterResource) error {
+	var fixed, own []string
+	for _, change := range a.Changes {
+		k, ok := config.Lookup(config.Broker, strings.TrimSpace(change.Name))
+		switch {
+		case !ok:
+		case k.Dynamic == config.ReadOnly:
+			fixed = append(fixed, change.Name)
+		case k.Dynamic == config.PerBroker && a.Name == "":
+			own = append(own, change.Name)
+		}
+	}
+	why, names := "Cannot update these configs dynamically", fixed
+	if len(fixed) == 0 {
+		why, names = "Cannot update these configs at default cluster level, broker id must be specified", own
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	slices.Sort(names)
+	return fault.New("configs.alter", kafka.ErrInvalidRequest, "Invalid config value for resource %s: %s: [%s]",
+		resourceName(int8(a.Type), a.Name), why, strings.Join(names, ", "))
+}
