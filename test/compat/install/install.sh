@@ -41,8 +41,8 @@ make_kafka() { # slf4j-nop keeps the tools' output clean; the broker's own log l
   rm -r "$part/simple.all"
 }
 
-make_java() { # our driver, which runs many tools in one JVM
-  javac --release 17 -Xlint:all -Werror -cp "$kafka/lib/*" -d "$part" "$here"/../javatools/driver/*.java
+make_java() { # the driver of the Java client
+  javac --release 17 -cp "$kafka/lib/*" -d "$part" "$here"/../drivers/java/*.java
 }
 
 make_python() {
@@ -66,7 +66,7 @@ for what in "${@:-kafka java python node kcat}"; do for one in $what; do
   kafka) finish "$kafka" make_kafka; echo "kafka=$kafka" ;;
   java)
     finish "$kafka" make_kafka
-    java=$cache/javatools-$KAFKA_VERSION-$(key "$here"/../javatools/driver/*.java)
+    java=$cache/java-$KAFKA_VERSION-$(key "$here"/../drivers/java/*.java)
     finish "$java" make_java; echo "java=$java" ;;
   python)
     python=$cache/python-$(key "$here/../versions.env" "$here/install.sh")

@@ -1,0 +1,11 @@
+package main
+
+import (
+	"github.com/milena-io/milena/test/compat/clients"
+	"github.com/milena-io/milena/test/compat/suite"
+)
+
+// suites is every suite in the order they run.
+func suites() []suite.Suite {
+	return clients.Suites()
+}
