@@ -73,7 +73,7 @@ func (p *Partition) appendLocked(a Append, done func(Appended)) (result Appended
 		return result, calls, false
 	}
 	calls = p.settle(p.rep.Appended(p.log.Offsets().End))
-	p.flush()
+	p.flushAppended()
 	if a.Acks != -1 || p.rep.HighWatermark() > out.Last {
 		return result, calls, false
 	}
@@ -118,13 +118,8 @@ func (p *Partition) takeWaits(n int, err error) []func() {
 	rest := copy(p.waits, p.waits[n:])
 	clear(p.waits[rest:])
 	p.waits = p.waits[:rest]
-	start := kafka.NoOffset
-	if p.log != nil {
-		start = p.log.Offsets().LogStart
-	}
 	return []func(){func() {
 		for _, w := range taken {
-			w.result.LogStart = start
 			if err != nil {
 				w.result.Err = err
 			}

@@ -109,12 +109,23 @@ func (p *Partition) Producers() ([]ProducerState, error) {
 	return p.log.Producers(), nil
 }
 
-// Size returns the bytes of the log on disk, zero while it was never opened, and the leader's end offset.
-func (p *Partition) Size() (bytes int64, end kafka.Offset) {
+// Size returns the bytes of the log on disk, zero while it was never opened.
+func (p *Partition) Size() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.log == nil {
-		return 0, 0
+		return 0
 	}
-	return p.log.Size(), p.log.Offsets().End
+	return p.log.Size()
+}
+
+// Points returns what the checkpoints keep: the offset below which everything is durable, and the high watermark; false
+// while the log was never opened.
+func (p *Partition) Points() (recovery, high kafka.Offset, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.log == nil {
+		return 0, 0, false
+	}
+	return p.log.Offsets().Durable, p.rep.HighWatermark(), true
 }

@@ -54,7 +54,8 @@ type Partition struct {
 	waits    []wait  // sorted by need
 	watchers Watcher // root of the ring
 	flushing bool
-	gone     error // why every call is refused: stopped, deleted or its disk failed
+	stopping func() // Stop, once nobody waits any more
+	gone     error  // why every call is refused: stopped, deleted or its disk failed
 }
 
 // New makes the object; the log is opened by the first call that needs it, so that a node with many partitions starts
@@ -151,7 +152,7 @@ func (p *Partition) lead(epoch kafka.LeaderEpoch) error {
 
 // flush asks for a flush unless one is under way or nothing is unflushed. Called with the mutex held.
 func (p *Partition) flush() {
-	if p.flushing || p.gone != nil {
+	if p.flushing || p.log == nil || p.gone != nil && p.stopping == nil {
 		return
 	}
 	targets, upTo := p.log.Dirty()
@@ -160,6 +161,13 @@ func (p *Partition) flush() {
 	}
 	p.flushing = true
 	p.env.Flusher.Flush(targets, func(err error) { p.flushed(upTo, err) })
+}
+
+// flushAppended flushes after an append; under page-cache durability that is left to Tend.
+func (p *Partition) flushAppended() {
+	if p.cfg.Durability != replica.Cached {
+		p.flush()
+	}
 }
 
 func (p *Partition) flushed(upTo kafka.Offset, err error) {
@@ -172,10 +180,14 @@ func (p *Partition) flushed(upTo kafka.Offset, err error) {
 		if first {
 			calls = append(calls, func() { p.env.Failed(err) })
 		}
-	} else if p.gone == nil {
+	} else if p.log != nil {
 		p.log.Flushed(upTo)
 		calls = p.settle(p.rep.Flushed(min(upTo, p.log.Offsets().End)))
 		p.flush()
+	}
+	if p.stopping != nil && !p.flushing {
+		calls = append(calls, p.stopping)
+		p.stopping = nil
 	}
 	p.mu.Unlock()
 	run(calls)
@@ -197,20 +209,61 @@ func (p *Partition) fail(err error) []func() {
 	return append(p.failWaits(err), p.wake()...)
 }
 
-// Stop answers everybody who waits and closes the log cleanly; done is called when the log is on stable storage.
-// It is idempotent.
-func (p *Partition) Stop(done func(error)) {
+// Closed is how Stop left a log.
+type Closed struct {
+	Opened         bool // false: nobody ever needed the log, and its files are as they were
+	Recovery, High kafka.Offset
+	Err            error // the log is not closed cleanly
+}
+
+// Stop takes no new work, answers everybody who waits, and closes the log cleanly; done is called when it is on stable
+// storage. Produces in flight are answered when their flush has come; those that wait for other replicas, which may
+// take for ever, are told to look for another leader. It is idempotent.
+func (p *Partition) Stop(done func(Closed)) {
+	p.mu.Lock()
+	if p.gone != nil {
+		closed := Closed{Err: p.gone}
+		p.mu.Unlock()
+		done(closed)
+		return
+	}
+	p.gone = fault.Shutdown("partition " + p.name.String())
+	p.stopping = func() { p.close(done) }
+	if p.log != nil {
+		p.flush()
+	}
+	calls := p.wake()
+	if !p.flushing {
+		calls = append(calls, p.stopping)
+		p.stopping = nil
+	}
+	p.mu.Unlock()
+	run(calls)
+}
+
+// close closes the log of a partition that was stopped.
+func (p *Partition) close(done func(Closed)) {
 	p.mu.Lock()
 	l := p.log
 	p.log = nil
-	calls := p.fail(fault.Shutdown("partition " + p.name.String()))
+	calls := p.failWaits(p.gone)
 	p.mu.Unlock()
 	run(calls)
 	if l == nil {
-		done(nil)
+		done(Closed{})
 		return
 	}
-	p.env.World.Go(func() { done(l.Close(p.env.World.Now())) })
+	p.env.World.Go(func() {
+		err := l.Close(p.env.World.Now())
+		done(Closed{Opened: true, Recovery: l.Offsets().End, High: p.rep.HighWatermark(), Err: err})
+	})
+}
+
+// Open opens and recovers the log if nobody has yet.
+func (p *Partition) Open() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ready()
 }
 
 // Delete stops the partition and removes its files.
