@@ -87,6 +87,23 @@ func (d *Dir) DeletePartition(tp kafka.TopicPartition, id kafka.TopicID, later f
 	return deleteDir(d.fs, d.PartitionPath(tp), tp, id, later)
 }
 
+// SetAside renames a partition's directory that no topic owns, durably and as Kafka does; tag makes the name unique.
+func (d *Dir) SetAside(p PartitionDir, tag kafka.UUID) error {
+	const op = "log.SetAside"
+	suffix := "." + tag.Hex() + "-" + string(Stray)
+	name := p.Name
+	if most := 255 - len(suffix); len(name) > most {
+		name = name[:most]
+	}
+	if err := d.fs.Rename(d.path+"/"+p.Name, d.path+"/"+name+suffix); err != nil {
+		return fault.Storage(op, err)
+	}
+	if err := d.fs.SyncDir(d.path); err != nil {
+		return fault.Storage(op, err)
+	}
+	return nil
+}
+
 // removeDeleted finishes deletions of an earlier process.
 func (d *Dir) removeDeleted() error {
 	dirs, err := d.Partitions()

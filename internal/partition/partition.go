@@ -42,7 +42,6 @@ type Env struct {
 type Partition struct {
 	env  *Env
 	name kafka.TopicPartition
-	id   kafka.TopicIDPartition
 	open func() (*log.Log, error) // opens and recovers the log, once
 
 	mu       sync.Mutex
@@ -60,10 +59,9 @@ type Partition struct {
 
 // New makes the object; the log is opened by the first call that needs it, so that a node with many partitions starts
 // without touching their files (architecture D6).
-func New(env *Env, name kafka.TopicPartition, id kafka.TopicID, cfg Config, high kafka.Offset, open func() (*log.Log, error)) *Partition {
+func New(env *Env, name kafka.TopicPartition, cfg Config, high kafka.Offset, open func() (*log.Log, error)) *Partition {
 	p := &Partition{
-		env: env, name: name, id: kafka.TopicIDPartition{TopicID: id, Partition: name.Partition},
-		open: open, cfg: cfg, high: high,
+		env: env, name: name, open: open, cfg: cfg, high: high,
 		reg: replica.Registration{Leader: kafka.NoNode, LeaderEpoch: kafka.NoLeaderEpoch, PartitionEpoch: -1},
 	}
 	p.watchers.prev, p.watchers.next = &p.watchers, &p.watchers
@@ -72,9 +70,6 @@ func New(env *Env, name kafka.TopicPartition, id kafka.TopicID, cfg Config, high
 
 // Name returns topic and partition number.
 func (p *Partition) Name() kafka.TopicPartition { return p.name }
-
-// ID returns topic id and partition number.
-func (p *Partition) ID() kafka.TopicIDPartition { return p.id }
 
 // Become takes the newest registration of the partition from the image: leader or follower of an epoch. It touches no
 // file; the log learns of a new epoch with its first append.

@@ -33,8 +33,8 @@ type EpochEnd struct {
 	End   kafka.Offset
 }
 
-// Offsets are a partition's positions as clients see them.
-type Offsets struct {
+// positions are where a partition stands, as clients see it.
+type positions struct {
 	LogStart, LocalLogStart, LastStable, High, Durable, End kafka.Offset
 }
 
@@ -88,28 +88,11 @@ func (p *Partition) Read(r Read) (Records, error) {
 }
 
 // offsets reads every position. Called with the mutex held and the log open.
-func (p *Partition) offsets() Offsets {
+func (p *Partition) offsets() positions {
 	o := p.log.Offsets()
 	high := p.rep.HighWatermark()
-	return Offsets{
+	return positions{
 		LogStart: o.LogStart, LocalLogStart: o.LocalLogStart, High: max(high, o.LogStart),
 		LastStable: p.log.LastStable(max(high, o.LogStart)), Durable: o.Durable, End: o.End,
 	}
-}
-
-// Offsets returns the positions after the leader check of a request's epoch (-1 for none).
-func (p *Partition) Offsets(epoch kafka.LeaderEpoch) (Offsets, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err := p.lead(epoch); err != nil {
-		return Offsets{}, err
-	}
-	return p.offsets(), nil
-}
-
-// Registration returns the newest registration taken.
-func (p *Partition) Registration() replica.Registration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.reg
 }

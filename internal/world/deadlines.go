@@ -48,6 +48,21 @@ func (q *Deadlines) Cancel(e *Deadline) bool {
 	return true
 }
 
+// Rush runs every deadline now, in order, as World.Go does: nobody wants to wait any more.
+func (q *Deadlines) Rush() {
+	q.mu.Lock()
+	var all []func()
+	for len(q.queue) > 0 {
+		e := heap.Pop(&q.queue).(*Deadline)
+		all = append(all, e.run)
+		e.run = nil
+	}
+	q.mu.Unlock()
+	for _, run := range all {
+		q.w.Go(run)
+	}
+}
+
 // Len returns how many deadlines are pending.
 func (q *Deadlines) Len() int {
 	q.mu.Lock()

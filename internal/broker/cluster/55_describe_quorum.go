@@ -4,7 +4,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/milena-io/milena/internal/kafka"
-	"github.com/milena-io/milena/internal/quorum"
 	"github.com/milena-io/milena/internal/wire"
 )
 
@@ -29,7 +28,7 @@ func (c *Cluster) DescribeQuorum(req *wire.Request) {
 		req.Reply(wire.Reply{Message: out})
 		return
 	}
-	d := c.quorum.Describe()
+	d := c.node.Quorum()
 	rp := kmsg.NewDescribeQuorumResponseTopicPartition()
 	rp.LeaderID, rp.LeaderEpoch, rp.HighWatermark = int32(d.Leader), int32(d.Epoch), int64(d.HighWatermark)
 	if !d.Leading {
@@ -53,11 +52,11 @@ func (c *Cluster) DescribeQuorum(req *wire.Request) {
 	req.Reply(wire.Reply{Message: out})
 }
 
-func replicaStates(in []quorum.Replica) []kmsg.DescribeQuorumResponseTopicPartitionReplicaState {
+func replicaStates(in []QuorumReplica) []kmsg.DescribeQuorumResponseTopicPartitionReplicaState {
 	out := make([]kmsg.DescribeQuorumResponseTopicPartitionReplicaState, 0, len(in))
 	for _, r := range in {
 		s := kmsg.NewDescribeQuorumResponseTopicPartitionReplicaState()
-		s.ReplicaID, s.ReplicaDirectoryID, s.LogEndOffset = int32(r.ID), r.Directory, int64(r.LogEnd)
+		s.ReplicaID, s.ReplicaDirectoryID, s.LogEndOffset = int32(r.ID), r.Directory, int64(r.End)
 		s.LastFetchTimestamp, s.LastCaughtUpTimestamp = r.LastFetchMs, r.LastCaughtUpMs
 		out = append(out, s)
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/machine/controller"
-	"github.com/milena-io/milena/internal/quorum"
 	"github.com/milena-io/milena/internal/staterecord"
 	"github.com/milena-io/milena/internal/wire"
 	"github.com/milena-io/milena/internal/world"
@@ -24,9 +23,24 @@ type Controller interface {
 	Submit(timeout time.Duration, cmd controller.Command, done func(reply any, err error))
 }
 
-// Quorum tells about the metadata quorum.
-type Quorum interface {
-	Describe() quorum.Description
+// QuorumState is what a voter knows of the metadata quorum.
+type QuorumState struct {
+	Leader        kafka.NodeID
+	Epoch         kafka.LeaderEpoch
+	HighWatermark kafka.Offset
+	Leading       bool // only the leader knows how far the others are
+	Voters        []QuorumReplica
+	Observers     []QuorumReplica
+}
+
+// QuorumReplica is one voter or observer; times are wall clock in ms, -1 for never, and an unknown end is -1.
+type QuorumReplica struct {
+	ID             kafka.NodeID
+	Directory      kafka.DirectoryID
+	Endpoints      []staterecord.Endpoint
+	End            kafka.Offset
+	LastFetchMs    int64
+	LastCaughtUpMs int64
 }
 
 // LogDir is one log directory of this node and what is in it.
@@ -52,6 +66,7 @@ type Node interface {
 	LogDirs() []LogDir // sizes are read from the disk's file system: may take its time
 	Features() []staterecord.FeatureRange
 	Table(listener string) *wire.Table
+	Quorum() QuorumState
 }
 
 // Cluster is the area.
@@ -59,13 +74,12 @@ type Cluster struct {
 	world      world.World
 	image      func() *image.Image
 	controller Controller
-	quorum     Quorum
 	node       Node
 }
 
 // New connects the area.
-func New(w world.World, img func() *image.Image, c Controller, q Quorum, n Node) *Cluster {
-	return &Cluster{world: w, image: img, controller: c, quorum: q, node: n}
+func New(w world.World, img func() *image.Image, c Controller, n Node) *Cluster {
+	return &Cluster{world: w, image: img, controller: c, node: n}
 }
 
 const allClusterOperations = 1<<5 | 1<<7 | 1<<8 | 1<<9 | 1<<10 | 1<<11 | 1<<12

@@ -46,12 +46,13 @@ type Fetches struct {
 
 	mu       sync.Mutex
 	sessions *fetchsession.Cache
+	closing  bool
 }
 
 // New connects the area.
-func New(w world.World, d *world.Deadlines, p Partitions, limits Limits, logger *slog.Logger) *Fetches {
+func New(w world.World, p Partitions, limits Limits, logger *slog.Logger) *Fetches {
 	return &Fetches{
-		world: w, deadlines: d, partitions: p, limits: limits, logger: logger,
+		world: w, deadlines: world.NewDeadlines(w), partitions: p, limits: limits, logger: logger,
 		sessions: fetchsession.NewCache(limits.SessionSlots, time.Duration(limits.SessionEvictMs)*time.Millisecond),
 	}
 }
@@ -69,6 +70,7 @@ func (f *Fetches) Fetch(req *wire.Request) {
 	if code == kafka.ErrNone {
 		id, partitions = session.ID(), session.Snapshot()
 	}
+	closing := f.closing
 	f.mu.Unlock()
 	if code != kafka.ErrNone {
 		req.Reply(wire.Reply{Payload: wire.EncodeFetch(req.Version, &wire.FetchAnswer{ErrorCode: code, SessionID: in.SessionID})})
@@ -76,10 +78,24 @@ func (f *Fetches) Fetch(req *wire.Request) {
 	}
 	w := &pending{
 		area: f, req: req, session: session, sessionID: id, partitions: partitions, incremental: incremental,
-		minBytes: int(in.MinBytes), committed: in.IsolationLevel == 1,
-		maxBytes: int(min(in.MaxBytes, f.limits.MaxBytes)), byID: in.Version >= 13,
+		ask: ask{
+			minBytes: int(in.MinBytes), committed: in.IsolationLevel == 1,
+			maxBytes: int(min(in.MaxBytes, f.limits.MaxBytes)), byID: in.Version >= 13,
+		},
 	}
-	w.start(time.Duration(in.MaxWaitMillis) * time.Millisecond)
+	wait := time.Duration(in.MaxWaitMillis) * time.Millisecond
+	if closing {
+		wait = 0
+	}
+	w.start(wait)
+}
+
+// Close answers every fetch that waits, with what there is, and lets none wait any more: the node stops.
+func (f *Fetches) Close() {
+	f.mu.Lock()
+	f.closing = true
+	f.mu.Unlock()
+	f.deadlines.Rush()
 }
 
 func (f *Fetches) sessionID() int32 { return int32(f.world.Uint64() & 0x7fffffff) }

@@ -21,10 +21,7 @@ type pending struct {
 	sessionID   int32
 	partitions  []fetchsession.Partition // as of this request: the session may move on meanwhile
 	incremental bool
-	committed   bool
-	byID        bool
-	minBytes    int
-	maxBytes    int
+	ask         ask
 
 	mu       sync.Mutex
 	answered bool
@@ -32,6 +29,14 @@ type pending struct {
 	again    bool // something moved while reading
 	deadline *world.Deadline
 	watched  []watch
+}
+
+// ask is what the request says for all its partitions.
+type ask struct {
+	committed bool // read_committed
+	byID      bool // topics are named by id
+	minBytes  int
+	maxBytes  int
 }
 
 type watch struct {
@@ -55,7 +60,7 @@ type pass struct {
 
 func (w *pending) start(maxWait time.Duration) {
 	first := w.read()
-	if first.final || first.bytes >= w.minBytes || maxWait <= 0 || len(w.partitions) == 0 {
+	if first.final || first.bytes >= w.ask.minBytes || maxWait <= 0 || len(w.partitions) == 0 {
 		w.answered = true
 		w.answer(first)
 		return
@@ -99,7 +104,7 @@ func (w *pending) moved() {
 			p.release()
 			return
 		}
-		if p.final || p.bytes >= w.minBytes {
+		if p.final || p.bytes >= w.ask.minBytes {
 			w.answered = true
 			w.mu.Unlock()
 			w.finish(p)
@@ -138,7 +143,7 @@ func (w *pending) finish(p pass) {
 // read makes one pass in the session's order, within the request's byte limit.
 func (w *pending) read() pass {
 	out := pass{results: make([]result, 0, len(w.partitions))}
-	left := w.maxBytes
+	left := w.ask.maxBytes
 	for i := range w.partitions {
 		p := &w.partitions[i]
 		r := result{key: p.Key}
@@ -146,7 +151,7 @@ func (w *pending) read() pass {
 		if found, r.err = w.find(p.Key); r.err == nil {
 			r.records, r.err = found.Read(partition.Read{
 				From: p.FetchOffset, MaxBytes: min(int(p.MaxBytes), left), MinOne: out.bytes == 0,
-				Committed: w.committed, CurrentEpoch: p.CurrentEpoch, LastEpoch: p.LastFetchedEpoch,
+				Committed: w.ask.committed, CurrentEpoch: p.CurrentEpoch, LastEpoch: p.LastFetchedEpoch,
 			})
 		}
 		n := int(r.records.Slice.Len)
@@ -159,7 +164,7 @@ func (w *pending) read() pass {
 }
 
 func (w *pending) find(k fetchsession.Key) (*partition.Partition, error) {
-	if w.byID {
+	if w.ask.byID {
 		return w.area.partitions.ByID(kafka.TopicIDPartition{TopicID: k.TopicID, Partition: k.Partition})
 	}
 	return w.area.partitions.ByName(kafka.TopicPartition{Topic: k.Topic, Partition: k.Partition})
@@ -215,7 +220,7 @@ func (w *pending) part(r *result) wire.FetchPartition {
 	if d := r.records.Diverging; d != nil {
 		out.Diverging = &wire.EpochEnd{Epoch: d.Epoch, EndOffset: d.End}
 	}
-	if w.committed {
+	if w.ask.committed {
 		out.Aborted = make([]wire.AbortedTxn, 0, len(r.records.Aborted))
 		for _, t := range r.records.Aborted {
 			out.Aborted = append(out.Aborted, wire.AbortedTxn{ProducerID: t.Producer, FirstOffset: t.First})

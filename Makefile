@@ -1,0 +1,48 @@
+# The tiers of docs/testing.md. Each target says on failure which stage failed; `make check` is what every change passes.
+GO ?= go
+export CGO_ENABLED = 0
+FUZZTIME ?= 10s
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@latest
+
+.PHONY: build run test check lint fuzz race cross compat bench sim clean
+
+build: ## bin/milena, static
+	$(GO) build -trimpath -o bin/milena ./cmd/milena
+
+run: ## a broker on 127.0.0.1:9092
+	$(GO) run ./cmd/milena start
+
+test: ## every test of the main module
+	$(GO) test ./...
+
+check: lint test race fuzz cross ## everything that needs only Go
+
+lint: ## vet, staticcheck, module checksums, known vulnerabilities
+	$(GO) vet ./...
+	$(GO) mod verify
+	$(GO) run $(STATICCHECK) ./...
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt: these files are not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	@./scripts/vulncheck $(GOVULNCHECK)
+
+race: ## the packages where goroutines meet, under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race ./internal/listen/... ./internal/partition/... ./internal/coordinator/... ./internal/broker/... ./internal/node/... ./internal/disk/... ./internal/feed/... .
+
+fuzz: ## every fuzz target for FUZZTIME
+	@./scripts/fuzz $(FUZZTIME)
+
+sim: ## a whole node from a seed, with crashes; SEED=n repeats one run
+	$(GO) test ./internal/sim -run . -count=1 $(if $(SEED),-seed=$(SEED))
+
+cross: ## the binaries of every platform, static
+	@for t in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64; do \
+		echo "build $$t"; GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build -trimpath -o /dev/null ./cmd/milena || exit 1; done
+
+compat: build ## real clients and Apache Kafka's own tools against bin/milena
+	cd test/compat && CGO_ENABLED=1 $(GO) run ./run
+
+bench: build ## Apache Kafka beside us in one run; writes docs/benchmarks.md
+	cd test/bench && $(GO) run .
+
+clean:
+	rm -rf bin
