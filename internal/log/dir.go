@@ -47,7 +47,7 @@ type Dir struct {
 // any log can be opened, and deletions that were in progress are finished.
 func OpenDir(fsys disk.FS, path string, want Identity) (*Dir, error) {
 	const op = "log.OpenDir"
-	if err := fsys.MkdirAll(path); err != nil {
+	if err := makeDurably(fsys, path); err != nil {
 		return nil, fault.Storage(op, err)
 	}
 	lock, err := fsys.Lock(path + "/" + lockFile)
@@ -62,6 +62,26 @@ func OpenDir(fsys disk.FS, path string, want Identity) (*Dir, error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// makeDurably makes a directory and those above it, so that a power loss takes none of their names.
+func makeDurably(fsys disk.FS, path string) error {
+	if _, err := fsys.Stat(path); err == nil {
+		return nil
+	}
+	parent, _, found := cutLast(path, "/")
+	if found && parent != "" {
+		if err := makeDurably(fsys, parent); err != nil {
+			return err
+		}
+	}
+	if err := fsys.MkdirAll(path); err != nil {
+		return err
+	}
+	if parent == "" {
+		parent = "/"
+	}
+	return fsys.SyncDir(parent)
 }
 
 func (d *Dir) load(want Identity) error {

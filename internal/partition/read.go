@@ -4,7 +4,6 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
-	"github.com/milena-io/milena/internal/machine/replica"
 )
 
 // Read asks for records.
