@@ -1,7 +1,7 @@
 package config
 
 // topicKeys are the topic keys of Apache Kafka 4.3 and our own. Synonyms are broker keys that give the default, most
-// specific first.
+// specific first. They stand by name, as Lookup wants them.
 var topicKeys = []Key{
 	{Name: "cleanup.policy", Type: List, Default: "delete", HasDefault: true, Dynamic: PerTopic, Status: Implemented, Allowed: []string{"compact", "delete"}, Synonyms: []string{"log.cleanup.policy"}, Doc: "Delete, compact or both; empty allowed from 4.2 (infinite retention)."},
 	{Name: "compression.gzip.level", Type: Int, Default: "-1", HasDefault: true, Dynamic: PerTopic, Status: Implemented, Min: bound(-1), Max: bound(9), Synonyms: []string{"compression.gzip.level"}, Doc: "1-9 or -1."},
@@ -22,6 +22,8 @@ var topicKeys = []Key{
 	{Name: "message.timestamp.after.max.ms", Type: Long, Default: "3600000", HasDefault: true, Dynamic: PerTopic, Status: Implemented, Min: bound(0), Synonyms: []string{"log.message.timestamp.after.max.ms"}, Doc: "CreateTime may lie this far in the future (INVALID_TIMESTAMP)."},
 	{Name: "message.timestamp.before.max.ms", Type: Long, Default: "9223372036854775807", HasDefault: true, Dynamic: PerTopic, Status: Implemented, Min: bound(0), Synonyms: []string{"log.message.timestamp.before.max.ms"}, Doc: "CreateTime may lie this far in the past."},
 	{Name: "message.timestamp.type", Type: String, Default: "CreateTime", HasDefault: true, Dynamic: PerTopic, Status: Implemented, Allowed: []string{"CreateTime", "LogAppendTime"}, Synonyms: []string{"log.message.timestamp.type"}, Doc: "LogAppendTime overwrites max timestamp and sets attribute bit 3; answer carries log_append_time."},
+	{Name: "milena.durability", Type: String, Default: "sync", HasDefault: true, Dynamic: PerTopic, Status: Implemented, Allowed: []string{"sync", "cache"}, Synonyms: []string{"milena.durability"}, Doc: "What acks=all means for this topic: sync waits for stable storage on every in-sync replica, cache for their page caches, as Apache Kafka does."},
+	{Name: "milena.validate", Type: String, Default: "full", HasDefault: true, Dynamic: PerTopic, Status: Implemented, Allowed: []string{"full", "header"}, Synonyms: []string{"milena.validate"}, Doc: "How deep a produced batch is checked: full iterates its records as Apache Kafka does, header checks the CRC and the batch header."},
 	{Name: "min.cleanable.dirty.ratio", Type: Double, Default: "0.5", HasDefault: true, Dynamic: PerTopic, Synonyms: []string{"log.cleaner.min.cleanable.ratio"}, Doc: "Dirty ratio that starts compaction."},
 	{Name: "min.compaction.lag.ms", Type: Long, Default: "0", HasDefault: true, Dynamic: PerTopic, Min: bound(0), Synonyms: []string{"log.cleaner.min.compaction.lag.ms"}, Doc: "Records younger than this are not compacted."},
 	{Name: "min.insync.replicas", Type: Int, Default: "1", HasDefault: true, Dynamic: PerTopic, Status: Implemented, Min: bound(1), Synonyms: []string{"min.insync.replicas"}, Doc: "NOT_ENOUGH_REPLICAS(_AFTER_APPEND) for acks=all; with ELR also gates the high watermark."},
@@ -36,6 +38,4 @@ var topicKeys = []Key{
 	{Name: "segment.jitter.ms", Type: Long, Default: "0", HasDefault: true, Dynamic: PerTopic, Status: Implemented, Min: bound(0), Synonyms: []string{"log.roll.jitter.ms", "log.roll.jitter.hours"}, Doc: "Roll jitter."},
 	{Name: "segment.ms", Type: Long, Default: "604800000", HasDefault: true, Dynamic: PerTopic, Status: Implemented, Min: bound(1), Synonyms: []string{"log.roll.ms", "log.roll.hours"}, Doc: "Time roll."},
 	{Name: "unclean.leader.election.enable", Type: Boolean, Default: "false", HasDefault: true, Dynamic: PerTopic, Status: Implemented, Synonyms: []string{"unclean.leader.election.enable"}, Doc: "Allow election outside ISR/ELR; changing it triggers election."},
-	{Name: "milena.durability", Type: String, Default: "sync", HasDefault: true, Dynamic: PerTopic, Status: Implemented, Allowed: []string{"sync", "cache"}, Synonyms: []string{"milena.durability"}, Doc: "What acks=all means for this topic: sync waits for stable storage on every in-sync replica, cache for their page caches, as Apache Kafka does."},
-	{Name: "milena.validate", Type: String, Default: "full", HasDefault: true, Dynamic: PerTopic, Status: Implemented, Allowed: []string{"full", "header"}, Synonyms: []string{"milena.validate"}, Doc: "How deep a produced batch is checked: full iterates its records as Apache Kafka does, header checks the CRC and the batch header."},
 }
