@@ -1,7 +1,7 @@
-// Package controller is the controller of the cluster as a pure machine.
 package controller
 
 import (
+	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/staterecord"
 )
@@ -18,6 +18,26 @@ type Problem struct {
 
 // OK reports whether nothing was refused.
 func (p Problem) OK() bool { return p.Code == kafka.ErrNone }
+
+// Err returns the problem as an error, nil when there is none.
+func (p Problem) Err(op string) error {
+	if p.OK() {
+		return nil
+	}
+	return &fault.Error{Op: op, Code: p.Code, Message: p.Message}
+}
+
+// problem is an error as one thing's result.
+func problem(err error) Problem {
+	if err == nil {
+		return Problem{}
+	}
+	p := Problem{Code: fault.CodeOf(err)}
+	if m := fault.MessageOf(err); m != nil {
+		p.Message = *m
+	}
+	return p
+}
 
 // RegisterBroker registers an incarnation of a broker (KIP-500, KIP-631, directory ids by KIP-858). The reply is
 // Registered. Registering the same incarnation again keeps its epoch.
@@ -39,7 +59,7 @@ type RegisterBroker struct {
 type Registered struct{ Epoch kafka.BrokerEpoch }
 
 // Heartbeat keeps a broker's session, asks to be unfenced or announces a controlled shutdown (KIP-631). The reply is
-// Beat. Errors: STALE_BROKER_EPOCH, BROKER_ID_NOT_REGISTERED.
+// Beat. Error: STALE_BROKER_EPOCH, also when the broker is not registered at all.
 type Heartbeat struct {
 	Broker         kafka.NodeID
 	Epoch          kafka.BrokerEpoch

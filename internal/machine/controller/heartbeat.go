@@ -1,0 +1,103 @@
+package controller
+
+import (
+	"math"
+	"slices"
+
+	"github.com/milena-io/milena/internal/image"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/staterecord"
+)
+
+// heartbeat moves a broker between its three states (KIP-631): fenced, unfenced, and shutting down.
+func heartbeat(d *decision, c Heartbeat) (any, error) {
+	b, err := registered(d, c.Broker, c.Epoch)
+	if err != nil {
+		return nil, err
+	}
+	s := d.sessions.touch(d.now, b.ID, b.Epoch, c.MetadataOffset)
+	beat := Beat{CaughtUp: c.MetadataOffset >= kafka.Offset(b.Epoch), Fenced: b.Fenced}
+	online := without(b.LogDirs, c.OfflineDirs...)
+	if len(online) == 0 && len(b.LogDirs) > 0 {
+		c.WantFence = true // no record can say that no directory is left
+	}
+	switch {
+	case len(online) > 0 && len(online) < len(b.LogDirs):
+		// What follows from a lost directory is decided first; the rest waits for the next heartbeat.
+		loseDirectories(d, b, online)
+	case b.Fenced && c.WantShutdown:
+		beat.MayShutdown = true
+	case b.Fenced && !c.WantFence && beat.CaughtUp:
+		unfence(d, b)
+		beat.Fenced = false
+	case b.Fenced:
+	case b.ShuttingDown:
+		beat.MayShutdown = d.img.Load(b.ID).Leads == 0 && s.shutdownAt <= slowest(d, b.ID)
+	case c.WantFence:
+		beat.MayShutdown = c.WantShutdown
+		fence(d, b)
+		beat.Fenced = true
+	case c.WantShutdown:
+		if d.img.Load(b.ID).Leads > 0 && slowest(d, b.ID) != math.MaxInt64 {
+			beginShutdown(d, b, s)
+		} else {
+			// Kafka's way, and one step shorter for a broker that is alone: nobody else has to learn of new leaders.
+			beat.MayShutdown = true
+		}
+	}
+	if beat.MayShutdown {
+		if !b.Fenced && !beat.Fenced {
+			fence(d, b)
+		}
+		beat.Fenced = true
+		d.sessions.drop(b.ID) // it goes by its own will: its next incarnation need not wait
+	}
+	return beat, nil
+}
+
+// fence takes a broker out of every ISR and leadership, and marks it.
+func fence(d *decision, b *image.Broker) {
+	leave(d, b.ID, nil)
+	d.add(&staterecord.BrokerRegistrationChange{BrokerID: b.ID, BrokerEpoch: b.Epoch, Fenced: staterecord.FenceOff})
+}
+
+// unfence marks a broker as serving and lets it lead what has no leader.
+func unfence(d *decision, b *image.Broker) {
+	d.add(&staterecord.BrokerRegistrationChange{BrokerID: b.ID, BrokerEpoch: b.Epoch, Fenced: staterecord.Unfence})
+	join(d, b.ID)
+}
+
+// beginShutdown moves everything away from a broker and lets it go on until the others have learned of it.
+func beginShutdown(d *decision, b *image.Broker, s *session) {
+	d.add(&staterecord.BrokerRegistrationChange{
+		BrokerID: b.ID, BrokerEpoch: b.Epoch, InControlledShutdown: staterecord.ShuttingDown,
+	})
+	leave(d, b.ID, nil)
+	s.shutdownAt = d.next + kafka.Offset(len(d.records)) - 1
+}
+
+// slowest returns how far the other active brokers have all applied the metadata log; there is no end to it when there
+// are none.
+func slowest(d *decision, but kafka.NodeID) kafka.Offset {
+	least := kafka.Offset(math.MaxInt64)
+	for b := range d.img.Brokers() {
+		if b.ID == but || !b.Active() {
+			continue
+		}
+		at := kafka.NoOffset
+		if s := d.sessions.all[b.ID]; s != nil && s.epoch == b.Epoch {
+			at = s.applied
+		}
+		least = min(least, at)
+	}
+	return least
+}
+
+// loseDirectories takes a broker out of the ISR of what it keeps in directories that are no longer online (KIP-858).
+func loseDirectories(d *decision, b *image.Broker, online []kafka.DirectoryID) {
+	leave(d, b.ID, func(p *image.Partition) bool {
+		dir := p.Directory(b.ID)
+		return slices.Contains(b.LogDirs, dir) && !slices.Contains(online, dir)
+	})
+	d.add(&staterecord.BrokerRegistrationChange{BrokerID: b.ID, BrokerEpoch: b.Epoch, LogDirs: online})
+}

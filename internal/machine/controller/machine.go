@@ -1,0 +1,123 @@
+package controller
+
+import (
+	"iter"
+	"time"
+
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/image"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/staterecord"
+)
+
+// Reply is what a command is answered with; which type says the command.
+type Reply any
+
+// Options is what a machine is given.
+type Options struct {
+	Node              kafka.NodeID      // of this controller; its dynamic broker configs stand behind topic configs, as in Kafka
+	DefaultPartitions int32             // num.partitions
+	DefaultReplicas   int16             // default.replication.factor
+	SessionTimeout    time.Duration     // broker.session.timeout.ms
+	Seed              uint64            // of what is left to chance
+	Static            map[string]string // broker keys that were set at start
+	Supported         []staterecord.FeatureRange
+}
+
+// Machine is the controller. It belongs to one caller at a time.
+type Machine struct {
+	o        Options
+	history  history
+	sessions sessions
+}
+
+// New returns a machine that has applied nothing.
+func New(o Options) *Machine {
+	return &Machine{o: o, history: newHistory(image.Empty()), sessions: sessions{timeout: o.SessionTimeout, all: map[kafka.NodeID]*session{}}}
+}
+
+// Decide answers with the records of the change and the reply to give once they are committed. The first record will
+// get the offset next.
+func (m *Machine) Decide(now kafka.Instant, next kafka.Offset, cmd any) ([]staterecord.Record, any, error) {
+	img := m.history.newest()
+	if next != m.sessions.end {
+		// Something stands in the log that was not applied here: control records. Every leadership begins with one.
+		m.sessions.renew(now, next, img)
+	}
+	d := &decision{o: &m.o, sessions: &m.sessions, img: img.Visible(), now: now, next: next}
+	reply, err := d.decide(cmd, img.InTransaction())
+	if err != nil {
+		return nil, nil, err
+	}
+	return d.records, reply, nil
+}
+
+// Apply applies the next record of the log. A record that does not fit is a bug: everything in the log was decided.
+func (m *Machine) Apply(offset kafka.Offset, rec staterecord.Record) {
+	m.history.apply(offset, rec)
+	m.sessions.end = offset + 1
+}
+
+// Revert undoes every Apply at or above the offset.
+func (m *Machine) Revert(to kafka.Offset) {
+	m.history.revert(to)
+	m.sessions.end = to
+}
+
+// Commit makes every Apply below the offset final.
+func (m *Machine) Commit(to kafka.Offset) { m.history.commit(to) }
+
+// Due returns one ExpireSessions for each session that is over.
+func (m *Machine) Due(now kafka.Instant) []any {
+	var due []any
+	for range m.sessions.over(now) {
+		due = append(due, ExpireSessions{})
+	}
+	return due
+}
+
+// Restore replaces all state by a snapshot that ends before the offset.
+func (m *Machine) Restore(end kafka.Offset, records iter.Seq[staterecord.Record]) {
+	m.history = restored(end, records)
+	m.sessions.end = end
+}
+
+// Snapshot returns the committed state as records, to be read whenever the caller likes.
+func (m *Machine) Snapshot() iter.Seq[staterecord.Record] { return m.history.committed.Records() }
+
+// Committed returns the committed image.
+func (m *Machine) Committed() *image.Image { return m.history.committed }
+
+// decision is one command being decided.
+type decision struct {
+	o        *Options
+	sessions *sessions
+	img      *image.Image
+	now      kafka.Instant
+	next     kafka.Offset
+	records  []staterecord.Record
+}
+
+func (d *decision) add(records ...staterecord.Record) { d.records = append(d.records, records...) }
+
+func (d *decision) decide(cmd any, inTransaction bool) (any, error) {
+	switch c := cmd.(type) {
+	case Bootstrap:
+		bootstrap(d, inTransaction)
+		return nil, nil
+	case RegisterBroker:
+		return registerBroker(d, c)
+	case Heartbeat:
+		return heartbeat(d, c)
+	case UnregisterBroker:
+		return nil, unregisterBroker(d, c)
+	case ExpireSessions:
+		expireSessions(d)
+		return nil, nil
+	case AllocateProducerIDs:
+		return allocateProducerIDs(d, c)
+	}
+	return nil, fault.New("controller.Decide", kafka.ErrInvalidRequest, "the controller knows no command %T", cmd)
+}
+
+const op = "controller"

@@ -1,0 +1,123 @@
+package controller
+
+import (
+	"slices"
+
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/image"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/staterecord"
+)
+
+// registerBroker registers an incarnation. A new one takes the old one out of every ISR and leadership in the same
+// batch, so that each of them is led in a new epoch before the reply (architecture D6); it is fenced until it has caught
+// up. The same incarnation again only amends what is registered, and keeps epoch and state.
+func registerBroker(d *decision, c RegisterBroker) (any, error) {
+	have := d.img.Broker(c.Broker)
+	same := have != nil && have.Incarnation == c.Incarnation
+	if have != nil && !same && !c.Colocated && d.sessions.alive(d.now, have.ID, have.Epoch) {
+		return nil, fault.New(op, kafka.ErrDuplicateBrokerRegistration, "Another broker is registered with that broker id. If the "+
+			"broker was recently restarted this should self-resolve once the heartbeat manager expires the broker's session.")
+	}
+	if err := checkDirectories(d.img, c); err != nil {
+		return nil, err
+	}
+	if err := checkBrokerFeatures(d.img, c.Features); err != nil {
+		return nil, err
+	}
+	r := &staterecord.RegisterBroker{
+		BrokerID: c.Broker, IncarnationID: c.Incarnation, Endpoints: c.Endpoints, Features: c.Features, Rack: c.Rack,
+		LogDirs: c.LogDirs, Fenced: true,
+	}
+	if same {
+		r.BrokerEpoch, r.Fenced, r.InControlledShutdown = have.Epoch, have.Fenced, have.ShuttingDown
+		d.add(r)
+		d.sessions.touch(d.now, c.Broker, have.Epoch, kafka.NoOffset)
+		return Registered{Epoch: have.Epoch}, nil
+	}
+	if have != nil {
+		leave(d, c.Broker, nil)
+	}
+	r.BrokerEpoch = kafka.BrokerEpoch(d.next) + kafka.BrokerEpoch(len(d.records))
+	d.add(r)
+	d.sessions.begin(d.now, c.Broker, r.BrokerEpoch)
+	return Registered{Epoch: r.BrokerEpoch}, nil
+}
+
+// checkDirectories holds the log directories against KIP-858: at least one, none reserved, none of another broker.
+func checkDirectories(img *image.Image, c RegisterBroker) error {
+	if len(c.LogDirs) == 0 {
+		return fault.New(op, kafka.ErrInvalidRegistration, "No directories specified in request")
+	}
+	if slices.ContainsFunc(c.LogDirs, reserved) {
+		return fault.New(op, kafka.ErrInvalidRegistration, "Reserved directory ID in request")
+	}
+	for i, dir := range c.LogDirs {
+		if slices.Contains(c.LogDirs[:i], dir) {
+			return fault.New(op, kafka.ErrInvalidRegistration, "Duplicate directory ID in request")
+		}
+	}
+	for b := range img.Brokers() {
+		for _, dir := range b.LogDirs {
+			if b.ID != c.Broker && slices.Contains(c.LogDirs, dir) {
+				return fault.New(op, kafka.ErrInvalidRegistration, "Broker %d is already registered with directory %s", b.ID, dir)
+			}
+		}
+	}
+	return nil
+}
+
+// reserved reports whether a directory id is one of the first hundred, which mean something.
+func reserved(d kafka.DirectoryID) bool {
+	last := d[15]
+	d[15] = 0
+	return d.IsZero() && last < 100
+}
+
+// checkBrokerFeatures refuses a broker that cannot run what is finalized.
+func checkBrokerFeatures(img *image.Image, offered []staterecord.FeatureRange) error {
+	unsupported := func(f staterecord.FeatureRange, level int16) error {
+		return fault.New(op, kafka.ErrUnsupportedVersion, "Unable to register because the broker does not support finalized version %d of %s. "+
+			"The broker wants a version between %d and %d, inclusive.", level, f.Name, f.Min, f.Max)
+	}
+	metadata := false
+	for _, f := range offered {
+		metadata = metadata || f.Name == staterecord.FeatureMetadataVersion
+		if level := finalized(img, f.Name); level < f.Min || level > f.Max {
+			return unsupported(f, level)
+		}
+	}
+	if !metadata {
+		return fault.New(op, kafka.ErrInvalidRegistration, "Request features do not contain 'metadata.version'")
+	}
+	for name, level := range img.Features() {
+		if !slices.ContainsFunc(offered, func(f staterecord.FeatureRange) bool { return f.Name == name }) {
+			return unsupported(staterecord.FeatureRange{Name: name}, level)
+		}
+	}
+	return nil
+}
+
+// unregisterBroker takes a broker out of every ISR and forgets it. It stays in the replica lists.
+func unregisterBroker(d *decision, c UnregisterBroker) error {
+	b := d.img.Broker(c.Broker)
+	if b == nil {
+		return fault.New(op, kafka.ErrBrokerIdNotRegistered, "Broker ID %d is not currently registered", c.Broker)
+	}
+	leave(d, b.ID, nil)
+	d.add(&staterecord.UnregisterBroker{BrokerID: b.ID, BrokerEpoch: b.Epoch})
+	d.sessions.drop(b.ID)
+	return nil
+}
+
+// registered finds the broker a request comes from. Error: STALE_BROKER_EPOCH.
+func registered(d *decision, id kafka.NodeID, epoch kafka.BrokerEpoch) (*image.Broker, error) {
+	b := d.img.Broker(id)
+	if b == nil {
+		return nil, fault.New(op, kafka.ErrStaleBrokerEpoch, "No broker registration found for broker id %d", id)
+	}
+	if b.Epoch != epoch {
+		return nil, fault.New(op, kafka.ErrStaleBrokerEpoch, "Expected broker epoch %d, but got broker epoch %d", b.Epoch, epoch)
+	}
+	return b, nil
+}

@@ -1,0 +1,88 @@
+package controller
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/milena-io/milena/internal/image"
+	"github.com/milena-io/milena/internal/kafka"
+)
+
+// sessions is what the active controller remembers of each broker's heartbeats. It is not in the log: whoever becomes
+// active gives every registered broker a fresh session, so that a change of controllers fences nobody.
+type sessions struct {
+	timeout time.Duration
+	end     kafka.Offset // the log's end as this machine knows it
+	all     map[kafka.NodeID]*session
+}
+
+// session is one broker's.
+type session struct {
+	broker     kafka.NodeID
+	epoch      kafka.BrokerEpoch
+	heard      kafka.Instant
+	applied    kafka.Offset // how far the broker has applied the metadata log
+	shutdownAt kafka.Offset // what the others must have applied before the broker may stop
+}
+
+// renew gives every registered broker a fresh session.
+func (s *sessions) renew(now kafka.Instant, next kafka.Offset, img *image.Image) {
+	s.end = next
+	s.all = map[kafka.NodeID]*session{}
+	for b := range img.Brokers() {
+		s.all[b.ID] = &session{broker: b.ID, epoch: b.Epoch, heard: now, applied: kafka.NoOffset, shutdownAt: next}
+	}
+}
+
+// begin starts the session of a new registration.
+func (s *sessions) begin(now kafka.Instant, broker kafka.NodeID, epoch kafka.BrokerEpoch) {
+	s.all[broker] = &session{broker: broker, epoch: epoch, heard: now, applied: kafka.NoOffset}
+}
+
+// touch notes a heartbeat.
+func (s *sessions) touch(now kafka.Instant, broker kafka.NodeID, epoch kafka.BrokerEpoch, applied kafka.Offset) *session {
+	have := s.all[broker]
+	if have == nil || have.epoch != epoch {
+		s.begin(now, broker, epoch)
+		have = s.all[broker]
+	}
+	have.heard, have.applied = now, applied
+	return have
+}
+
+// alive reports whether the broker's session holds.
+func (s *sessions) alive(now kafka.Instant, broker kafka.NodeID, epoch kafka.BrokerEpoch) bool {
+	have := s.all[broker]
+	return have != nil && have.epoch == epoch && now.Since(have.heard) <= s.timeout
+}
+
+func (s *sessions) drop(broker kafka.NodeID) { delete(s.all, broker) }
+
+// over lists the sessions that have ended, the longest silent first.
+func (s *sessions) over(now kafka.Instant) []*session {
+	var out []*session
+	for _, have := range s.all {
+		if now.Since(have.heard) > s.timeout {
+			out = append(out, have)
+		}
+	}
+	slices.SortFunc(out, func(a, b *session) int {
+		return cmp.Or(cmp.Compare(a.heard.Mono, b.heard.Mono), cmp.Compare(a.broker, b.broker))
+	})
+	return out
+}
+
+// expireSessions fences the broker that has been silent for longest. The others have a command of their own, because
+// where their leaderships go depends on this one. A session stays until its broker is seen fenced: the fencing may not
+// get into the log.
+func expireSessions(d *decision) {
+	for _, s := range d.sessions.over(d.now) {
+		b := d.img.Broker(s.broker)
+		if b != nil && b.Epoch == s.epoch && !b.Fenced {
+			fence(d, b)
+			return
+		}
+		d.sessions.drop(s.broker)
+	}
+}
