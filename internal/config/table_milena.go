@@ -2,11 +2,11 @@ package config
 
 // milenaKeys are our own broker keys.
 var milenaKeys = []Key{
+	{Name: "milena.connection.inflight.max.bytes", Type: Long, Default: "104857600", HasDefault: true, Status: Implemented, Min: bound(65536), Doc: "Bytes of requests that one connection may have under way."},
 	{Name: "milena.durability", Type: String, Default: "sync", HasDefault: true, Dynamic: ClusterWide, Status: Implemented, Allowed: []string{"sync", "cache"}, Doc: "What acks=all means by default: sync waits until the records are on stable storage of every in-sync replica, cache until they are in their page caches, as Apache Kafka does."},
+	{Name: "milena.log.format", Type: String, Default: "", HasDefault: true, Status: Implemented, Allowed: []string{"", "kafka", "json", "pretty"}, Doc: "Format of log lines: kafka, json or pretty; empty chooses pretty on a terminal and kafka elsewhere."},
 	{Name: "milena.metrics.listeners", Type: String, Default: "127.0.0.1:9404", HasDefault: true, Status: Implemented, Doc: "Address of /metrics, /healthz and /readyz; empty for none."},
 	{Name: "milena.metrics.partition.limit", Type: Int, Default: "5000", HasDefault: true, Status: Implemented, Doc: "Series for single partitions are exported up to so many partitions; beyond, milena_metrics_truncated is 1."},
 	{Name: "milena.request.memory.max.bytes", Type: Long, Default: "268435456", HasDefault: true, Status: Implemented, Min: bound(1048576), Doc: "Bytes that requests being read, decoded and answered may hold in all, over all connections."},
-	{Name: "milena.connection.inflight.max.bytes", Type: Long, Default: "104857600", HasDefault: true, Status: Implemented, Min: bound(65536), Doc: "Bytes of requests that one connection may have under way."},
-	{Name: "milena.log.format", Type: String, Default: "", HasDefault: true, Status: Implemented, Allowed: []string{"", "kafka", "json", "pretty"}, Doc: "Format of log lines: kafka, json or pretty; empty chooses pretty on a terminal and kafka elsewhere."},
 	{Name: "milena.validate", Type: String, Default: "full", HasDefault: true, Dynamic: ClusterWide, Status: Implemented, Allowed: []string{"full", "header"}, Doc: "How deep a produced batch is checked: full iterates its records, also compressed ones, as Apache Kafka does; header checks the CRC and the batch header."},
 }

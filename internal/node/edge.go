@@ -1,0 +1,146 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/milena-io/milena/internal/config"
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/listen"
+	"github.com/milena-io/milena/internal/staterecord"
+	"github.com/milena-io/milena/internal/wire"
+)
+
+// edge is where clients come in. The sockets are bound before anything else is known about ports, since the broker
+// registers with them, and accept only when the broker serves.
+type edge struct {
+	listeners config.Listeners
+	bound     map[string]net.Listener // by listener name; empty without sockets
+	endpoints []staterecord.Endpoint  // as advertised
+	table     *wire.Table
+	sessions  listen.Config
+	server    *listen.Server
+}
+
+// bind takes the addresses. A port that is taken is told with what to do about it.
+func (e *edge) bind(n *Node) error {
+	var err error
+	if e.listeners, err = config.ParseListeners(n.o.Values); err != nil {
+		return fault.New("node.listeners", kafka.ErrInvalidConfig, "%v", err)
+	}
+	e.bound = map[string]net.Listener{}
+	for _, l := range e.listeners.Bind {
+		at := e.listeners.Advertised[l.Name]
+		if n.o.Listen != nil {
+			addr := net.JoinHostPort(l.Host, strconv.Itoa(l.Port))
+			b, err := n.o.Listen("tcp", addr)
+			if err != nil {
+				e.unbind()
+				return fmt.Errorf("listener %s cannot bind %s: %w; free the port or choose another with --override listeners=%s://HOST:PORT", l.Name, addr, err, l.Name)
+			}
+			e.bound[l.Name] = b
+			if tcp, ok := b.Addr().(*net.TCPAddr); ok && at.Port == 0 {
+				at.Port = tcp.Port
+			}
+		}
+		e.endpoints = append(e.endpoints, staterecord.Endpoint{
+			Name: l.Name, Host: at.Host, Port: uint16(at.Port), SecurityProtocol: staterecord.Plaintext,
+		})
+	}
+	return nil
+}
+
+func (e *edge) unbind() {
+	for _, l := range e.bound {
+		_ = l.Close()
+	}
+	e.bound = nil
+}
+
+// assemble makes what the sessions of all listeners share.
+func (e *edge) assemble(n *Node) {
+	e.table = wire.NewTable(n.handlers())
+	v := n.o.Values
+	budget := wire.NewBudget(v.Int("milena.request.memory.max.bytes"))
+	limits := listen.DefaultLimits()
+	limits.Bytes = v.Int("milena.connection.inflight.max.bytes")
+	e.sessions = listen.Config{
+		Table: e.table, Pool: wire.NewPool(budget, false), Budget: budget, Limits: limits,
+		MaxRequestBytes: int32(v.Int("socket.request.max.bytes")), Observer: n.o.Observer,
+		Log: listen.NewRateLimited(n.o.Logger, n.o.World, time.Second),
+	}
+}
+
+// open begins to accept.
+func (e *edge) open(n *Node) error {
+	if n.o.Listen == nil {
+		return nil
+	}
+	v := n.o.Values
+	o := listen.Options{
+		World: n.o.World, Log: e.sessions.Log, Observer: n.o.Observer,
+		Limits: listen.ConnectionLimits{Total: int(v.Int("max.connections")), PerIP: int(v.Int("max.connections.per.ip"))},
+		Idle:   v.Millis("connections.max.idle.ms"), Stuck: 30 * time.Second, Slow: 30 * time.Second,
+		Listen: func(_, name string) (net.Listener, error) { return e.bound[name], nil },
+	}
+	for _, l := range e.listeners.Bind {
+		o.Listeners = append(o.Listeners, listen.Listener{
+			Name: l.Name, Protocol: l.Protocol, Addr: l.Name, Sessions: &e.sessions, Dispatch: e.table.Handle,
+		})
+	}
+	var err error
+	e.server, err = listen.Start(o)
+	return err
+}
+
+// close stops accepting, lets every connection finish what is under way, and closes it.
+func (e *edge) close(within time.Duration) {
+	if e.server == nil {
+		e.unbind()
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	_ = e.server.Shutdown(ctx) // who is not done by then is cut
+}
+
+// Addr returns the address that a listener is bound to, for port 0; nil for an unknown name.
+func (n *Node) Addr(listener string) net.Addr {
+	if l := n.edge.bound[listener]; l != nil {
+		return l.Addr()
+	}
+	return nil
+}
+
+// Endpoints lists what the node advertises.
+func (n *Node) Endpoints() []staterecord.Endpoint { return n.edge.endpoints }
+
+// Table returns what a listener offers.
+func (n *Node) Table(string) *wire.Table { return n.edge.table }
+
+// Connect opens a connection without a socket; receive is handed what the client gets. It is for worlds of one goroutine.
+func (n *Node) Connect(peer wire.Peer, receive func([]byte)) *listen.Link {
+	return listen.Connect(&n.edge.sessions, n.o.World, peer, n.edge.table.Handle, receive)
+}
+
+// Connections returns how many connections are open.
+func (n *Node) Connections() int {
+	if n.edge.server == nil {
+		return 0
+	}
+	return n.edge.server.Connections()
+}
+
+// silent is the observer of a node that nobody watches.
+type silent struct{}
+
+func (silent) Opened(wire.Peer)                 {}
+func (silent) Closed(wire.Peer, string)         {}
+func (silent) Refused(wire.Peer, string)        {}
+func (silent) Received(wire.Peer, int)          {}
+func (silent) Sent(wire.Peer, int)              {}
+func (silent) Done(*wire.Request, int64, int64) {}

@@ -1,0 +1,100 @@
+package node
+
+import (
+	"time"
+
+	"github.com/milena-io/milena/internal/broker/groups"
+	"github.com/milena-io/milena/internal/coordinator"
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/machine/controller"
+	"github.com/milena-io/milena/internal/partition"
+	"github.com/milena-io/milena/internal/record"
+)
+
+// groupLog is a partition of __consumer_offsets as the coordinator sees it.
+type groupLog struct{ p *partition.Partition }
+
+func (g groupLog) Append(epoch kafka.LeaderEpoch, b record.Batch, done func(kafka.Offset, error)) {
+	g.p.Append(partition.Append{Batch: b, Acks: -1, Origin: partition.Coordinator, Epoch: epoch},
+		func(a partition.Appended) { done(a.Base, a.Err) })
+}
+
+func (g groupLog) Bounds(epoch kafka.LeaderEpoch) (start, end kafka.Offset, err error) {
+	return g.p.Bounds(epoch)
+}
+
+func (g groupLog) Read(from kafka.Offset, maxBytes int) ([]byte, error) {
+	return g.p.Replay(from, maxBytes)
+}
+
+func (g groupLog) Committed(epoch kafka.LeaderEpoch, upTo kafka.Offset, done func(error)) {
+	g.p.AwaitCommitted(epoch, upTo, done)
+}
+
+func (n *Node) coordinatorEnv() coordinator.Env {
+	return coordinator.Env{
+		World: n.o.World, Logger: n.o.Logger, Config: n.settings.groupConfig(),
+		Partitions: func() int32 {
+			if t := n.feed.Image().TopicNamed(kafka.OffsetsTopic); t != nil {
+				return int32(t.Len())
+			}
+			return 0
+		},
+		CommitTimeout: n.settings.static.Millis("offsets.commit.timeout.ms"),
+		MaxBatchBytes: n.settings.partition(n.feed.Image(), kafka.OffsetsTopic).Log.Accept.MaxMessageBytes,
+		LoadBytes:     int(n.settings.static.Int("offsets.load.buffer.size")),
+	}
+}
+
+// groupMetadata is the image as the group handlers see it; it also makes __consumer_offsets.
+type groupMetadata struct{ n *Node }
+
+func (g groupMetadata) Topic(name string) (kafka.TopicID, int32, bool) {
+	t := g.n.feed.Image().TopicNamed(name)
+	if t == nil {
+		return kafka.TopicID{}, 0, false
+	}
+	return t.ID, int32(t.Len()), true
+}
+
+func (g groupMetadata) TopicName(id kafka.TopicID) (string, bool) {
+	t := g.n.feed.Image().Topic(id)
+	if t == nil {
+		return "", false
+	}
+	return t.Name, true
+}
+
+func (g groupMetadata) Leader(listener, topic string, number int32) (groups.Node, bool) {
+	h := g.n.replicas.Leader(listener, topic, kafka.TopicID{}, number)
+	if h == nil {
+		return groups.Node{}, false
+	}
+	return groups.Node{ID: h.ID, Host: h.Host, Port: h.Port}, true
+}
+
+// CreateOffsetsTopic makes __consumer_offsets as the broker's keys say. Several may ask at once: the first one makes it.
+func (g groupMetadata) CreateOffsetsTopic(done func(error)) {
+	s := &g.n.settings
+	text := func(v string) *string { return &v }
+	topic := controller.NewTopic{
+		ID: kafka.TopicID(g.n.o.World.UUID()), Name: kafka.OffsetsTopic,
+		Partitions: int32(s.static.Int("offsets.topic.num.partitions")),
+		Replicas:   int16(s.replicationFactor("offsets.topic.replication.factor")),
+		Configs: []controller.ConfigSet{
+			{Name: "cleanup.policy", Value: text("compact")},
+			{Name: "compression.type", Value: text("producer")},
+			{Name: "segment.bytes", Value: text(s.static.Text("offsets.topic.segment.bytes"))},
+		},
+	}
+	cmd := controller.CreateTopics{Topics: []controller.NewTopic{topic}, Internal: true}
+	(&control{g.n}).Submit(30*time.Second, cmd, func(reply any, err error) {
+		if err == nil {
+			if c := reply.([]controller.CreatedTopic)[0]; !c.OK() && c.Code != kafka.ErrTopicAlreadyExists {
+				err = fault.New("node.CreateOffsetsTopic", c.Code, "%s", c.Message)
+			}
+		}
+		done(err)
+	})
+}

@@ -1,0 +1,209 @@
+// Package node puts one Milena process together: log directory, metadata quorum, feed, partitions, coordinator, handlers
+// and listeners, in the order in which they can be started and stopped.
+//
+// milena (the embedded API), cli and sim start one. It connects parts and decides nothing itself; everything it does is a
+// continuation on the World it is given, so that a simulation runs whole nodes on one goroutine.
+//
+// Invariants: no byte of a directory is touched before its lock is held; nobody is served before the broker is
+// registered, unfenced and has its own image; a clean stop answers what is in flight before it closes.
+package node
+
+import (
+	"log/slog"
+	"net"
+	"sync"
+
+	"github.com/milena-io/milena/internal/broker/cluster"
+	"github.com/milena-io/milena/internal/broker/configs"
+	"github.com/milena-io/milena/internal/broker/fetch"
+	"github.com/milena-io/milena/internal/broker/groups"
+	"github.com/milena-io/milena/internal/broker/produce"
+	"github.com/milena-io/milena/internal/broker/topics"
+	"github.com/milena-io/milena/internal/broker/transactions"
+	"github.com/milena-io/milena/internal/config"
+	"github.com/milena-io/milena/internal/coordinator"
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/feed"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/listen"
+	"github.com/milena-io/milena/internal/log"
+	"github.com/milena-io/milena/internal/quorum"
+	"github.com/milena-io/milena/internal/wire"
+	"github.com/milena-io/milena/internal/world"
+)
+
+// Options is what a node is given.
+type Options struct {
+	World  world.World
+	FS     disk.FS
+	Values config.Values // static broker keys
+	// Listen binds a listener, net.Listen in production. With nil the node has no sockets, and clients come by Connect.
+	Listen   func(network, addr string) (net.Listener, error)
+	Logger   *slog.Logger
+	Observer listen.Observer // may be nil
+	// Failed is told once when the node cannot go on: its disk failed or its metadata log lies. It is to be killed, not
+	// stopped: nothing can be closed cleanly any more.
+	Failed func(error)
+}
+
+// Node is one running process.
+type Node struct {
+	o         Options
+	deadlines *world.Deadlines
+	settings  settings
+
+	storage  storage
+	quorum   *quorum.Quorum
+	feed     *feed.Feed
+	replicas *replicas
+	groups   *coordinator.Coordinator
+	edge     edge
+	session  session
+	areas    areas
+
+	mu       sync.Mutex
+	failed   error
+	stopping bool
+}
+
+// storage is the log directory and what hangs on it.
+type storage struct {
+	dir     *log.Dir
+	meta    log.Meta
+	flusher *disk.Flusher
+	log     *log.Log // of __cluster_metadata-0
+}
+
+// areas are the handlers.
+type areas struct {
+	produce      *produce.Produces
+	fetch        *fetch.Fetches
+	topics       *topics.Topics
+	groups       *groups.Groups
+	configs      *configs.Configs
+	cluster      *cluster.Cluster
+	transactions *transactions.Transactions
+}
+
+// Start begins to start a node. ready is called once: with nil when clients are served, or with why they will not be;
+// the node has then given everything back. Errors that need no waiting are returned and ready is never called.
+func Start(o Options, ready func(error)) (*Node, error) {
+	if o.Observer == nil {
+		o.Observer = silent{}
+	}
+	n := &Node{o: o, deadlines: world.NewDeadlines(o.World)}
+	n.settings = settings{n: n, static: o.Values}
+	n.session = session{n: n, ready: ready, incarnation: kafka.IncarnationID(o.World.UUID())}
+	if err := n.settings.check(); err != nil {
+		return nil, err
+	}
+	if err := n.openStorage(); err != nil {
+		return nil, err
+	}
+	if err := n.assemble(); err != nil {
+		n.abandon()
+		return nil, err
+	}
+	n.quorum.Start()
+	n.feed.Start(n.quorum)
+	n.session.begin()
+	return n, nil
+}
+
+// assemble makes every part, without starting any.
+func (n *Node) assemble() error {
+	n.replicas = newReplicas(n)
+	n.feed = feed.New(n.replicas.apply, n.fail)
+	if err := n.edge.bind(n); err != nil {
+		return err
+	}
+	if err := n.openQuorum(); err != nil {
+		return err
+	}
+	n.groups = coordinator.New(n.coordinatorEnv())
+	n.assembleAreas()
+	n.edge.assemble(n)
+	return nil
+}
+
+func (n *Node) assembleAreas() {
+	w, img, control := n.o.World, n.feed.Image, &control{n}
+	n.areas = areas{
+		produce:      produce.New(w, n.deadlines, n.replicas),
+		fetch:        fetch.New(w, n.replicas, n.settings.fetchLimits(), n.o.Logger),
+		topics:       topics.New(w, img, control, n.replicas, &n.settings),
+		groups:       groups.New(n.groups, groupMetadata{n}, groupMetadata{n}, w),
+		configs:      configs.New(img, control, &n.settings),
+		cluster:      cluster.New(w, img, control, description{n}),
+		transactions: transactions.New(&n.session, n.replicas),
+	}
+}
+
+// handlers is what the listeners of clients offer.
+func (n *Node) handlers() map[kafka.APIKey]wire.Handler {
+	a := &n.areas
+	return map[kafka.APIKey]wire.Handler{
+		kafka.KeyProduce:                 a.produce.Produce,
+		kafka.KeyFetch:                   a.fetch.Fetch,
+		kafka.KeyListOffsets:             a.fetch.ListOffsets,
+		kafka.KeyOffsetForLeaderEpoch:    a.fetch.OffsetForLeaderEpoch,
+		kafka.KeyMetadata:                a.topics.Metadata,
+		kafka.KeyDescribeTopicPartitions: a.topics.DescribeTopicPartitions,
+		kafka.KeyCreateTopics:            a.topics.CreateTopics,
+		kafka.KeyDeleteTopics:            a.topics.DeleteTopics,
+		kafka.KeyCreatePartitions:        a.topics.CreatePartitions,
+		kafka.KeyDeleteRecords:           a.topics.DeleteRecords,
+		kafka.KeyFindCoordinator:         a.groups.FindCoordinator,
+		kafka.KeyJoinGroup:               a.groups.JoinGroup,
+		kafka.KeySyncGroup:               a.groups.SyncGroup,
+		kafka.KeyHeartbeat:               a.groups.Heartbeat,
+		kafka.KeyLeaveGroup:              a.groups.LeaveGroup,
+		kafka.KeyOffsetCommit:            a.groups.OffsetCommit,
+		kafka.KeyOffsetFetch:             a.groups.OffsetFetch,
+		kafka.KeyOffsetDelete:            a.groups.OffsetDelete,
+		kafka.KeyDescribeGroups:          a.groups.DescribeGroups,
+		kafka.KeyListGroups:              a.groups.ListGroups,
+		kafka.KeyDeleteGroups:            a.groups.DeleteGroups,
+		kafka.KeyInitProducerId:          a.transactions.InitProducerID,
+		kafka.KeyDescribeProducers:       a.transactions.DescribeProducers,
+		kafka.KeyDescribeConfigs:         a.configs.DescribeConfigs,
+		kafka.KeyAlterConfigs:            a.configs.AlterConfigs,
+		kafka.KeyIncrementalAlterConfigs: a.configs.IncrementalAlterConfigs,
+		kafka.KeyListConfigResources:     a.configs.ListConfigResources,
+		kafka.KeyApiVersions:             a.cluster.ApiVersions,
+		kafka.KeyDescribeCluster:         a.cluster.DescribeCluster,
+		kafka.KeyDescribeLogDirs:         a.cluster.DescribeLogDirs,
+		kafka.KeyDescribeQuorum:          a.cluster.DescribeQuorum,
+		kafka.KeyUpdateFeatures:          a.cluster.UpdateFeatures,
+	}
+}
+
+// fail notes why the node cannot go on and tells its owner, once.
+func (n *Node) fail(err error) {
+	n.mu.Lock()
+	if n.failed != nil || n.stopping && fault.IsKind(err, fault.Closed) {
+		n.mu.Unlock()
+		return
+	}
+	n.failed = err
+	n.mu.Unlock()
+	n.o.Logger.Error("The node cannot go on. What was acknowledged is safe on disk; fix the disk and start again.", "stage", "storage", "error", err)
+	n.o.World.Go(func() {
+		n.session.over(err)
+		if n.o.Failed != nil {
+			n.o.Failed(err)
+		}
+	})
+}
+
+// abandon gives back what a start that failed has taken.
+func (n *Node) abandon() {
+	n.edge.unbind()
+	if n.storage.dir != nil {
+		_ = n.storage.dir.Release()
+	}
+}
+
+// ClusterID returns the cluster's id.
+func (n *Node) ClusterID() string { return n.storage.meta.ClusterID }

@@ -1,0 +1,256 @@
+package node
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/image"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log"
+	"github.com/milena-io/milena/internal/machine/replica"
+	"github.com/milena-io/milena/internal/partition"
+	"github.com/milena-io/milena/internal/wire"
+)
+
+// replicas is this node's partitions, kept in step with the image. It finds them for the handlers.
+type replicas struct {
+	n   *Node
+	env *partition.Env
+
+	mu     sync.RWMutex
+	byID   map[kafka.TopicIDPartition]*partition.Partition
+	byName map[kafka.TopicPartition]*partition.Partition
+	closed bool
+}
+
+func newReplicas(n *Node) *replicas {
+	return &replicas{
+		n: n,
+		env: &partition.Env{
+			World: n.o.World, Flusher: n.storage.flusher, Logger: n.o.Logger, Self: n.settings.NodeID(),
+			Failed: func(err error) { n.o.World.Go(func() { n.fail(err) }) },
+		},
+		byID:   map[kafka.TopicIDPartition]*partition.Partition{},
+		byName: map[kafka.TopicPartition]*partition.Partition{},
+	}
+}
+
+// ByName finds a replica of this node.
+func (r *replicas) ByName(name kafka.TopicPartition) (*partition.Partition, error) {
+	r.mu.RLock()
+	p := r.byName[name]
+	r.mu.RUnlock()
+	if p != nil {
+		return p, nil
+	}
+	if t := r.n.feed.Image().TopicNamed(name.Topic); t != nil && name.Partition >= 0 && int(name.Partition) < t.Len() {
+		return nil, fault.New("node", kafka.ErrNotLeaderOrFollower, "this node has no replica of %s", name)
+	}
+	return nil, fault.New("node", kafka.ErrUnknownTopicOrPartition, "%s is not known", name)
+}
+
+// ByID finds a replica of this node by topic id; the id of a topic that was deleted finds nothing, whatever has its name.
+func (r *replicas) ByID(id kafka.TopicIDPartition) (*partition.Partition, error) {
+	r.mu.RLock()
+	p := r.byID[id]
+	r.mu.RUnlock()
+	if p != nil {
+		return p, nil
+	}
+	t := r.n.feed.Image().Topic(id.TopicID)
+	switch {
+	case t == nil:
+		return nil, fault.New("node", kafka.ErrUnknownTopicId, "no topic has the id %s", id.TopicID)
+	case id.Partition < 0 || int(id.Partition) >= t.Len():
+		return nil, fault.New("node", kafka.ErrUnknownTopicOrPartition, "%s has no partition %d", t.Name, id.Partition)
+	}
+	return nil, fault.New("node", kafka.ErrNotLeaderOrFollower, "this node has no replica of %s-%d", t.Name, id.Partition)
+}
+
+// Leader tells a client of a listener who leads a partition (KIP-951).
+func (r *replicas) Leader(listener, topic string, id kafka.TopicID, number int32) *wire.LeaderHint {
+	img := r.n.feed.Image()
+	t := img.Topic(id)
+	if topic != "" {
+		t = img.TopicNamed(topic)
+	}
+	if t == nil {
+		return nil
+	}
+	p, ok := t.Partition(number)
+	if !ok {
+		return nil
+	}
+	b := img.Broker(p.Leader)
+	if b == nil || b.Fenced {
+		return nil
+	}
+	e, ok := b.Endpoint(listener)
+	if !ok {
+		return nil
+	}
+	return &wire.LeaderHint{ID: b.ID, Epoch: p.LeaderEpoch, Host: e.Host, Port: int32(e.Port), Rack: b.Rack}
+}
+
+// all lists the replicas by name.
+func (r *replicas) all() []*partition.Partition {
+	r.mu.RLock()
+	out := make([]*partition.Partition, 0, len(r.byID))
+	for _, p := range r.byID {
+		out = append(out, p)
+	}
+	r.mu.RUnlock()
+	slices.SortFunc(out, func(a, b *partition.Partition) int {
+		x, y := a.Name(), b.Name()
+		if c := strings.Compare(x.Topic, y.Topic); c != 0 {
+			return c
+		}
+		return int(x.Partition) - int(y.Partition)
+	})
+	return out
+}
+
+// apply brings this node's partitions in step with a new image; the feed calls it with one change at a time.
+func (r *replicas) apply(d image.Delta) {
+	configs := map[kafka.TopicID]*partition.Config{}
+	var deleted []string
+	for c := range d.Topics() {
+		if c.New == nil {
+			deleted = append(deleted, c.Old.Name)
+		}
+		for p := range c.Partitions() {
+			r.change(d.To, c, p, configs)
+		}
+	}
+	r.reconfigure(d)
+	if len(deleted) > 0 {
+		r.n.groups.TopicsDeleted(deleted)
+	}
+}
+
+// change applies what became of one partition.
+func (r *replicas) change(img *image.Image, t image.TopicChange, c image.PartitionChange, configs map[kafka.TopicID]*partition.Config) {
+	self := r.env.Self
+	mine := c.New != nil && slices.Contains(c.New.Replicas(), self)
+	had := c.Old != nil && slices.Contains(c.Old.Replicas(), self)
+	topic := t.New
+	if topic == nil {
+		topic = t.Old
+	}
+	name := kafka.TopicPartition{Topic: topic.Name, Partition: c.ID}
+	id := kafka.TopicIDPartition{TopicID: topic.ID, Partition: c.ID}
+	switch {
+	case mine:
+		r.ensure(img, topic, name, id, configs).Become(registration(c.New))
+	case had:
+		r.remove(name, id)
+	}
+	if topic.Name == kafka.OffsetsTopic {
+		r.coordinate(name, id, c)
+	}
+}
+
+func registration(p *image.Partition) replica.Registration {
+	return replica.Registration{
+		Leader: p.Leader, LeaderEpoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch,
+		Replicas: p.Replicas(), ISR: p.ISR(),
+	}
+}
+
+// ensure finds a partition's object or makes it; its log is opened by whoever needs it first.
+func (r *replicas) ensure(img *image.Image, topic *image.Topic, name kafka.TopicPartition, id kafka.TopicIDPartition, configs map[kafka.TopicID]*partition.Config) *partition.Partition {
+	r.mu.RLock()
+	p := r.byID[id]
+	r.mu.RUnlock()
+	if p != nil {
+		return p
+	}
+	cfg := configs[topic.ID]
+	if cfg == nil {
+		made := r.n.settings.partition(img, topic.Name)
+		cfg = &made
+		configs[topic.ID] = cfg
+	}
+	dir := r.n.storage.dir
+	open := func() (*log.Log, error) {
+		o := dir.Options(name, r.n.settings.partition(r.n.feed.Image(), topic.Name).Log, r.n.o.World.Now())
+		o.TopicID, o.Later = topic.ID, r.n.later
+		return log.Open(o)
+	}
+	p = partition.New(r.env, name, *cfg, dir.HighWatermark(name), open)
+	r.mu.Lock()
+	r.byID[id], r.byName[name] = p, p
+	r.mu.Unlock()
+	return p
+}
+
+// remove takes a partition's files away: the topic was deleted, or its replica moved.
+func (r *replicas) remove(name kafka.TopicPartition, id kafka.TopicIDPartition) {
+	r.mu.Lock()
+	p := r.byID[id]
+	delete(r.byID, id)
+	if r.byName[name] == p {
+		delete(r.byName, name)
+	}
+	r.mu.Unlock()
+	if p == nil {
+		return
+	}
+	if err := p.Delete(); err != nil {
+		if fault.IsKind(err, fault.Disk) {
+			r.env.Failed(err)
+		}
+		r.n.o.Logger.Error("A deleted partition's files could not be removed.", "partition", name.String(), "error", err)
+	}
+	r.n.storage.dir.Forget(name)
+}
+
+// reconfigure hands changed configs to the partitions they concern. A changed broker default concerns all topics.
+func (r *replicas) reconfigure(d image.Delta) {
+	all, changed := false, map[string]bool{}
+	for c := range d.Configs() {
+		switch c.Resource.Type {
+		case topicResource:
+			changed[c.Resource.Name] = true
+		case brokerResource:
+			all = true
+		}
+	}
+	if !all && len(changed) == 0 {
+		return
+	}
+	made := map[string]partition.Config{}
+	for _, p := range r.all() {
+		topic := p.Name().Topic
+		if !all && !changed[topic] {
+			continue
+		}
+		cfg, ok := made[topic]
+		if !ok {
+			cfg = r.n.settings.partition(d.To, topic)
+			made[topic] = cfg
+		}
+		p.Configure(cfg)
+	}
+}
+
+// coordinate tells the group coordinator which partitions of __consumer_offsets are led here.
+func (r *replicas) coordinate(name kafka.TopicPartition, id kafka.TopicIDPartition, c image.PartitionChange) {
+	leads := c.New != nil && c.New.Leader == r.env.Self
+	led := c.Old != nil && c.Old.Leader == r.env.Self
+	switch {
+	case leads && (!led || c.New.LeaderEpoch != c.Old.LeaderEpoch):
+		r.mu.RLock()
+		p := r.byID[id]
+		r.mu.RUnlock()
+		r.n.groups.Elected(name.Partition, c.New.LeaderEpoch, groupLog{p})
+	case led && !leads:
+		epoch := c.Old.LeaderEpoch + 1
+		if c.New != nil {
+			epoch = c.New.LeaderEpoch
+		}
+		r.n.groups.Resigned(name.Partition, epoch)
+	}
+}

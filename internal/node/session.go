@@ -1,0 +1,141 @@
+package node
+
+import (
+	"sync"
+	"time"
+
+	"github.com/milena-io/milena/internal/broker/cluster"
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/machine/controller"
+)
+
+// session is the broker's standing with the controller: it registers its incarnation, keeps it alive with heartbeats,
+// and when it was unfenced for the first time opens the doors.
+type session struct {
+	n           *Node
+	incarnation kafka.IncarnationID
+
+	mu      sync.Mutex
+	ready   func(error) // nil once called
+	epoch   kafka.BrokerEpoch
+	beating bool
+	ended   bool
+}
+
+// startTimeout bounds the single steps of a start.
+const startTimeout = 60 * time.Second
+
+// begin forms a new cluster if there is none, and registers. Both are submitted at once: the quorum takes them in order
+// as soon as this node leads.
+func (s *session) begin() {
+	c := &control{s.n}
+	c.Submit(startTimeout, controller.Bootstrap{}, func(_ any, err error) {
+		if err != nil {
+			s.over(err)
+		}
+	})
+	st := &s.n.settings
+	c.Submit(startTimeout, controller.RegisterBroker{
+		Broker: st.NodeID(), Incarnation: s.incarnation, Rack: st.rack(), Endpoints: s.n.edge.endpoints,
+		Features: cluster.Supported(), LogDirs: []kafka.DirectoryID{s.n.storage.meta.DirectoryID}, Colocated: true,
+	}, func(reply any, err error) {
+		if err != nil {
+			s.over(err)
+			return
+		}
+		s.mu.Lock()
+		s.epoch = reply.(controller.Registered).Epoch
+		s.mu.Unlock()
+		s.beat()
+	})
+}
+
+// beat sends one heartbeat and plans the next.
+func (s *session) beat() {
+	s.mu.Lock()
+	if s.ended || s.beating {
+		s.mu.Unlock()
+		return
+	}
+	s.beating = true
+	epoch := s.epoch
+	s.mu.Unlock()
+	interval := s.n.settings.static.Millis("broker.heartbeat.interval.ms")
+	cmd := controller.Heartbeat{Broker: s.n.settings.NodeID(), Epoch: epoch, MetadataOffset: s.n.feed.Offset()}
+	(&control{s.n}).Submit(interval, cmd, func(reply any, err error) {
+		s.mu.Lock()
+		s.beating = false
+		s.mu.Unlock()
+		next := interval
+		if b, ok := reply.(controller.Beat); ok && err == nil && b.Fenced {
+			next = 10 * time.Millisecond // not caught up yet: ask again soon
+		} else if err == nil {
+			s.open()
+		} else if code := fault.CodeOf(err); code == kafka.ErrStaleBrokerEpoch || code == kafka.ErrBrokerIdNotRegistered {
+			s.begin() // another incarnation took the id, or it was unregistered
+			return
+		}
+		s.n.o.World.After(next, s.beat)
+	})
+}
+
+// open opens the doors, once.
+func (s *session) open() {
+	s.mu.Lock()
+	ready := s.ready
+	s.ready = nil
+	s.mu.Unlock()
+	if ready == nil {
+		return
+	}
+	s.n.tend()
+	err := s.n.edge.open(s.n)
+	ready(err)
+}
+
+// over tells a start that it failed; later failures are the owner's to hear by Failed.
+func (s *session) over(err error) {
+	s.mu.Lock()
+	ready := s.ready
+	s.ready, s.ended = nil, true
+	s.mu.Unlock()
+	if ready != nil {
+		s.n.abandon()
+		ready(err)
+	}
+}
+
+// end stops the heartbeats; left is called when the controller knows that this broker goes, or after a while.
+func (s *session) end(left func()) {
+	s.mu.Lock()
+	s.ended = true
+	epoch := s.epoch
+	s.mu.Unlock()
+	cmd := controller.Heartbeat{
+		Broker: s.n.settings.NodeID(), Epoch: epoch, MetadataOffset: s.n.feed.Offset(), WantShutdown: true,
+	}
+	(&control{s.n}).Submit(2*time.Second, cmd, func(any, error) { left() })
+}
+
+// AllocateProducerIDs fetches a block of producer ids from the controller.
+func (s *session) AllocateProducerIDs(done func(first kafka.ProducerID, count int32, err error)) {
+	s.mu.Lock()
+	epoch := s.epoch
+	s.mu.Unlock()
+	cmd := controller.AllocateProducerIDs{Broker: s.n.settings.NodeID(), Epoch: epoch}
+	(&control{s.n}).Submit(30*time.Second, cmd, func(reply any, err error) {
+		if err != nil {
+			done(0, 0, err)
+			return
+		}
+		b := reply.(controller.ProducerIDs)
+		done(b.First, b.Count, nil)
+	})
+}
+
+func (s *session) brokerEpoch() kafka.BrokerEpoch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.epoch
+}

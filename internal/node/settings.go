@@ -1,0 +1,179 @@
+package node
+
+import (
+	"math"
+	"time"
+
+	"github.com/milena-io/milena/internal/broker/cluster"
+	"github.com/milena-io/milena/internal/broker/fetch"
+	"github.com/milena-io/milena/internal/config"
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/image"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log"
+	"github.com/milena-io/milena/internal/machine/controller"
+	"github.com/milena-io/milena/internal/machine/group"
+	"github.com/milena-io/milena/internal/quorum"
+	"github.com/milena-io/milena/internal/record"
+	"github.com/milena-io/milena/internal/staterecord"
+)
+
+const (
+	topicResource  = staterecord.ResourceTopic
+	brokerResource = staterecord.ResourceBroker
+)
+
+// settings is what the keys mean to the parts of a node: the static ones of its configuration under the dynamic ones of
+// the image.
+type settings struct {
+	n      *Node
+	static config.Values
+}
+
+// check refuses what cannot work before anything is touched.
+func (s *settings) check() error {
+	const op = "node.config"
+	if dirs := s.static.List("log.dirs"); len(dirs) > 1 {
+		return fault.New(op, kafka.ErrInvalidConfig, "log.dirs names %d directories; this version keeps its data in one", len(dirs))
+	}
+	for _, role := range []string{"broker", "controller"} {
+		found := false
+		for _, r := range s.static.List("process.roles") {
+			found = found || r == role
+		}
+		if !found {
+			return fault.New(op, kafka.ErrInvalidConfig, "process.roles must be broker,controller: this version runs both in one process")
+		}
+	}
+	return nil
+}
+
+// NodeID returns node.id.
+func (s *settings) NodeID() kafka.NodeID { return kafka.NodeID(s.static.Int("node.id")) }
+
+func (s *settings) logDir() string {
+	if dirs := s.static.List("log.dirs"); len(dirs) > 0 {
+		return dirs[0]
+	}
+	return s.static.Text("log.dir")
+}
+
+// clusterID is empty: a cluster's id is drawn when its first node is formatted, and kept in its directory.
+func (s *settings) clusterID() string { return "" }
+
+func (s *settings) rack() *string {
+	if v, ok := s.static.Get("broker.rack"); ok {
+		return &v
+	}
+	return nil
+}
+
+func (s *settings) controllerEndpoints() []record.Endpoint {
+	l, err := config.ParseListeners(s.static)
+	if err != nil {
+		return nil // bind has refused it already
+	}
+	var out []record.Endpoint
+	for _, e := range l.Controller {
+		out = append(out, record.Endpoint{Name: e.Name, Host: e.Host, Port: uint16(e.Port)})
+	}
+	if len(out) == 0 {
+		// A lone node talks to its controller in the process; KRAFT_VOTERS wants an endpoint all the same.
+		out = append(out, record.Endpoint{Name: "CONTROLLER", Host: "localhost", Port: 0})
+	}
+	return out
+}
+
+// Layers returns the places that broker and topic keys take their values from, as they are now.
+func (s *settings) Layers() config.Layers { return s.layers(s.n.feed.Image()) }
+
+// TopicLayers is Layers for topics.
+func (s *settings) TopicLayers() config.Layers { return s.Layers() }
+
+func (s *settings) layers(img *image.Image) config.Layers {
+	return config.Layers{
+		Dynamic:        img.Configs(image.Resource{Type: brokerResource, Name: itoa(s.NodeID())}).Map(),
+		DynamicDefault: img.Configs(image.ClusterDefaults).Map(),
+		Static:         s.static.Set,
+	}
+}
+
+// AutoCreate returns auto.create.topics.enable.
+func (s *settings) AutoCreate() bool { return s.static.Bool("auto.create.topics.enable") }
+
+// DeleteEnabled returns delete.topic.enable.
+func (s *settings) DeleteEnabled() bool { return s.static.Bool("delete.topic.enable") }
+
+// MaxDescribedPartitions returns max.request.partition.size.limit.
+func (s *settings) MaxDescribedPartitions() int {
+	return int(s.static.Int("max.request.partition.size.limit"))
+}
+
+// ClusterID returns the cluster's id.
+func (s *settings) ClusterID() string { return s.n.storage.meta.ClusterID }
+
+func (s *settings) fetchLimits() fetch.Limits {
+	return fetch.Limits{
+		MaxBytes: int32(s.static.Int("fetch.max.bytes")), SessionEvictMs: 120_000, // Kafka's constant
+		SessionSlots: int(s.static.Int("max.incremental.fetch.session.cache.slots")),
+	}
+}
+
+// replicationFactor returns the factor of an internal topic: as configured, or where nobody did, no more than there are
+// brokers to hold it.
+func (s *settings) replicationFactor(key string) int64 {
+	want := s.static.Int(key)
+	if s.static.IsSet(key) {
+		return want
+	}
+	live := int64(0)
+	for range s.n.feed.Image().LiveBrokers() {
+		live++
+	}
+	return max(1, min(want, live))
+}
+
+func (s *settings) controllerOptions() controller.Options {
+	return controller.Options{
+		DefaultPartitions: int32(s.static.Int("num.partitions")), DefaultReplicas: int16(s.static.Int("default.replication.factor")),
+		SessionTimeout: s.static.Millis("broker.session.timeout.ms"), Seed: s.n.o.World.Uint64(),
+		Static: s.static.Set, Supported: cluster.Supported(),
+	}
+}
+
+func (s *settings) quorumConfig() quorum.Config {
+	v := s.static
+	idle := v.Millis("metadata.max.idle.interval.ms")
+	if idle == 0 {
+		idle = -1
+	}
+	return quorum.Config{
+		ElectionTimeout: v.Millis("controller.quorum.election.timeout.ms"), IdleInterval: idle,
+		SnapshotBytes:    v.Int("metadata.log.max.record.bytes.between.snapshots"),
+		SnapshotInterval: v.Millis("metadata.log.max.snapshot.interval.ms"),
+		RetentionBytes:   v.Int("metadata.max.retention.bytes"), Retention: v.Millis("metadata.max.retention.ms"),
+		MaxBatchBytes: int(v.Int("internal.metadata.max.batch.size.in.bytes")),
+	}
+}
+
+// metadataLog is how __cluster_metadata-0 is kept: quorum trims it, nothing else does.
+func (s *settings) metadataLog() log.Config {
+	c := log.DefaultConfig()
+	c.Roll.SegmentBytes = s.static.Int("metadata.log.segment.bytes")
+	c.Roll.SegmentMs = s.static.Int("metadata.log.segment.ms")
+	c.Accept.MaxMessageBytes = math.MaxInt32
+	c.Keep.Delete = false
+	return c
+}
+
+func (s *settings) groupConfig() group.Config {
+	v, c := s.static, group.DefaultConfig()
+	c.Classic.MaxSize = int(v.Int("group.max.size"))
+	c.Classic.InitialRebalanceDelay = v.Millis("group.initial.rebalance.delay.ms")
+	c.Classic.MinSessionTimeoutMs = int32(v.Int("group.min.session.timeout.ms"))
+	c.Classic.MaxSessionTimeoutMs = int32(v.Int("group.max.session.timeout.ms"))
+	c.MetadataMaxBytes = int(v.Int("offset.metadata.max.bytes"))
+	c.OffsetsRetentionMs = v.Int("offsets.retention.minutes") * int64(time.Minute/time.Millisecond)
+	c.OffsetsCheckEvery = v.Millis("offsets.retention.check.interval.ms")
+	return c
+}

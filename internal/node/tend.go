@@ -1,0 +1,107 @@
+package node
+
+import (
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log"
+	"github.com/milena-io/milena/internal/log/checkpoint"
+	"github.com/milena-io/milena/internal/partition"
+)
+
+// tend starts what happens now and then: checkpoints, retention, and after an unclean stop the recovery of logs that
+// nobody has asked for yet.
+func (n *Node) tend() {
+	n.every("replica.high.watermark.checkpoint.interval.ms", func() error { return n.checkpoint(false) })
+	n.every("log.flush.offset.checkpoint.interval.ms", func() error { return n.checkpoint(true) })
+	n.every("log.retention.check.interval.ms", func() error {
+		for _, p := range n.replicas.all() {
+			if err := p.Tend(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if clean, _ := n.storage.dir.Clean(); !clean {
+		n.recoverNext(n.replicas.all())
+	}
+	n.strays()
+}
+
+// every runs f again and again, the key's interval after it was done.
+func (n *Node) every(key string, f func() error) {
+	n.o.World.After(n.o.Values.Millis(key), func() {
+		n.mu.Lock()
+		over := n.stopping || n.failed != nil
+		n.mu.Unlock()
+		if over {
+			return
+		}
+		if err := f(); err != nil && !fault.IsKind(err, fault.Closed) {
+			n.fail(err)
+			return
+		}
+		n.every(key, f)
+	})
+}
+
+// checkpoint writes the high watermarks, or the recovery points, of the logs that are open.
+func (n *Node) checkpoint(recovery bool) error {
+	points := checkpoint.Offsets{}
+	for _, p := range n.replicas.all() {
+		durable, high, ok := p.Points()
+		switch {
+		case !ok:
+		case recovery:
+			points[p.Name()] = durable
+		default:
+			points[p.Name()] = high
+		}
+	}
+	if len(points) == 0 {
+		return nil
+	}
+	if recovery {
+		return n.storage.dir.SaveRecoveryPoints(points)
+	}
+	return n.storage.dir.SaveHighWatermarks(points)
+}
+
+// recoverNext opens one log after the other.
+func (n *Node) recoverNext(left []*partition.Partition) {
+	if len(left) == 0 {
+		return
+	}
+	n.o.World.Go(func() {
+		if err := left[0].Open(); err != nil && !fault.IsKind(err, fault.Closed) {
+			n.o.Logger.Error("A log could not be recovered; its partition answers with an error. See milena log verify.", "partition", left[0].Name().String(), "error", err)
+		}
+		n.recoverNext(left[1:])
+	})
+}
+
+// strays moves directories aside that no topic of the metadata owns; they are never deleted, as in Kafka.
+func (n *Node) strays() {
+	dirs, err := n.storage.dir.Partitions()
+	if err != nil {
+		n.fail(err)
+		return
+	}
+	for _, d := range dirs {
+		if d.Kind != log.Current || d.Partition == metadataPartition {
+			continue
+		}
+		id, known, err := n.storage.dir.TopicID(d)
+		if err != nil {
+			n.fail(err)
+			return
+		}
+		if _, err := n.replicas.ByID(kafka.TopicIDPartition{TopicID: id, Partition: d.Partition.Partition}); known && err == nil {
+			continue
+		}
+		n.o.Logger.Warn("A directory belongs to no topic of this cluster; it is set aside and never read.", "directory", d.Name)
+		if err := n.storage.dir.SetAside(d, kafka.UUID(n.o.World.UUID())); err != nil {
+			n.fail(err)
+			return
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package node
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/milena-io/milena/internal/image"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log"
+	"github.com/milena-io/milena/internal/machine/replica"
+	"github.com/milena-io/milena/internal/partition"
+	"github.com/milena-io/milena/internal/record"
+)
+
+// partition returns what the configs of a topic mean to its partitions.
+func (s *settings) partition(img *image.Image, topic string) partition.Config {
+	layers := s.layers(img)
+	v := layers.Topic(img.Configs(image.TopicResource(topic)).Map())
+	policy := v.List("cleanup.policy")
+	c := partition.Config{
+		MinISR: int(v.Int("min.insync.replicas")),
+		Log: log.Config{
+			Roll: log.RollConfig{
+				SegmentBytes: v.Int("segment.bytes"), SegmentMs: v.Int("segment.ms"), SegmentJitterMs: v.Int("segment.jitter.ms"),
+				IndexBytes: v.Int("segment.index.bytes"), IndexIntervalBytes: v.Int("index.interval.bytes"),
+			},
+			Accept: log.AcceptConfig{
+				MaxMessageBytes: int(v.Int("max.message.bytes")), LogAppendTime: v.Text("message.timestamp.type") == "LogAppendTime",
+				TimestampBeforeMaxMs: v.Int("message.timestamp.before.max.ms"),
+				TimestampAfterMaxMs:  v.Int("message.timestamp.after.max.ms"),
+				Compacted:            slices.Contains(policy, "compact"),
+				HeaderOnly:           s.brokerText(img, "milena.validate") == "header",
+			},
+			Keep: log.KeepConfig{
+				Delete:      slices.Contains(policy, "delete"),
+				RetentionMs: v.Int("retention.ms"), RetentionBytes: v.Int("retention.bytes"),
+				FileDeleteDelayMs: v.Int("file.delete.delay.ms"),
+			},
+			ProducerExpirationMs: s.static.Int("producer.id.expiration.ms"),
+		},
+	}
+	if s.brokerText(img, "milena.durability") == "cache" {
+		c.Durability = replica.Cached
+	}
+	a := &c.Log.Accept
+	switch codec := v.Text("compression.type"); codec {
+	case "producer":
+	case "uncompressed":
+		a.Recompress, a.Codec = true, record.None
+	case "gzip":
+		a.Recompress, a.Codec, a.Level = true, record.Gzip, int(v.Int("compression.gzip.level"))
+	case "snappy":
+		a.Recompress, a.Codec = true, record.Snappy
+	case "lz4":
+		a.Recompress, a.Codec, a.Level = true, record.LZ4, int(v.Int("compression.lz4.level"))
+	case "zstd":
+		a.Recompress, a.Codec, a.Level = true, record.Zstd, int(v.Int("compression.zstd.level"))
+	}
+	return c
+}
+
+// brokerText resolves a broker key that may change while the node runs.
+func (s *settings) brokerText(img *image.Image, name string) string {
+	l := s.layers(img)
+	for _, set := range []map[string]string{l.Dynamic, l.DynamicDefault} {
+		if v, ok := set[name]; ok {
+			return v
+		}
+	}
+	return s.static.Text(name)
+}
+
+func itoa(id kafka.NodeID) string { return strconv.Itoa(int(id)) }
+
+func millis(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }

@@ -1,0 +1,151 @@
+// Package milena runs Apache Kafka's broker and controller inside a Go program or test, in memory or on a directory.
+//
+//	b, err := milena.Start(ctx, milena.Config{})
+//	if err != nil { … }
+//	defer b.Close()
+//	client, err := kgo.NewClient(kgo.SeedBrokers(b.Addr()))
+//
+// Any Kafka client speaks to it. Several brokers may run in one process; each is a cluster of its own. What a broker
+// acknowledges with acks=all is on stable storage, when it has a directory.
+package milena
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"sync"
+
+	"github.com/milena-io/milena/internal/config"
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/node"
+	"github.com/milena-io/milena/internal/world"
+)
+
+// Config says what to start. The zero value is a broker in memory on a free port of the loopback interface.
+type Config struct {
+	// Dir holds the data, in Apache Kafka's file formats; it is made when it is absent. Empty keeps everything in memory,
+	// and Close forgets it.
+	Dir string
+	// Addr is where clients connect, host:port; port 0 takes a free one. Empty is 127.0.0.1:0.
+	Addr string
+	// Settings are broker keys by Kafka's names, such as "num.partitions": "3".
+	Settings map[string]string
+	// Logger takes the broker's log lines; nil drops them.
+	Logger *slog.Logger
+}
+
+// Broker is a running broker and controller.
+type Broker struct {
+	node   *node.Node
+	addr   string
+	failed chan struct{}
+
+	mu    sync.Mutex
+	err   error
+	close sync.Once
+}
+
+// Start starts a broker and returns when it serves clients, or why it does not. Ending ctx while it starts gives up;
+// afterwards ctx has no meaning.
+func Start(ctx context.Context, c Config) (*Broker, error) {
+	static, err := c.static()
+	if err != nil {
+		return nil, err
+	}
+	var files disk.FS = disk.NewOS()
+	if c.Dir == "" {
+		files = disk.NewMem()
+	}
+	logger := c.Logger
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	b := &Broker{failed: make(chan struct{})}
+	ready := make(chan error, 1)
+	b.node, err = node.Start(node.Options{
+		World: world.NewReal(), FS: files, Values: static, Listen: net.Listen, Logger: logger, Failed: b.fail,
+	}, func(err error) { ready <- err })
+	if err != nil {
+		return nil, fmt.Errorf("milena: start: %w", err)
+	}
+	select {
+	case err = <-ready:
+	case <-ctx.Done():
+		err = errors.Join(ctx.Err(), b.Close())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("milena: start: %w", err)
+	}
+	b.addr = b.node.Addr(listenerName).String()
+	return b, nil
+}
+
+const listenerName = "PLAINTEXT"
+
+// static turns a Config into the broker's keys.
+func (c *Config) static() (config.Values, error) {
+	addr := c.Addr
+	if addr == "" {
+		addr = "127.0.0.1:0"
+	}
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		return config.Values{}, fmt.Errorf("milena: Config.Addr %q is not host:port: %w", addr, err)
+	}
+	dir := c.Dir
+	if dir == "" {
+		dir = "/milena"
+	}
+	set := map[string]string{
+		"node.id": "1", "process.roles": "broker,controller", "listeners": listenerName + "://" + addr, "log.dirs": dir,
+		"controller.listener.names": "CONTROLLER", "group.initial.rebalance.delay.ms": "0",
+	}
+	maps.Copy(set, c.Settings)
+	for name, value := range set {
+		k, ok := config.Lookup(config.Broker, name)
+		if !ok {
+			return config.Values{}, fmt.Errorf("milena: Config.Settings has %q, which is no broker key; the nearest is %q", name, config.Nearest(config.Broker, name))
+		}
+		if err := k.Check(value); err != nil {
+			return config.Values{}, fmt.Errorf("milena: Config.Settings: %w", err)
+		}
+	}
+	return config.Values{Scope: config.Broker, Set: set}, nil
+}
+
+func (b *Broker) fail(err error) {
+	b.mu.Lock()
+	b.err = err
+	b.mu.Unlock()
+	close(b.failed)
+}
+
+// Addr returns the address that clients connect to, host:port.
+func (b *Broker) Addr() string { return b.addr }
+
+// BootstrapServers is Addr in the form of Kafka's bootstrap.servers.
+func (b *Broker) BootstrapServers() string { return b.addr }
+
+// Failed is closed when the broker cannot go on, because its disk failed; Err then tells why.
+func (b *Broker) Failed() <-chan struct{} { return b.failed }
+
+// Err returns why the broker cannot go on, nil while it can.
+func (b *Broker) Err() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err
+}
+
+// Close stops the broker: requests in flight are answered, connections are closed, and with a directory the next Start
+// finds it clean. Further calls do nothing.
+func (b *Broker) Close() error {
+	var err error
+	b.close.Do(func() {
+		done := make(chan error, 1)
+		b.node.Stop(func(err error) { done <- err })
+		err = <-done
+	})
+	return err
+}
