@@ -17,7 +17,7 @@ func catalogue() []driver.Client {
 		{Name: "confluent-go", Prepare: func() ([]string, error) {
 			return build("confluentgo", filepath.Join("drivers", "confluentgo"), ".", "1")
 		}},
-		{Name: "kafkajs", Prepare: kafkajs},
+		{Name: "kafkajs", Prepare: kafkajs, NoNullHeaders: true},
 		{Name: "confluent-py", Prepare: func() ([]string, error) { return python("confluent.py") }},
 		{Name: "aiokafka", Prepare: func() ([]string, error) { return python("aio.py") }},
 		{Name: "java", Prepare: java},

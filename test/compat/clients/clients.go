@@ -117,15 +117,12 @@ func (st *stage) produce(ctx context.Context, topic, codec string, records []dri
 	if err := p.Send(records...); err != nil {
 		return err
 	}
-	if err := st.acknowledged(ctx, p, topic, codec, records); err != nil {
-		return err
-	}
-	return p.Close()
+	return st.acknowledged(ctx, p, topic, codec, records)
 }
 
-// acknowledged waits for the acks of records and keeps them.
+// acknowledged ends the producer, waits for the acks of everything sent, records, and keeps them.
 func (st *stage) acknowledged(ctx context.Context, p *driver.Producer, topic, codec string, records []driver.Record) error {
-	acks, err := p.Acks(ctx, len(records))
+	acks, err := p.Finish(ctx, len(records))
 	if err != nil {
 		return err
 	}

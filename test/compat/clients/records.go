@@ -44,8 +44,10 @@ func (st *stage) odd(p int32, n int) []driver.Record {
 		case 1:
 			r.Headers = []driver.Header{{Key: "plain", Value: []byte("text")}}
 		case 2:
-			r.Headers = []driver.Header{{Key: "twice", Value: []byte("1")}, {Key: "twice", Value: []byte("2")},
-				{Key: "null"}}
+			r.Headers = []driver.Header{{Key: "twice", Value: []byte("1")}, {Key: "twice", Value: []byte("2")}}
+			if !st.drive.NoNullHeaders {
+				r.Headers = append(r.Headers, driver.Header{Key: "null"})
+			}
 			if !st.drive.TextOnly {
 				r.Headers = append(r.Headers, driver.Header{Key: "empty", Value: []byte{}},
 					driver.Header{Key: "binary", Value: []byte{0, 255, 10}})

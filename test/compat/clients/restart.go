@@ -1,8 +1,10 @@
 package clients
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/milena-io/milena/test/compat/driver"
@@ -28,20 +30,19 @@ func (st *stage) restart(ctx context.Context, name string, end func() error) err
 		return err
 	}
 	defer m.Kill9()
-	before, during, after := plain(1, 40), plain(1, 40), plain(1, 40)
+	before, during, after := wide(40), wide(40), wide(40)
 	if err := p.Send(before...); err != nil {
 		return err
 	}
-	if err := st.acknowledged(ctx, p, topic, "none", before); err != nil {
-		return fmt.Errorf("before: %w", err)
-	}
-	got, err := m.Records(ctx, len(before))
+	got, err := m.Records(ctx, len(before)-10)
 	if err != nil {
 		return fmt.Errorf("before: %w", err)
 	}
-	if _, err := m.Commit(ctx); err != nil {
+	meanwhile, err := m.Commit(ctx)
+	if err != nil {
 		return err
 	}
+	got = append(got, meanwhile...)
 	if err := p.Send(during...); err != nil { // in flight, perhaps: who knows where the end meets them
 		return err
 	}
@@ -54,16 +55,23 @@ func (st *stage) restart(ctx context.Context, name string, end func() error) err
 	if err := p.Send(after...); err != nil {
 		return err
 	}
-	if err := st.acknowledged(ctx, p, topic, "none", append(during, after...)); err != nil {
-		return fmt.Errorf("after: %w", err)
-	}
-	if err := p.Close(); err != nil {
+	if err := st.acknowledged(ctx, p, topic, "none", slices.Concat(before, during, after)); err != nil {
 		return err
 	}
 	if err := readOn(ctx, m, got, int64(len(before)+len(during)+len(after))); err != nil {
 		return err
 	}
 	return m.Stop()
+}
+
+// wide makes records of more than 1 KiB: kcat reads its input in pieces of that size, so the last few records sent may
+// stay with it until more come.
+func wide(n int) []driver.Record {
+	records := plain(1, n)
+	for i := range records {
+		records[i].Value = append(records[i].Value, bytes.Repeat([]byte{'.'}, 1200)...)
+	}
+	return records
 }
 
 // readOn reads until offset end: records may come again after the restart, but none may be passed over.

@@ -38,6 +38,8 @@ type Client struct {
 	TextOnly bool
 	// OwnTimestamps clients can't be given a timestamp: they stamp with their clock.
 	OwnTimestamps bool
+	// NoNullHeaders clients can't send a header without a value.
+	NoNullHeaders bool
 	// CommitsByItself clients commit on a timer and when they leave.
 	CommitsByItself bool
 }

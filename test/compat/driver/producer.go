@@ -32,8 +32,12 @@ func (p *Producer) Send(records ...Record) error {
 	return nil
 }
 
-// Acks waits for the answers to the next n records sent.
-func (p *Producer) Acks(ctx context.Context, n int) ([]Ack, error) {
+// Finish ends the input, waits for the answers to the n records sent and for the producer to end well. Acks are not to
+// be had earlier: kcat looks for them only when it reads on.
+func (p *Producer) Finish(ctx context.Context, n int) ([]Ack, error) {
+	if err := p.c.in.Close(); err != nil {
+		return nil, err
+	}
 	acks := make([]Ack, 0, n)
 	for range n {
 		var a Ack
@@ -45,11 +49,8 @@ func (p *Producer) Acks(ctx context.Context, n int) ([]Ack, error) {
 		}
 		acks = append(acks, a)
 	}
-	return acks, nil
+	return acks, p.c.finish()
 }
 
-// Close ends the input and waits for the producer to end well.
-func (p *Producer) Close() error { return p.c.finish() }
-
-// Kill9 kills the producer; after Close it does nothing.
+// Kill9 kills the producer; after Finish it does nothing.
 func (p *Producer) Kill9() { p.c.kill() }

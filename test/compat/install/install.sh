@@ -53,7 +53,7 @@ make_python() {
 
 make_node() {
   (cd "$part" && npm init -y >/dev/null && npm install --silent --no-fund --no-audit "kafkajs@$KAFKAJS_VERSION" \
-    "kafkajs-snappy@$KAFKAJS_SNAPPY_VERSION" "lz4js@$LZ4JS_VERSION" "zstd-codec@$ZSTD_CODEC_VERSION")
+    "kafkajs-snappy@$KAFKAJS_SNAPPY_VERSION" "lz4-napi@$LZ4_NAPI_VERSION" "zstd-codec@$ZSTD_CODEC_VERSION")
 }
 
 make_kcat() { # unpacked, not installed, so that no root is needed when the machine already knows the package index

@@ -7,12 +7,13 @@ const { Kafka, logLevel, CompressionTypes, CompressionCodecs } = load('kafkajs')
 
 CompressionCodecs[CompressionTypes.Snappy] = load('kafkajs-snappy')
 
-// lz4js and zstd-codec are plain compressors; kafkajs wants an object with two async functions around them.
+// lz4-napi and zstd-codec are plain compressors; kafkajs wants an object with two async functions around them. (The
+// frames of lz4js say that their blocks depend on each other, which Kafka refuses.)
 CompressionCodecs[CompressionTypes.LZ4] = () => {
-  const lz4 = load('lz4js')
+  const lz4 = load('lz4-napi')
   return {
-    compress: async (encoder) => Buffer.from(lz4.compress(encoder.buffer)),
-    decompress: async (buffer) => Buffer.from(lz4.decompress(buffer)),
+    compress: (encoder) => lz4.compressFrame(encoder.buffer),
+    decompress: (buffer) => lz4.decompressFrame(buffer),
   }
 }
 const zstd = () => new Promise((resolve) => load('zstd-codec').ZstdCodec.run((z) => resolve(new z.Simple())))

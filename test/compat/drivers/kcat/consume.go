@@ -18,7 +18,7 @@ const format = `%p %o %T %K %S %h\n%k%s\n`
 
 // consume runs kcat -G. kcat commits on a timer of its own and when it ends, so "commit" has nothing to do.
 func consume(bootstrap, topic, group string) error {
-	cmd := tied("-b", bootstrap, "-G", group, "-u", "-f", format, "-X", "auto.offset.reset=earliest",
+	cmd := tied("-b", bootstrap, "-G", group, "-u", "-E", "-f", format, "-X", "auto.offset.reset=earliest",
 		"-X", "session.timeout.ms=6000", "-X", "heartbeat.interval.ms=500", "-X", "auto.commit.interval.ms=200", topic)
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -57,7 +57,7 @@ func produce(bootstrap, topic, codec string) error {
 
 func begin(bootstrap, topic, codec string, r driver.Record) (*sender, error) {
 	args := []string{"-P", "-b", bootstrap, "-t", topic, "-p", strconv.Itoa(int(r.Partition)), "-z", codec, "-Z",
-		"-K", keyEnd, "-D", recordEnd, "-v", "-v", "-X", "enable.idempotence=true", "-X", "topic.produce.offset.report=true",
+		"-K", keyEnd, "-D", recordEnd, "-v", "-v", "-E", "-X", "enable.idempotence=true", "-X", "topic.produce.offset.report=true",
 		"-X", "linger.ms=5"}
 	for _, h := range r.Headers {
 		args = append(args, "-H", argument(h))
