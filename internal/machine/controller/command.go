@@ -112,7 +112,8 @@ type ConfigSet struct {
 
 // CreatedTopic is what became of one NewTopic. Errors: TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION,
 // INVALID_PARTITIONS, INVALID_REPLICATION_FACTOR, INVALID_REPLICA_ASSIGNMENT, INVALID_CONFIG, POLICY_VIOLATION,
-// INVALID_REQUEST for a name named twice.
+// INVALID_REQUEST for a name named twice, TOPIC_AUTHORIZATION_FAILED for __cluster_metadata. A command that asks for more
+// than 10,000 partitions is refused as a whole with POLICY_VIOLATION.
 type CreatedTopic struct {
 	Problem
 	ID         kafka.TopicID
@@ -224,7 +225,8 @@ type FeatureUpdate struct {
 	UpgradeType int8
 }
 
-// UpdatedFeature is what became of one FeatureUpdate. Errors: INVALID_UPDATE_VERSION, FEATURE_UPDATE_FAILED, INVALID_REQUEST.
+// UpdatedFeature is what became of one FeatureUpdate. Errors: INVALID_UPDATE_VERSION, INVALID_REQUEST; and
+// FEATURE_UPDATE_FAILED for one that was not done because of another.
 type UpdatedFeature struct {
 	Problem
 	Name string
@@ -243,11 +245,14 @@ type PartitionWish struct {
 	LeaderEpoch    kafka.LeaderEpoch
 	PartitionEpoch kafka.PartitionEpoch
 	ISR            []kafka.NodeID
+	Epochs         []kafka.BrokerEpoch // of the ISR's members as the leader knows them, -1 for any (KIP-903); nil for any
 	Recovery       staterecord.LeaderRecovery
 }
 
 // AlteredPartition is the registration after the wish. Errors: NOT_CONTROLLER, FENCED_LEADER_EPOCH,
-// INVALID_UPDATE_VERSION, INELIGIBLE_REPLICA, UNKNOWN_TOPIC_ID, INVALID_REQUEST.
+// INVALID_UPDATE_VERSION, INELIGIBLE_REPLICA, UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION, INVALID_REQUEST; and
+// NEW_LEADER_ELECTED when the wish was granted and took the leadership away. The command is refused as a whole with
+// STALE_BROKER_EPOCH.
 type AlteredPartition struct {
 	Problem
 	ID             kafka.TopicIDPartition

@@ -114,6 +114,18 @@ func (d *decision) decide(cmd any, inTransaction bool) (any, error) {
 	case ExpireSessions:
 		expireSessions(d)
 		return nil, nil
+	case CreateTopics:
+		return createTopics(d, c)
+	case DeleteTopics:
+		return deleteTopics(d, c)
+	case CreatePartitions:
+		return createPartitions(d, c)
+	case AlterConfigs:
+		return alterConfigs(d, c)
+	case UpdateFeatures:
+		return updateFeatures(d, c)
+	case AlterPartition:
+		return alterPartition(d, c)
 	case AllocateProducerIDs:
 		return allocateProducerIDs(d, c)
 	}
