@@ -1,11 +1,14 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/milena-io/milena/test/compat/clients"
+	"github.com/milena-io/milena/test/compat/kill"
 	"github.com/milena-io/milena/test/compat/suite"
 )
 
 // suites is every suite in the order they run.
 func suites() []suite.Suite {
-	return clients.Suites()
+	return slices.Concat(clients.Suites(), kill.Suites())
 }
