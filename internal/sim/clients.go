@@ -189,6 +189,7 @@ type committer struct {
 	c     *conn
 	next  int64
 	busy  bool
+	found bool // the group's coordinator, which makes its topic when it is first looked for
 	reads bool
 }
 
@@ -202,7 +203,11 @@ func newCommitter(r *run) {
 
 func (m *committer) tick() {
 	m.r.w.After(30*time.Millisecond, func() {
-		if !m.busy && m.r.facts.created {
+		switch {
+		case m.busy || !m.r.facts.created:
+		case !m.found:
+			m.find()
+		default:
 			if m.reads = !m.reads; m.reads {
 				m.read()
 			} else if !m.r.over {
@@ -210,6 +215,16 @@ func (m *committer) tick() {
 			}
 		}
 		m.tick()
+	})
+}
+
+func (m *committer) find() {
+	req := kmsg.NewPtrFindCoordinatorRequest()
+	req.Version, req.CoordinatorKey = 3, group
+	m.busy = m.c.ask(req, func(resp kmsg.Response) {
+		m.busy = false
+		in, ok := resp.(*kmsg.FindCoordinatorResponse)
+		m.found = ok && in.ErrorCode == 0
 	})
 }
 

@@ -29,7 +29,7 @@ type place struct {
 }
 
 func newFacts() facts {
-	return facts{sentTimes: map[string]int{}, ids: map[int64]bool{}, acks: map[place]string{}, seen: map[place]string{}}
+	return facts{committed: -1, sentTimes: map[string]int{}, ids: map[int64]bool{}, acks: map[place]string{}, seen: map[place]string{}}
 }
 
 func (f *facts) sent(values []string) {

@@ -160,8 +160,10 @@ func (r *run) planCrash() {
 			r.crash()
 		}
 		r.w.After(time.Duration(r.dice.Int64N(int64(300*time.Millisecond))), func() {
-			r.boot()
-			r.planCrash()
+			if !r.over { // finish boots by itself
+				r.boot()
+				r.planCrash()
+			}
 		})
 	})
 }
