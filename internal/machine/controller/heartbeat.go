@@ -27,7 +27,9 @@ func heartbeat(d *decision, c Heartbeat) (any, error) {
 		loseDirectories(d, b, online)
 	case b.Fenced && c.WantShutdown:
 		beat.MayShutdown = true
-	case b.Fenced && !c.WantFence && beat.CaughtUp:
+	case b.Fenced && !c.WantFence && beat.CaughtUp && !b.ShuttingDown:
+		// No record can take a controlled shutdown back: only the next incarnation serves again. (Kafka lets such a broker
+		// lead while everybody is told that it may not.)
 		unfence(d, b)
 		beat.Fenced = false
 	case b.Fenced:

@@ -19,6 +19,9 @@ func registerBroker(d *decision, c RegisterBroker) (any, error) {
 		return nil, fault.New(op, kafka.ErrDuplicateBrokerRegistration, "Another broker is registered with that broker id. If the "+
 			"broker was recently restarted this should self-resolve once the heartbeat manager expires the broker's session.")
 	}
+	if err := checkStrings(c); err != nil {
+		return nil, err
+	}
 	if err := checkDirectories(d.img, c); err != nil {
 		return nil, err
 	}
@@ -42,6 +45,24 @@ func registerBroker(d *decision, c RegisterBroker) (any, error) {
 	d.add(r)
 	d.sessions.begin(d.now, c.Broker, r.BrokerEpoch)
 	return Registered{Epoch: r.BrokerEpoch}, nil
+}
+
+// checkStrings refuses what a record cannot hold.
+func checkStrings(c RegisterBroker) error {
+	longest := 0
+	if c.Rack != nil {
+		longest = len(*c.Rack)
+	}
+	for _, e := range c.Endpoints {
+		longest = max(longest, len(e.Name), len(e.Host))
+	}
+	for _, f := range c.Features {
+		longest = max(longest, len(f.Name))
+	}
+	if longest > staterecord.MaxString {
+		return fault.New(op, kafka.ErrInvalidRegistration, "A name in the request has %d bytes, more than %d", longest, staterecord.MaxString)
+	}
+	return nil
 }
 
 // checkDirectories holds the log directories against KIP-858: at least one, none reserved, none of another broker.
