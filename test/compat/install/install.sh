@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Gets everything foreign that the suites talk to or talk with: Apache Kafka's jars (Maven), a Python environment
-# (PyPI), node_modules (npm), kcat (Debian). Everything lands in $MILENA_CACHE, outside the checkout, in folders
-# named by a hash of what they were made from; a folder that is there is complete, because it is renamed into place
-# last. So a second run does nothing, and a bumped version installs beside the old one.
+# (PyPI), node_modules (npm), kcat and a million lines of text (Debian). Everything lands in $MILENA_CACHE, outside the
+# checkout, in folders named by a hash of what they were made from; a folder that is there is complete, because it is
+# renamed into place last. So a second run does nothing, and a bumped version installs beside the old one.
 #
-#   install.sh [kafka] [java] [python] [node] [kcat]     (nothing named: all)
+#   install.sh [kafka] [java] [python] [node] [kcat] [text]     (nothing named: all)
 #
 # Prints `name=path` lines, which the Go side reads.
 set -euo pipefail
@@ -60,8 +60,20 @@ make_kcat() { # unpacked, not installed, so that no root is needed when the mach
   (cd "$part" && apt-get download kcat librdkafka1 libyajl2 >/dev/null && for deb in *.deb; do dpkg -x "$deb" .; done)
 }
 
+make_text() { # the first million non-empty lines of Debian's package index: real text, long and short lines, UTF-8
+  mkdir -p "$part/lists/partial" "$part/cache"
+  apt=(-o "Dir::State::Lists=$part/lists" -o "Dir::Cache=$part/cache" -o APT::Sandbox::User=)
+  apt-get "${apt[@]}" update -qq
+  apt-get "${apt[@]}" indextargets --format '$(FILENAME)' 'Created-By: Packages' | sort >"$part/files"
+  while read -r file; do
+    [ ! -e "$file" ] || /usr/lib/apt/apt-helper "${apt[@]}" cat-file "$file"
+  done <"$part/files" | { grep -av '^$' || true; } | { head -n 1000000; cat >/dev/null; } >"$part/text"
+  rm -r "$part/lists" "$part/cache"
+  [ "$(wc -l <"$part/text")" -eq 1000000 ]
+}
+
 kafka=$cache/kafka-$KAFKA_VERSION-$(key "$here/pom.xml" "$here/install.sh")
-for what in "${@:-kafka java python node kcat}"; do for one in $what; do
+for what in "${@:-kafka java python node kcat text}"; do for one in $what; do
   case $one in
   kafka) finish "$kafka" make_kafka; echo "kafka=$kafka" ;;
   java)
@@ -78,6 +90,9 @@ for what in "${@:-kafka java python node kcat}"; do for one in $what; do
     if command -v kcat >/dev/null; then echo "kcat=$(command -v kcat)"; continue; fi
     kcat=$cache/kcat-$(dpkg --print-architecture)
     finish "$kcat" make_kcat; echo "kcat=$kcat/usr/bin/kcat" ;;
+  text)
+    text=$cache/text-$(. /etc/os-release && echo "$VERSION_CODENAME")-$(dpkg --print-architecture)
+    finish "$text" make_text; echo "text=$text/text" ;;
   *) echo "install.sh: nothing is called $one" >&2; exit 2 ;;
   esac
 done; done

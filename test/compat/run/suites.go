@@ -6,9 +6,10 @@ import (
 	"github.com/milena-io/milena/test/compat/clients"
 	"github.com/milena-io/milena/test/compat/kill"
 	"github.com/milena-io/milena/test/compat/suite"
+	"github.com/milena-io/milena/test/compat/text"
 )
 
 // suites is every suite in the order they run.
 func suites() []suite.Suite {
-	return slices.Concat(clients.Suites(), kill.Suites())
+	return slices.Concat(clients.Suites(), text.Suites(), kill.Suites())
 }
