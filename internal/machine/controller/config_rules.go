@@ -52,8 +52,7 @@ func (c *configRules) value(name string, set map[string]string) string {
 	if v, ok := set[name]; ok {
 		return v
 	}
-	key, _ := config.Lookup(config.Topic, name)
-	return c.all().Resolve(key, nil, config.SourceTopic).Value
+	return c.inherit(name)
 }
 
 // group checks all that a group would have set.

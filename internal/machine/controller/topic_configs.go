@@ -12,21 +12,31 @@ import (
 
 // topicConfigs resolves the keys of topics that the controller itself acts on, for the length of one decision.
 type topicConfigs struct {
-	d      *decision
-	layers *config.Layers
+	d         *decision
+	layers    config.Layers
+	inherited map[string]string // what topics have that don't set a key
 }
 
-// Layers returns the broker keys that stand behind those of topics: this controller's.
-func (c *topicConfigs) all() config.Layers {
-	if c.layers == nil {
+// inherit returns what a topic has that does not set the key: this controller's dynamic and static configs stand
+// behind it, then the default.
+func (c *topicConfigs) inherit(name string) string {
+	if v, ok := c.inherited[name]; ok {
+		return v
+	}
+	if c.inherited == nil {
 		own := image.Resource{Type: staterecord.ResourceBroker, Name: strconv.Itoa(int(c.d.o.Node))}
-		c.layers = &config.Layers{
+		c.inherited = map[string]string{}
+		c.layers = config.Layers{
 			Dynamic:        c.d.img.Configs(own).Map(),
 			DynamicDefault: c.d.img.Configs(image.ClusterDefaults).Map(),
 			Static:         c.d.o.Static,
 		}
 	}
-	return *c.layers
+	key, ok := config.Lookup(config.Topic, name)
+	must.Hold(ok, "no topic key %s", name)
+	v := c.layers.Resolve(key, nil, config.SourceTopic).Value
+	c.inherited[name] = v
+	return v
 }
 
 // unclean returns unclean.leader.election.enable of a topic.
@@ -35,9 +45,7 @@ func (c *topicConfigs) unclean(topic string) bool {
 	if v, ok := c.d.img.Configs(image.TopicResource(topic)).Get(name); ok {
 		return isTrue(v)
 	}
-	key, ok := config.Lookup(config.Topic, name)
-	must.Hold(ok, "no topic key %s", name)
-	return isTrue(c.all().Resolve(key, nil, config.SourceTopic).Value)
+	return isTrue(c.inherit(name))
 }
 
 func isTrue(v string) bool { return strings.EqualFold(strings.TrimSpace(v), "true") }
