@@ -66,6 +66,14 @@ func (d Delta) Partitions() iter.Seq[PartitionChange] {
 	}
 }
 
+// Topic returns the topic as it is, or as it was when it is gone.
+func (t TopicChange) Topic() *Topic {
+	if t.New != nil {
+		return t.New
+	}
+	return t.Old
+}
+
 // Partitions walks the partitions of the topic that changed, by number.
 func (t TopicChange) Partitions() iter.Seq[PartitionChange] {
 	none := newTopic(kafka.TopicID{}, "")

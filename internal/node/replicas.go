@@ -116,12 +116,16 @@ func (r *replicas) all() []*partition.Partition {
 func (r *replicas) apply(d image.Delta) {
 	configs := map[kafka.TopicID]*partition.Config{}
 	var deleted []string
+	was, is := r.ours(d.From), r.ours(d.To)
 	for c := range d.Topics() {
 		if c.New == nil {
 			deleted = append(deleted, c.Old.Name)
 		}
 		for p := range c.Partitions() {
 			r.change(d.To, c, p, configs)
+			if c.Topic().Name == kafka.OffsetsTopic {
+				r.coordinate(c.Topic(), p, was, is)
+			}
 		}
 	}
 	r.reconfigure(d)
@@ -130,25 +134,30 @@ func (r *replicas) apply(d image.Delta) {
 	}
 }
 
+// ours reports whether an image knows this incarnation of the node. Leadership that an image ascribes to an earlier one
+// is not acted on: registering brings a new epoch.
+func (r *replicas) ours(img *image.Image) bool {
+	b := img.Broker(r.env.Self)
+	return b != nil && b.Incarnation == r.n.session.incarnation
+}
+
 // change applies what became of one partition.
 func (r *replicas) change(img *image.Image, t image.TopicChange, c image.PartitionChange, configs map[kafka.TopicID]*partition.Config) {
 	self := r.env.Self
 	mine := c.New != nil && slices.Contains(c.New.Replicas(), self)
 	had := c.Old != nil && slices.Contains(c.Old.Replicas(), self)
-	topic := t.New
-	if topic == nil {
-		topic = t.Old
-	}
+	topic := t.Topic()
 	name := kafka.TopicPartition{Topic: topic.Name, Partition: c.ID}
 	id := kafka.TopicIDPartition{TopicID: topic.ID, Partition: c.ID}
 	switch {
 	case mine:
-		r.ensure(img, topic, name, id, configs).Become(registration(c.New))
+		reg := registration(c.New)
+		if !r.ours(img) && reg.Leader == self {
+			reg.Leader = kafka.NoNode
+		}
+		r.ensure(img, topic, name, id, configs).Become(reg)
 	case had:
 		r.remove(name, id)
-	}
-	if topic.Name == kafka.OffsetsTopic {
-		r.coordinate(name, id, c)
 	}
 }
 
@@ -237,20 +246,20 @@ func (r *replicas) reconfigure(d image.Delta) {
 }
 
 // coordinate tells the group coordinator which partitions of __consumer_offsets are led here.
-func (r *replicas) coordinate(name kafka.TopicPartition, id kafka.TopicIDPartition, c image.PartitionChange) {
-	leads := c.New != nil && c.New.Leader == r.env.Self
-	led := c.Old != nil && c.Old.Leader == r.env.Self
+func (r *replicas) coordinate(topic *image.Topic, c image.PartitionChange, was, is bool) {
+	leads := is && c.New != nil && c.New.Leader == r.env.Self
+	led := was && c.Old != nil && c.Old.Leader == r.env.Self
 	switch {
 	case leads && (!led || c.New.LeaderEpoch != c.Old.LeaderEpoch):
 		r.mu.RLock()
-		p := r.byID[id]
+		p := r.byID[kafka.TopicIDPartition{TopicID: topic.ID, Partition: c.ID}]
 		r.mu.RUnlock()
-		r.n.groups.Elected(name.Partition, c.New.LeaderEpoch, groupLog{p})
+		r.n.groups.Elected(c.ID, c.New.LeaderEpoch, groupLog{p})
 	case led && !leads:
 		epoch := c.Old.LeaderEpoch + 1
 		if c.New != nil {
 			epoch = c.New.LeaderEpoch
 		}
-		r.n.groups.Resigned(name.Partition, epoch)
+		r.n.groups.Resigned(c.ID, epoch)
 	}
 }
