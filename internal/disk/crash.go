@@ -95,37 +95,46 @@ func (f *memFile) torn(r *rand.Rand) *memFile {
 		w := &f.pending[i]
 		switch {
 		case keepAll || ordered && i < prefix:
-			out.redo(w, len(w.data))
+			out.redo(w)
 		case ordered && i == prefix:
-			out.redo(w, tear(r, w))
+			out.tear(r, w)
 			return out
 		case ordered:
 			return out
 		case r.IntN(2) == 0:
-			out.redo(w, tear(r, w))
+			out.tear(r, w)
 		}
 	}
 	return out
 }
 
-// tear draws how many bytes of a write reached the device.
-func tear(r *rand.Rand, w *memWrite) int {
-	if len(w.data) == 0 || r.IntN(2) == 0 {
-		return len(w.data)
+// tear redoes a write as a device may have left it: whole, a part from its beginning, or some of its sectors, with
+// zeros or what was there before in place of the others.
+func (f *memFile) tear(r *rand.Rand, w *memWrite) {
+	end := w.off + int64(len(w.data))
+	switch kind := r.IntN(4); {
+	case w.truncate || len(w.data) == 0 || kind < 2:
+		f.redo(w)
+	case kind == 2:
+		if n := r.IntN(len(w.data) + 1); n > 0 {
+			f.writeAt(w.data[:n], w.off)
+		}
+	default:
+		f.truncate(max(f.size, end))
+		for at := w.off; at < end; {
+			next := min((at/Sector+1)*Sector, end)
+			if r.IntN(2) == 0 {
+				f.writeAt(w.data[at-w.off:next-w.off], at)
+			}
+			at = next
+		}
 	}
-	n := r.IntN(len(w.data) + 1)
-	if r.IntN(2) == 0 { // at a sector boundary of the file
-		n = max(n-int((w.off+int64(n))%Sector), 0)
-	}
-	return n
 }
 
-func (f *memFile) redo(w *memWrite, n int) {
+func (f *memFile) redo(w *memWrite) {
 	if w.truncate {
 		f.truncate(w.off)
 		return
 	}
-	if n > 0 {
-		f.writeAt(w.data[:n], w.off)
-	}
+	f.writeAt(w.data, w.off)
 }

@@ -10,21 +10,30 @@ import (
 // Flusher is the flush service of one log dir: group commit. What is asked for while a round is under way waits for
 // the next one; a round syncs each target once and then calls everybody back. A lone caller pays one sync and no timer.
 //
-// A round runs by World.Go: in production a goroutine that blocks in the syncs, in a simulation an event some time
-// later. A failed sync is final (fsyncgate): it fails its round and every later call.
+// Everything runs by World.Go, each sync on its own: in production goroutines that block in the syncs, a few at a time;
+// in a simulation events in an order that the seed decides, so that a crash may fall between any two. A failed sync is
+// final (fsyncgate): it fails its round and every later call.
 type Flusher struct {
 	world world.World
 	name  string
 
 	mu      sync.Mutex
 	waiting []flushCall
-	running bool
+	round   *flushRound // nil while nobody waits
 	failed  error
 }
 
 type flushCall struct {
 	targets []Syncer
 	done    func(error)
+}
+
+// flushRound is the calls that are served together.
+type flushRound struct {
+	calls  []flushCall
+	todo   []Syncer // not begun
+	active int      // syncs under way
+	errs   []error
 }
 
 // flushParallel bounds the syncs that one round has under way at a time.
@@ -38,11 +47,13 @@ func NewFlusher(w world.World, name string) *Flusher { return &Flusher{world: w,
 func (f *Flusher) Flush(targets []Syncer, done func(error)) {
 	f.mu.Lock()
 	f.waiting = append(f.waiting, flushCall{targets, done})
-	start := !f.running
-	f.running = true
+	start := f.round == nil
+	if start {
+		f.round = &flushRound{}
+	}
 	f.mu.Unlock()
 	if start {
-		f.world.Go(f.rounds)
+		f.world.Go(f.begin)
 	}
 }
 
@@ -53,35 +64,89 @@ func (f *Flusher) Failed() error {
 	return f.failed
 }
 
-func (f *Flusher) rounds() {
+// begin starts a round with everybody who waits. The first sync runs here, so that a lone one pays nothing more.
+func (f *Flusher) begin() {
 	f.mu.Lock()
-	calls := f.waiting
-	f.waiting = nil
+	r := &flushRound{calls: f.waiting}
+	f.waiting, f.round = nil, r
+	if f.failed == nil {
+		r.todo = targetsOf(r.calls)
+	}
+	workers := min(len(r.todo), flushParallel)
+	r.active = max(workers, 1)
+	f.mu.Unlock()
+	for range workers - 1 {
+		f.world.Go(f.sync)
+	}
+	f.sync()
+}
+
+// sync syncs one target of the round and goes on with the next; whoever comes last ends the round.
+func (f *Flusher) sync() {
+	f.mu.Lock()
+	r := f.round
+	var t Syncer
+	if len(r.todo) > 0 {
+		t, r.todo = r.todo[0], r.todo[1:]
+	}
+	f.mu.Unlock()
+	var err error
+	if t != nil {
+		err = t.Sync()
+	}
+	f.mu.Lock()
+	if err != nil {
+		r.errs = append(r.errs, err)
+		r.todo = nil // after a failure nothing more is promised
+	}
+	if len(r.todo) > 0 {
+		f.mu.Unlock()
+		f.world.Go(f.sync)
+		return
+	}
+	r.active--
+	over := r.active == 0
+	f.mu.Unlock()
+	if over {
+		f.end(r)
+	}
+}
+
+// end calls everybody of the round back and begins the next one if somebody waits.
+func (f *Flusher) end(r *flushRound) {
+	f.mu.Lock()
+	if f.failed == nil && len(r.errs) > 0 {
+		f.failed = &flushError{f.name, errors.Join(r.errs...)}
+	}
 	err := f.failed
 	f.mu.Unlock()
-	if err == nil {
-		if err = syncAll(calls); err != nil {
-			f.mu.Lock()
-			f.failed = err
-			f.mu.Unlock()
-		}
-	}
-	for _, c := range calls {
+	for _, c := range r.calls {
 		c.done(err)
 	}
 	f.mu.Lock()
 	more := len(f.waiting) > 0
-	f.running = more
+	if !more {
+		f.round = nil
+	}
 	f.mu.Unlock()
 	if more {
-		f.world.Go(f.rounds)
+		f.world.Go(f.begin)
 	}
 }
 
-// syncAll syncs each target of a round once, a few at a time.
-func syncAll(calls []flushCall) error {
+// flushError says which log dir is lost.
+type flushError struct {
+	name string
+	err  error
+}
+
+func (e *flushError) Error() string { return "flush of " + e.name + ": " + e.err.Error() }
+func (e *flushError) Unwrap() error { return e.err }
+
+// targetsOf lists each target once, in the order of the calls.
+func targetsOf(calls []flushCall) []Syncer {
 	if len(calls) == 1 && len(calls[0].targets) == 1 {
-		return calls[0].targets[0].Sync()
+		return calls[0].targets
 	}
 	seen := make(map[Syncer]bool)
 	var todo []Syncer
@@ -93,19 +158,5 @@ func syncAll(calls []flushCall) error {
 			}
 		}
 	}
-	if len(todo) == 1 {
-		return todo[0].Sync()
-	}
-	errs := make([]error, len(todo))
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, flushParallel)
-	for i, t := range todo {
-		slots <- struct{}{}
-		wg.Go(func() {
-			errs[i] = t.Sync()
-			<-slots
-		})
-	}
-	wg.Wait()
-	return errors.Join(errs...)
+	return todo
 }

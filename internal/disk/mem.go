@@ -66,8 +66,11 @@ func clean(p string) []string {
 
 func fail(op, p string, err error) error { return &fs.PathError{Op: op, Path: p, Err: err} }
 
-var errNotDir = errors.New("not a directory")
-var errNotEmpty = errors.New("directory not empty")
+var (
+	errNotDir   = errors.New("not a directory")
+	errIsDir    = errors.New("is a directory")
+	errNotEmpty = errors.New("directory not empty")
+)
 
 // dir walks to a directory.
 func (m *Mem) dir(op, p string, parts []string) (*memDir, error) {
@@ -114,7 +117,7 @@ func (m *Mem) Open(p string, flags Flag) (File, error) {
 	}
 	f, ok := n.(*memFile)
 	if !ok {
-		return nil, fail("open", p, errors.New("is a directory"))
+		return nil, fail("open", p, errIsDir)
 	}
 	h := &memHandle{node: f, name: p, writable: flags&Write != 0}
 	if flags&Trunc != 0 {
@@ -141,8 +144,8 @@ func (m *Mem) Rename(from, to string) error {
 	if !ok {
 		return fail("rename", from, fs.ErrNotExist)
 	}
-	if old, ok := td.names[tname].(*memDir); ok && len(old.names) > 0 && old != n {
-		return fail("rename", to, errNotEmpty)
+	if err := replaceable(n, td.names[tname]); err != nil {
+		return fail("rename", to, err)
 	}
 	if fd == td {
 		if fname != tname {
@@ -152,6 +155,23 @@ func (m *Mem) Rename(from, to string) error {
 	}
 	td.change(set(tname, n))
 	fd.change(set(fname, nil))
+	return nil
+}
+
+// replaceable tells why a node cannot take the name of another, as POSIX has it.
+func replaceable(n, old any) error {
+	_, dir := n.(*memDir)
+	oldDir, overDir := old.(*memDir)
+	switch {
+	case old == nil || old == n:
+		return nil
+	case dir && !overDir:
+		return errNotDir
+	case !dir && overDir:
+		return errIsDir
+	case overDir && len(oldDir.names) > 0:
+		return errNotEmpty
+	}
 	return nil
 }
 

@@ -17,3 +17,13 @@ func dataSync(f *os.File) error {
 		}
 	}
 }
+
+// setOpenFileLock is F_OFD_SETLK: a record lock that belongs to the open file and not to the process.
+const setOpenFileLock = 37
+
+// exclusive takes a lock that keeps out other processes of ours, others in this process, and Apache Kafka, which takes a
+// record lock of the process (java.nio.channels.FileLock) and would not see flock's.
+func exclusive(f *os.File) error {
+	lock := syscall.Flock_t{Type: syscall.F_WRLCK}
+	return syscall.FcntlFlock(f.Fd(), setOpenFileLock, &lock)
+}

@@ -1,6 +1,7 @@
 package log
 
 import (
+	"errors"
 	"math"
 
 	"github.com/milena-io/milena/internal/disk"
@@ -74,6 +75,11 @@ func (l *Log) AppendAsFollower(now kafka.Instant, b record.Batch) (Appended, err
 	if err := b.CheckCRC(); err != nil {
 		return Appended{}, err
 	}
+	if b.IsControl() {
+		if _, _, err := markerOf(b); err != nil { // it could not be applied after it was written
+			return Appended{}, err
+		}
+	}
 	if b.BaseOffset() < l.end {
 		return Appended{}, fault.New(op, kafka.ErrUnknownServerError, "offset %d of %s comes after %d", b.BaseOffset(),
 			l.options.Partition, l.end)
@@ -90,51 +96,87 @@ func (l *Log) write(now kafka.Instant, b record.Batch) error {
 	if err != nil {
 		return err
 	}
+	if err := l.mend(s); err != nil {
+		return err
+	}
+	if err := s.Spill(); err != nil {
+		return err
+	}
 	if err := s.Write(b); err != nil {
 		l.torn = true
-		if s.Truncate() == nil {
-			l.torn = false
-		}
+		_ = l.mend(s) // or before the next write
 		return err
 	}
 	limits := l.limits(s)
+	l.epochs.Assign(b.LeaderEpoch(), b.BaseOffset()) // first, so that nobody sees the records without their epoch
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	s.Publish(b, limits)
 	l.end = b.NextOffset()
-	err = l.noteTxn(s, b, now.WallMs)
-	l.mu.Unlock()
-	l.epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
-	if err != nil {
+	l.producers.Passed(kafka.Offset(l.passed.Load()))
+	return l.noteTxn(s, b, now.WallMs)
+}
+
+// mend takes away what a failed write left after the end, before anything else is written there: a shorter batch would
+// not cover it, and recovery might take it for one that was appended.
+func (l *Log) mend(s *segment.Segment) error {
+	if !l.torn {
+		return nil
+	}
+	if err := s.Truncate(); err != nil {
 		return err
 	}
-	return s.Spill()
+	l.torn = false
+	return nil
 }
 
 // writable returns the active segment with room for the batch.
 func (l *Log) writable(now kafka.Instant, b record.Batch) (*segment.Segment, error) {
 	s := l.active()
-	if !s.Active() {
-		l.mu.Lock()
-		err := s.Activate(l.window)
-		l.mu.Unlock()
-		if err != nil {
-			return nil, err
-		}
+	if err := l.activateLast(); err != nil {
+		return nil, err
 	}
 	if !s.Full(l.limits(s), b, now.WallMs) || s.Size() == 0 && b.LastOffset()-s.Base() <= math.MaxInt32 {
 		return s, nil
 	}
 	base := max(l.end, b.LastOffset()-math.MaxInt32)
-	if base > l.end {
-		// Recovery takes a hole between segments above the recovery point for a lost tail, so this one goes below it.
-		if err := l.settleAll(); err != nil {
-			return nil, err
-		}
-	}
+	hole := base > l.end
 	if err := l.roll(now, base); err != nil {
 		return nil, err
 	}
+	if hole {
+		return l.active(), l.settleHole(base)
+	}
 	return l.active(), nil
+}
+
+// activateLast makes the last segment take appends; after a clean start nothing has needed that yet.
+func (l *Log) activateLast() error {
+	s := l.active()
+	if s.Active() {
+		return nil
+	}
+	if _, err := l.aborted(s); err != nil { // rebuilds a transaction index that does not parse
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return s.Activate(l.window)
+}
+
+// settleHole ends the log at the base of a segment that was just begun beyond its end, and makes that durable with its
+// recovery point: recovery takes a hole between segments above the recovery point for a lost tail.
+func (l *Log) settleHole(base kafka.Offset) error {
+	l.mu.Lock()
+	l.end = base
+	l.mu.Unlock()
+	if err := l.settleAll(); err != nil {
+		return err
+	}
+	if l.options.Ledger == nil {
+		return nil
+	}
+	return l.options.Ledger.RaiseRecoveryPoint(l.options.Partition, base)
 }
 
 // MaybeRoll closes a segment that has waited longer than segment.ms although nothing is appended.
@@ -148,12 +190,12 @@ func (l *Log) MaybeRoll(now kafka.Instant) error {
 // roll seals the active segment and begins a new one. Nothing is synced here: the old segment's bytes and indexes, the
 // snapshot and the new name are chores of the next flush.
 func (l *Log) roll(now kafka.Instant, base kafka.Offset) error {
+	if err := l.activateLast(); err != nil {
+		return err
+	}
 	old := l.active()
-	if l.torn {
-		if err := old.Truncate(); err != nil {
-			return err
-		}
-		l.torn = false
+	if err := l.mend(old); err != nil {
+		return err
 	}
 	if err := old.Finish(); err != nil {
 		return err
@@ -168,6 +210,7 @@ func (l *Log) roll(now kafka.Instant, base kafka.Offset) error {
 	}
 	l.mu.Lock()
 	handle := old.Seal()
+	old.SetNext(base)
 	l.segments = append(l.segments, s)
 	l.mu.Unlock()
 	l.chores = append(l.chores, chore{past: base - 1, sync: old, release: handle})
@@ -179,7 +222,20 @@ func (l *Log) roll(now kafka.Instant, base kafka.Offset) error {
 }
 
 // dirOf returns what makes the names in the log's directory durable.
-func dirOf(l *Log) disk.Syncer { return disk.Dir(l.options.FS, l.options.Path) }
+func dirOf(l *Log) disk.Syncer { return dirSyncer{l.options.FS, l.options.Path} }
+
+// dirSyncer makes a directory's names durable. One that is gone was deleted beside the flush.
+type dirSyncer struct {
+	fs   disk.FS
+	path string
+}
+
+func (d dirSyncer) Sync() error {
+	if err := d.fs.SyncDir(d.path); err != nil && !errors.Is(err, disk.ErrNotExist) {
+		return fault.Storage("log.SyncDir", err)
+	}
+	return nil
+}
 
 // settleAll makes everything durable on the caller's time.
 func (l *Log) settleAll() error { return l.settle(l.end) }

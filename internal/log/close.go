@@ -12,12 +12,10 @@ func (l *Log) Close(_ kafka.Instant) error {
 	}
 	l.closed = true
 	s := l.active()
-	defer s.Close()
+	defer l.closeActive()
 	if s.Active() {
-		if l.torn {
-			if err := s.Truncate(); err != nil {
-				return err
-			}
+		if err := l.mend(s); err != nil {
+			return err
 		}
 		if err := s.Finish(); err != nil {
 			return err
@@ -38,13 +36,22 @@ func (l *Log) Close(_ kafka.Instant) error {
 	return l.settleAll()
 }
 
+// closeActive lets go of every file that is kept open; readers still hold theirs.
+func (l *Log) closeActive() {
+	l.abandon()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.active().Close()
+}
+
 // Delete removes the log: its directory is renamed at once, to Kafka's name for a deletion in progress, and emptied
-// later. Nothing else may be called after it; slices that were read stay valid until they are released.
+// later. Nothing else may be called after it, but a flush may still be under way; slices that were read stay valid until
+// they are released.
 func (l *Log) Delete() error {
 	if !l.closed {
 		l.closed = true
-		l.abandon()
-		l.active().Close()
+		l.closeActive()
 	}
-	return deleteDir(l.options.FS, l.options.Path, l.options.Partition, l.options.TopicID, l.later)
+	l.epochs.Drop()
+	return deleteDir(l.options.FS, l.options.Path, l.options.Partition, l.options.TopicID, l.options.Ledger, l.later)
 }

@@ -1,7 +1,9 @@
 package log
 
 import (
+	"errors"
 	"io"
+	"maps"
 	"sync"
 
 	"github.com/milena-io/milena/internal/disk"
@@ -37,9 +39,13 @@ type Dir struct {
 	recovery  checkpoint.Offsets
 	high      checkpoint.Offsets
 	logStart  checkpoint.Offsets
-	opened    map[kafka.TopicPartition]bool
+	opened    map[kafka.TopicPartition]opening
+	forgotten bool // logs that are deleted still stand in the checkpoints on disk
 	formatted bool
 }
+
+// opening is how far the log of a partition has come in this process.
+type opening struct{ asked, done bool }
 
 // OpenDir takes a log directory for this process, and makes it when it is absent. The lock comes first: when another
 // process holds it the error is disk.ErrLocked and nothing was touched. A directory of another cluster or node is
@@ -55,7 +61,7 @@ func OpenDir(fsys disk.FS, path string, want Identity) (*Dir, error) {
 		return nil, fault.Storage(op, err)
 	}
 	d := &Dir{
-		fs: fsys, path: path, lock: lock, brokerEpoch: -1, opened: map[kafka.TopicPartition]bool{},
+		fs: fsys, path: path, lock: lock, brokerEpoch: -1, opened: map[kafka.TopicPartition]opening{},
 	}
 	if err := d.load(want); err != nil {
 		_ = lock.Close()
@@ -121,8 +127,8 @@ func (d *Dir) Clean() (bool, kafka.BrokerEpoch) { return d.clean, d.brokerEpoch 
 func (d *Dir) Options(tp kafka.TopicPartition, c Config, now kafka.Instant) Options {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	first := !d.opened[tp]
-	d.opened[tp] = true
+	first := !d.opened[tp].asked
+	d.opened[tp] = opening{asked: true}
 	return Options{
 		FS: d.fs, Path: d.PartitionPath(tp), Partition: tp, Config: c, Now: now, Ledger: d,
 		Clean: d.clean && first, RecoveryPoint: d.recovery[tp], LogStart: d.logStart[tp],
@@ -138,51 +144,30 @@ func (d *Dir) HighWatermark(tp kafka.TopicPartition) kafka.Offset {
 
 // SaveRecoveryPoints writes the recovery points of the given logs, keeping those of others: each log's durable offset.
 func (d *Dir) SaveRecoveryPoints(points checkpoint.Offsets) error {
-	return d.save(recoveryPointFile, d.recovery, points)
+	return d.save(recoveryPointFile, &d.recovery, points)
 }
 
 // SaveHighWatermarks writes the high watermarks of the given logs, keeping those of others.
 func (d *Dir) SaveHighWatermarks(points checkpoint.Offsets) error {
-	return d.save(highWatermarkFile, d.high, points)
+	return d.save(highWatermarkFile, &d.high, points)
 }
 
-// SaveLogStart makes a log start durable (Ledger).
-func (d *Dir) SaveLogStart(tp kafka.TopicPartition, o kafka.Offset) error {
-	return d.save(logStartFile, d.logStart, checkpoint.Offsets{tp: o})
-}
-
-// LowerRecoveryPoint makes sure that no recovery point above o is on disk (Ledger).
-func (d *Dir) LowerRecoveryPoint(tp kafka.TopicPartition, o kafka.Offset) error {
-	d.mu.Lock()
-	lower := d.recovery[tp] <= o
-	d.mu.Unlock()
-	if lower {
-		return nil
-	}
-	return d.SaveRecoveryPoints(checkpoint.Offsets{tp: o})
-}
-
-// Forget drops a deleted log from the checkpoints; they are written with the next save.
-func (d *Dir) Forget(tp kafka.TopicPartition) {
+// save writes a checkpoint with changes. What is in memory never says more than the disk.
+func (d *Dir) save(name string, all *checkpoint.Offsets, changed checkpoint.Offsets) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.recovery, tp)
-	delete(d.high, tp)
-	delete(d.logStart, tp)
-	d.opened[tp] = true
-}
-
-func (d *Dir) save(name string, all, changed checkpoint.Offsets) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for tp, o := range changed {
-		all[tp] = o
+	next := maps.Clone(*all)
+	maps.Copy(next, changed)
+	if err := checkpoint.Replace(d.fs, d.path, name, next.Format()); err != nil {
+		return err
 	}
-	return checkpoint.Replace(d.fs, d.path, name, all.Format())
+	*all = next
+	return nil
 }
 
-// CloseClean marks the directory as cleanly closed. Every log in it has been closed without error, and points are
-// their ends. The marker comes last, so that a crash on the way leaves an unclean directory.
+// CloseClean marks the directory as cleanly closed. Every log that was opened has been closed without error, and points
+// are their ends. The marker comes last, so that a crash on the way leaves an unclean directory; and there is none when
+// the directory was not clean and a log in it has not been recovered since.
 func (d *Dir) CloseClean(epoch kafka.BrokerEpoch, points, highWatermarks checkpoint.Offsets) error {
 	if err := d.SaveRecoveryPoints(points); err != nil {
 		return err
@@ -190,13 +175,35 @@ func (d *Dir) CloseClean(epoch kafka.BrokerEpoch, points, highWatermarks checkpo
 	if err := d.SaveHighWatermarks(highWatermarks); err != nil {
 		return err
 	}
-	if err := d.save(logStartFile, d.logStart, nil); err != nil {
+	if err := d.save(logStartFile, &d.logStart, nil); err != nil {
 		return err
+	}
+	if recovered, err := d.recovered(); err != nil || !recovered {
+		return errors.Join(err, d.Release())
 	}
 	if err := checkpoint.Replace(d.fs, d.path, cleanFile, formatMarker(epoch)); err != nil {
 		return err
 	}
 	return d.Release()
+}
+
+// recovered reports whether every log in the directory was closed cleanly by the last process or recovered by this one.
+func (d *Dir) recovered() (bool, error) {
+	if d.clean {
+		return true, nil
+	}
+	dirs, err := d.Partitions()
+	if err != nil {
+		return false, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, p := range dirs {
+		if p.Kind == Current && !d.opened[p.Partition].done {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // Release gives the lock back and nothing else: the next start recovers.

@@ -84,7 +84,7 @@ func (d *Dir) TopicID(p PartitionDir) (kafka.TopicID, bool, error) {
 
 // DeletePartition removes a partition's directory that is not open: renamed at once, emptied by what remove does.
 func (d *Dir) DeletePartition(tp kafka.TopicPartition, id kafka.TopicID, later func(remove func() error)) error {
-	return deleteDir(d.fs, d.PartitionPath(tp), tp, id, later)
+	return deleteDir(d.fs, d.PartitionPath(tp), tp, id, d, later)
 }
 
 // SetAside renames a partition's directory that no topic owns, durably and as Kafka does; tag makes the name unique.
@@ -110,6 +110,10 @@ func (d *Dir) removeDeleted() error {
 	if err != nil {
 		return err
 	}
+	d.forgetDeleted(dirs)
+	if err := d.SaveForgotten(); err != nil {
+		return err
+	}
 	for _, p := range dirs {
 		if p.Kind != Deleted {
 			continue
@@ -121,19 +125,44 @@ func (d *Dir) removeDeleted() error {
 	return nil
 }
 
-// deletedName is Kafka's name of a deletion in progress, made unique by the topic id, which no other topic ever has.
-func deletedName(tp kafka.TopicPartition, id kafka.TopicID) string {
-	suffix := "." + kafka.UUID(id).Hex() + "-" + string(Deleted)
-	name := tp.String()
-	if most := 255 - len(suffix); len(name) > most {
-		name = name[:most]
+// forgetDeleted drops from the checkpoints what a process could not drop that died between the renaming of a log and the
+// removal of its files; a log of the same name that was made since keeps what is its own.
+func (d *Dir) forgetDeleted(dirs []PartitionDir) {
+	live, gone := map[string]bool{}, map[string]bool{}
+	for _, p := range dirs {
+		switch p.Kind {
+		case Current:
+			live[p.Name] = true
+		case Deleted:
+			gone[p.Name[:len(p.Name)-deletedSuffixBytes]] = true
+		}
 	}
-	return name + suffix
+	if len(gone) == 0 {
+		return
+	}
+	for _, points := range []checkpoint.Offsets{d.recovery, d.high, d.logStart} {
+		for tp := range points {
+			if name := tp.String(); !live[name] && gone[cutName(name)] {
+				d.Forget(tp)
+			}
+		}
+	}
 }
 
-// deleteDir renames a partition's directory, durably, and leaves the removal of its files to later. A directory that is
-// not there is deleted already.
-func deleteDir(fsys disk.FS, path string, tp kafka.TopicPartition, id kafka.TopicID, later func(remove func() error)) error {
+// deletedSuffixBytes is the length of what deletedName adds, and cutName makes room for it in a file name.
+const deletedSuffixBytes = len(".0123456789abcdef0123456789abcdef-") + len(Deleted)
+
+func cutName(name string) string { return name[:min(len(name), 255-deletedSuffixBytes)] }
+
+// deletedName is Kafka's name of a deletion in progress, made unique by the topic id, which no other topic ever has.
+func deletedName(tp kafka.TopicPartition, id kafka.TopicID) string {
+	return cutName(tp.String()) + "." + kafka.UUID(id).Hex() + "-" + string(Deleted)
+}
+
+// deleteDir renames a partition's directory, durably, and leaves the removal of its files to later. Its checkpoints are
+// forgotten on disk before the last trace of it goes: what they say must never be believed of another log of that name.
+// A directory that is not there is deleted already.
+func deleteDir(fsys disk.FS, path string, tp kafka.TopicPartition, id kafka.TopicID, ledger Ledger, later func(remove func() error)) error {
 	const op = "log.Delete"
 	parent, _, _ := cutLast(path, "/")
 	target := parent + "/" + deletedName(tp, id)
@@ -148,6 +177,16 @@ func deleteDir(fsys disk.FS, path string, tp kafka.TopicPartition, id kafka.Topi
 	if err := fsys.SyncDir(parent); err != nil {
 		return fault.Storage(op, err)
 	}
-	later(func() error { return fsys.RemoveAll(target) })
+	if ledger == nil {
+		later(func() error { return fsys.RemoveAll(target) })
+		return nil
+	}
+	ledger.Forget(tp)
+	later(func() error {
+		if err := ledger.SaveForgotten(); err != nil {
+			return err
+		}
+		return fsys.RemoveAll(target)
+	})
 	return nil
 }

@@ -86,6 +86,13 @@ func (d *durability) Flushed(upTo kafka.Offset) {
 	d.chores = kept
 }
 
+// begin says from where on nothing is durable yet, in a log that was just opened or emptied.
+func (d *durability) begin(at kafka.Offset) {
+	d.guard.Lock()
+	defer d.guard.Unlock()
+	d.upTo = at
+}
+
 // settle does every chore and syncs the active segment, on the caller's time: before truncation and at close.
 func (d *durability) settle(end kafka.Offset) error {
 	for i, c := range d.chores {

@@ -13,6 +13,7 @@ package log
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/kafka"
@@ -37,6 +38,15 @@ type Ledger interface {
 	SaveLogStart(tp kafka.TopicPartition, o kafka.Offset) error
 	// LowerRecoveryPoint makes sure that no recovery point above o is on disk.
 	LowerRecoveryPoint(tp kafka.TopicPartition, o kafka.Offset) error
+	// RaiseRecoveryPoint makes a recovery point durable.
+	RaiseRecoveryPoint(tp kafka.TopicPartition, o kafka.Offset) error
+	// Opened notes that a log has been recovered, so that the directory may be closed cleanly.
+	Opened(tp kafka.TopicPartition)
+	// Begin makes sure that nothing is on disk about an earlier log of the same name: one begins whose directory is new.
+	Begin(tp kafka.TopicPartition) error
+	// Forget drops what is known about a log that is deleted; SaveForgotten makes that durable, before its files go.
+	Forget(tp kafka.TopicPartition)
+	SaveForgotten() error
 }
 
 // Options say which log to open and what is known about it. Dir.Options fills most of them in.
@@ -88,7 +98,8 @@ type view struct {
 	segments  []*segment.Segment // ascending; the last takes appends
 	start     kafka.Offset
 	end       kafka.Offset
-	cuts      uint64 // truncations so far
+	cuts      uint64       // truncations so far
+	passed    atomic.Int64 // the highest high watermark seen
 	producers *producer.State
 	headers   sync.Pool // *[]byte, windows for walking headers
 	bodies    sync.Pool // *[]byte, windows for reading whole batches
@@ -113,6 +124,9 @@ func (l *Log) Offsets() Offsets {
 // LastStable returns the last stable offset under a high watermark: the first offset of the earliest transaction that is
 // open or whose marker the high watermark has not passed, and never more than the high watermark.
 func (v *view) LastStable(highWatermark kafka.Offset) kafka.Offset {
+	if seen := v.passed.Load(); int64(highWatermark) > seen {
+		v.passed.CompareAndSwap(seen, int64(highWatermark)) // the next append forgets what was decided below
+	}
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	return max(v.producers.LastStable(highWatermark), min(v.start, highWatermark))

@@ -19,8 +19,7 @@ func Open(o Options) (*Log, error) {
 		snapshots: snapshots{fs: o.FS, dir: o.Path}, clock: newGuardedClock(o.Now),
 		window: make([]byte, 0, headerWindow),
 	}
-	made, err := l.makeDir()
-	if err != nil {
+	if err := l.makeDir(); err != nil {
 		return nil, err
 	}
 	if err := l.scanDir(); err != nil {
@@ -30,20 +29,21 @@ func Open(o Options) (*Log, error) {
 		return nil, err
 	}
 	rebuildEpochs := false
+	var err error
 	if l.epochs, err = epoch.Open(o.FS, o.Path); err != nil {
 		if !fault.IsKind(err, fault.Corrupt) {
 			return nil, err
 		}
 		rebuildEpochs = true
 	}
+	rebuildEpochs = rebuildEpochs || l.epochs.Latest().Epoch < 0 && l.Size() > 0 // the file was lost, or not yet written
 	l.durability.epochs = l.epochs
 	if err := l.recover(rebuildEpochs); err != nil {
 		l.abandonFiles()
 		return nil, err
 	}
-	if made {
-		parent, _, _ := cutLast(o.Path, "/")
-		l.add(l.end, disk.Dir(o.FS, parent), disk.Dir(o.FS, o.Path))
+	if o.Ledger != nil {
+		o.Ledger.Opened(o.Partition)
 	}
 	return l, nil
 }
@@ -56,14 +56,19 @@ func cutLast(s, sep string) (before, after string, found bool) {
 }
 
 // makeDir makes the partition's directory when there is none.
-func (l *Log) makeDir() (made bool, err error) {
+func (l *Log) makeDir() error {
 	if _, err := l.options.FS.Stat(l.options.Path); err == nil {
-		return false, nil
+		return nil
+	}
+	if l.options.Ledger != nil {
+		if err := l.options.Ledger.Begin(l.options.Partition); err != nil {
+			return err
+		}
 	}
 	if err := l.options.FS.MkdirAll(l.options.Path); err != nil {
-		return false, fault.Storage("log.Open", err)
+		return fault.Storage("log.Open", err)
 	}
-	return true, nil
+	return nil
 }
 
 // scanDir removes what earlier lives left unfinished, and lists segments and snapshots.

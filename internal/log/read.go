@@ -19,7 +19,7 @@ type ReadOptions struct {
 
 // Slice is whole batches of one segment, in the file: they begin with the one that holds the offset asked for, or the
 // first after it. Len is zero when there are none. The file stays open, and the bytes what they are, until Release,
-// also when retention deletes the segment meanwhile.
+// also when retention deletes the segment meanwhile; but not when the log is truncated below Next.
 type Slice struct {
 	File   disk.File
 	Pos    int64
@@ -65,16 +65,17 @@ func (s *Slice) AppendTo(dst []byte) ([]byte, error) {
 func (v *view) Read(from kafka.Offset, o ReadOptions) (Slice, error) {
 	for {
 		s, cuts, err := v.read(from, o)
-		if err == nil || !fault.IsKind(err, fault.Corrupt) {
+		if err != nil && !fault.IsKind(err, fault.Corrupt) || err == nil && s.Len == 0 {
 			return s, err
 		}
-		// A truncation beside the read looks like corruption to it; then the question is asked again.
+		// To a read beside a truncation other records look like corruption, or worse, don't; then the question is asked again.
 		v.mu.RLock()
 		same := v.cuts == cuts
 		v.mu.RUnlock()
 		if same {
 			return s, err
 		}
+		s.Release()
 	}
 }
 
@@ -120,13 +121,13 @@ func (v *view) look(at, from, upper kafka.Offset, window []byte) (*segment.Look,
 	return &k, v.cuts, err
 }
 
-// floor returns the index of the segment that an offset belongs to.
+// floor returns the index of the segment that an offset belongs to; 0 while a log that is being emptied has none.
 func (v *view) floor(o kafka.Offset) int {
 	i := len(v.segments) - 1
 	for i > 0 && v.segments[i].Base() > o {
 		i--
 	}
-	return i
+	return max(i, 0)
 }
 
 // checked checks a range that was not written or checked since start.

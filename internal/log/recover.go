@@ -1,6 +1,7 @@
 package log
 
 import (
+	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log/producer"
@@ -27,14 +28,15 @@ type Recovery struct {
 func (l *Log) recover(rebuildEpochs bool) error {
 	l.Recovered.CutAt = kafka.NoOffset
 	if len(l.segments) == 0 {
-		if err := l.found(max(l.options.LogStart, 0)); err != nil {
+		at := max(l.options.LogStart, 0)
+		if l.options.RecoveryPoint > at && !l.options.AcceptLoss {
+			return l.lost(at)
+		}
+		if err := l.found(at); err != nil {
 			return err
 		}
-		if l.options.RecoveryPoint > l.end && !l.options.AcceptLoss {
-			return l.lost(l.end)
-		}
 		l.epochs.Clear()
-		return nil
+		return l.settleLoss()
 	}
 	clean := l.options.Clean && !rebuildEpochs
 	if clean {
@@ -59,6 +61,10 @@ func (l *Log) recover(rebuildEpochs bool) error {
 	}
 	if !clean {
 		l.epochs.TruncateFromEnd(from)
+		// What was written of later states may belong to a history that a crash has taken back.
+		if err := l.snapshots.removeAbove(from); err != nil {
+			return err
+		}
 		if err := l.check(first); err != nil {
 			return err
 		}
@@ -75,10 +81,16 @@ func (l *Log) found(at kafka.Offset) error {
 	}
 	l.segments = []*segment.Segment{s}
 	l.start, l.end = at, at
-	l.durability.upTo = at
+	l.begin(at)
 	l.activate(s)
-	l.add(at, dirOf(l))
+	l.add(at, l.names()...)
 	return nil
+}
+
+// names returns what makes the log's directory and the names in it durable.
+func (l *Log) names() []disk.Syncer {
+	parent, _, _ := cutLast(l.options.Path, "/")
+	return []disk.Syncer{dirSyncer{l.options.FS, parent}, dirOf(l)}
 }
 
 func (l *Log) lost(end kafka.Offset) error {
@@ -116,7 +128,7 @@ func (l *Log) replay(to kafka.Offset, epochs bool) error {
 			}
 			if b.BaseOffset() >= at {
 				l.Recovered.Replayed++
-				_, _, err := l.applyProducer(b, l.options.Now.WallMs)
+				_, _, err := applyProducer(l.producers, b, l.options.Now.WallMs)
 				return err
 			}
 			return nil
@@ -162,7 +174,7 @@ func (l *Log) check(first int) error {
 		if last {
 			return s.Sync()
 		}
-		if err := l.sealRecovered(s); err != nil {
+		if err := l.sealRecovered(s, l.segments[i+1].Base()); err != nil {
 			return err
 		}
 	}
@@ -194,12 +206,17 @@ func (l *Log) cutAt(i int, bad error, size int64) error {
 	return s.CutTail()
 }
 
-// sealRecovered completes a recovered segment that is not the last, durably: from now on the recovery point may pass it.
-func (l *Log) sealRecovered(s *segment.Segment) error {
+// sealRecovered completes a recovered segment that is not the last, and the snapshot at its end, durably: from now on
+// the recovery point may pass it.
+func (l *Log) sealRecovered(s *segment.Segment, next kafka.Offset) error {
 	if err := s.Finish(); err != nil {
 		return err
 	}
-	for _, y := range s.IndexSyncers() {
+	syncers, err := l.snapshots.write(next, l.producers)
+	if err != nil {
+		return err
+	}
+	for _, y := range append(syncers, s.IndexSyncers()...) {
 		if err := y.Sync(); err != nil {
 			return err
 		}
@@ -208,6 +225,7 @@ func (l *Log) sealRecovered(s *segment.Segment) error {
 		return err
 	}
 	s.Seal().Release()
+	s.SetNext(next)
 	return nil
 }
 
@@ -217,6 +235,9 @@ func (l *Log) settleRecovery(clean bool) error {
 	l.end = last.Next()
 	if l.start > l.end {
 		// The log start was durable and the records below it are gone anyway: begin there.
+		if err := l.settleAll(); err != nil {
+			return err
+		}
 		if err := l.restartAt(l.start); err != nil {
 			return err
 		}
@@ -226,39 +247,63 @@ func (l *Log) settleRecovery(clean bool) error {
 	if err := l.snapshots.removeAbove(l.end); err != nil {
 		return err
 	}
-	l.durability.upTo = l.end
-	l.activate(l.active())
-	if !clean {
-		// Names of recovered files may not be durable yet.
-		l.add(l.end, dirOf(l))
+	if err := l.snapshots.keep(l.segments); err != nil {
+		return err
 	}
-	return l.snapshots.keep(l.segments)
+	l.begin(l.end)
+	l.activate(l.active())
+	if clean {
+		return nil
+	}
+	// Everything up to the end counts as durable from here on. After kill -9 names and epochs need not be.
+	for _, y := range l.names() {
+		if err := y.Sync(); err != nil {
+			return err
+		}
+	}
+	if err := l.epochs.Sync(); err != nil {
+		return err
+	}
+	return l.settleLoss()
+}
+
+// settleLoss takes the recovery point back to the end of a log that was opened although it has lost durable records.
+func (l *Log) settleLoss() error {
+	if l.options.RecoveryPoint <= l.end {
+		return nil
+	}
+	return l.lowerRecoveryPoint(l.end)
 }
 
 // applyProducer takes a batch into producer state and returns the transaction it ended, if it did.
-func (l *Log) applyProducer(b record.Batch, nowMs int64) (ended producer.Txn, did bool, err error) {
+func applyProducer(state *producer.State, b record.Batch, nowMs int64) (ended producer.Txn, did bool, err error) {
 	if b.ProducerID() == kafka.NoProducerID {
 		return producer.Txn{}, false, nil
 	}
 	if !b.IsControl() {
-		l.producers.Apply(b, nowMs)
+		state.Apply(b, nowMs)
 		return producer.Txn{}, false, nil
 	}
 	m, ok, err := markerOf(b)
 	if err != nil || !ok {
 		return producer.Txn{}, false, err
 	}
-	ended, did = l.producers.ApplyMarker(b, m, nowMs)
+	ended, did = state.ApplyMarker(b, m, nowMs)
 	return ended, did, nil
 }
 
 // noteTxn takes a batch into producer state and, when it aborts a transaction, into the segment's transaction index.
 func (l *Log) noteTxn(s *segment.Segment, b record.Batch, nowMs int64) error {
-	ended, did, err := l.applyProducer(b, nowMs)
+	ended, did, err := applyProducer(l.producers, b, nowMs)
 	if err != nil || !did || !ended.Abort {
 		return err
 	}
-	return s.AddAborted(segment.Aborted{
-		Producer: ended.Producer, First: ended.First, Last: ended.Last, LastStable: l.producers.FirstOpen(ended.Last + 1),
-	})
+	s.AddAborted(abortedOf(l.producers, ended))
+	return nil
+}
+
+func abortedOf(state *producer.State, ended producer.Txn) segment.Aborted {
+	return segment.Aborted{
+		Producer: ended.Producer, First: ended.First, Last: ended.Last, LastStable: state.FirstOpen(ended.Last + 1),
+	}
 }

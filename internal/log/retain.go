@@ -56,6 +56,12 @@ func (l *Log) Retain(now kafka.Instant, highWatermark kafka.Offset) (removed int
 			return 0, err
 		}
 	}
+	if l.durable() <= l.segments[count].Base() {
+		// What producer state is made of goes with the segments, so the snapshot after them must stay whatever happens.
+		if err := l.settleAll(); err != nil {
+			return 0, err
+		}
+	}
 	for removed < count {
 		if err := l.deleteFirst(); err != nil {
 			return removed, err
@@ -85,9 +91,10 @@ func (l *Log) deletable(wallMs int64, highWatermark kafka.Offset) (int, error) {
 		if upper > highWatermark {
 			break
 		}
+		excess -= s.Size()
 		goes := !last && upper <= l.start
 		if !goes && keep.Delete {
-			if excess -= s.Size(); excess >= 0 && keep.RetentionBytes >= 0 {
+			if excess >= 0 && keep.RetentionBytes >= 0 {
 				goes = true
 			} else if keep.RetentionMs >= 0 {
 				age, err := l.ageMs(s, wallMs)
@@ -127,13 +134,15 @@ func (l *Log) ageMs(s *segment.Segment, wallMs int64) (int64, error) {
 func (l *Log) deleteFirst() error {
 	s := l.segments[0]
 	l.advanceStart(l.segments[1].Base())
+	l.mu.Lock()
 	remove, err := s.Delete()
+	if err == nil {
+		l.segments = append([]*segment.Segment(nil), l.segments[1:]...)
+	}
+	l.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	l.mu.Lock()
-	l.segments = append([]*segment.Segment(nil), l.segments[1:]...)
-	l.mu.Unlock()
 	if err := l.options.FS.SyncDir(l.options.Path); err != nil {
 		return fault.Storage("log.Retain", err)
 	}

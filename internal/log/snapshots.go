@@ -65,6 +65,15 @@ func (s *snapshots) newest(limit, from kafka.Offset, now kafka.Instant, expirati
 	return producer.New(), from, nil
 }
 
+// at loads the snapshot at an offset; nil when there is none that checks. Unlike the rest it may run beside the writer.
+func (s *snapshots) at(o kafka.Offset) (*producer.State, error) {
+	state, err := s.load(o)
+	if fault.IsKind(err, fault.Corrupt) {
+		return nil, nil
+	}
+	return state, err
+}
+
 func (s *snapshots) load(at kafka.Offset) (*producer.State, error) {
 	data, err := checkpoint.Load(s.fs, s.dir+"/"+segment.Name(at, segment.SnapshotSuffix), maxSnapshotBytes)
 	if err != nil {

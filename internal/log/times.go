@@ -1,12 +1,10 @@
 package log
 
 import (
-	"cmp"
 	"errors"
 	"slices"
 
 	"github.com/milena-io/milena/internal/kafka"
-	"github.com/milena-io/milena/internal/log/producer"
 	"github.com/milena-io/milena/internal/log/segment"
 	"github.com/milena-io/milena/internal/record"
 )
@@ -17,12 +15,6 @@ type TimestampOffset struct {
 	TimestampMs int64
 	Epoch       kafka.LeaderEpoch // of the record's batch
 }
-
-// AbortedTxn is an aborted transaction as Fetch reports it.
-type AbortedTxn = segment.Aborted
-
-// ProducerState is what DescribeProducers reports.
-type ProducerState = producer.Entry
 
 var errFound = errors.New("found") // ends a walk over records
 
@@ -113,29 +105,3 @@ func firstAt(b record.Batch, from kafka.Offset, match func(*record.Record) bool)
 
 // EpochAt returns the leader epoch of the record at an offset, -1 when it is not known.
 func (l *Log) EpochAt(o kafka.Offset) kafka.LeaderEpoch { return l.epochs.For(o) }
-
-// AbortedTransactions returns the aborted transactions with records in [from, upper), ascending by first offset, as a
-// read_committed reader of that range needs them; not nil when there are none.
-func (v *view) AbortedTransactions(from, upper kafka.Offset) ([]AbortedTxn, error) {
-	v.mu.RLock()
-	segments := slices.Clone(v.segments[v.floor(from):])
-	v.mu.RUnlock()
-	out := []AbortedTxn{}
-scan:
-	for _, s := range segments {
-		known, err := s.Aborted()
-		if err != nil {
-			return nil, err
-		}
-		for _, a := range known {
-			if a.Last >= from && a.First < upper {
-				out = append(out, a)
-			}
-			if a.LastStable >= upper {
-				break scan // every transaction that aborts later began at or after upper
-			}
-		}
-	}
-	slices.SortFunc(out, func(a, b AbortedTxn) int { return cmp.Compare(a.First, b.First) })
-	return out, nil
-}

@@ -8,7 +8,8 @@ import (
 
 // TruncateTo removes the batch that holds an offset and everything after it, durably: a record that is appended at its
 // place and not yet synced must not bring the old ones back after a crash. Truncating at or after the end does nothing,
-// truncating below the log start begins the log anew there.
+// truncating below the log start takes that back, too, and below the first segment it begins the log anew there. Flushes
+// that are under way say nothing afterwards; recovery points collected before are not to be saved after.
 func (l *Log) TruncateTo(o kafka.Offset) error {
 	if l.closed {
 		return fault.Shutdown("log.TruncateTo")
@@ -19,32 +20,55 @@ func (l *Log) TruncateTo(o kafka.Offset) error {
 	if o < l.segments[0].Base() {
 		return l.TruncateFullyAndStartAt(o)
 	}
-	if err := l.lowerRecoveryPoint(o); err != nil {
+	keep := l.floor(o)
+	end, err := l.boundary(keep, o)
+	if err != nil {
 		return err
 	}
 	if err := l.settleAll(); err != nil {
 		return err
 	}
-	keep := l.floor(o)
+	l.lower(end)
+	if err := l.lowerRecoveryPoint(end); err != nil {
+		return err
+	}
 	if err := l.dropFrom(keep + 1); err != nil {
 		return err
 	}
 	s := l.segments[keep]
-	l.mu.Lock()
-	err := s.Activate(l.window)
-	if err == nil {
-		err = s.Cut(o, l.window)
+	if err := l.activateLast(); err != nil {
+		return err
 	}
+	l.mu.Lock()
+	err = s.Cut(o, l.window)
 	l.end = min(l.end, s.Next())
+	startMoved := l.start > l.end
 	l.start = min(l.start, l.end)
 	l.cuts++
+	l.passed.Store(min(l.passed.Load(), int64(l.end)))
 	l.mu.Unlock()
 	if err != nil {
 		return err
 	}
+	l.torn = false
 	l.lower(l.end)
 	l.activate(s)
+	if startMoved && l.options.Ledger != nil {
+		if err := l.options.Ledger.SaveLogStart(l.options.Partition, l.start); err != nil {
+			return err
+		}
+	}
 	return l.afterCut()
+}
+
+// boundary returns where the log would end if it were cut at o, which lies in segment i.
+func (l *Log) boundary(i int, o kafka.Offset) (kafka.Offset, error) {
+	k, err := l.segments[i].Look(l.mu.RLocker(), l.window)
+	if err != nil {
+		return 0, err
+	}
+	defer k.Release()
+	return k.Boundary(o)
 }
 
 // TruncateFullyAndStartAt empties the log; the next record has the given offset.
@@ -52,10 +76,11 @@ func (l *Log) TruncateFullyAndStartAt(o kafka.Offset) error {
 	if l.closed {
 		return fault.Shutdown("log.TruncateFullyAndStartAt")
 	}
-	if err := l.lowerRecoveryPoint(min(o, l.start)); err != nil {
+	if err := l.settleAll(); err != nil {
 		return err
 	}
-	if err := l.settleAll(); err != nil {
+	l.lower(0)
+	if err := l.lowerRecoveryPoint(0); err != nil { // a crash may leave no segment at all
 		return err
 	}
 	if err := l.restartAt(o); err != nil {
@@ -77,10 +102,12 @@ func (l *Log) restartAt(o kafka.Offset) error {
 	l.cuts++
 	err := l.found(o)
 	l.producers = producer.New()
+	l.passed.Store(0)
 	l.mu.Unlock()
 	if err != nil {
 		return err
 	}
+	l.torn = false
 	l.epochs.Clear()
 	for len(l.snapshots.list) > 0 {
 		if err := l.snapshots.remove(l.snapshots.list[0]); err != nil {
@@ -94,16 +121,18 @@ func (l *Log) restartAt(o kafka.Offset) error {
 func (l *Log) dropFrom(i int) error {
 	for len(l.segments) > i {
 		s := l.active()
+		l.mu.Lock()
 		remove, err := s.Delete()
+		if err == nil {
+			l.segments = l.segments[:len(l.segments)-1]
+			l.end = min(l.end, s.Base())
+			l.cuts++
+			s.Close()
+		}
+		l.mu.Unlock()
 		if err != nil {
 			return err
 		}
-		l.mu.Lock()
-		l.segments = l.segments[:len(l.segments)-1]
-		l.end = min(l.end, s.Base())
-		l.cuts++
-		s.Close()
-		l.mu.Unlock()
 		if err := l.options.FS.SyncDir(l.options.Path); err != nil {
 			return fault.Storage("log.Truncate", err)
 		}
@@ -119,6 +148,10 @@ func (l *Log) afterCut() error {
 		return err
 	}
 	if err := l.snapshots.removeAbove(l.end); err != nil {
+		return err
+	}
+	// A snapshot of what was cut must not come back once other records stand there.
+	if err := dirOf(l).Sync(); err != nil {
 		return err
 	}
 	found := l.Recovered

@@ -17,6 +17,7 @@ func TestSurface05AcksZeroIsNotAnswered(t *testing.T) {
 	if got := ask[*kmsg.ApiVersionsResponse](r, kmsg.NewPtrApiVersionsRequest()); got.ErrorCode != 0 {
 		t.Fatal("the next request's answer has to be the next frame")
 	}
+	r.w.Run(10 * time.Millisecond) // nobody tells when it is durable, and only then can it be read
 	if got := values(t, r.read("a", 0, 0).RecordBatches); len(got) != 1 {
 		t.Fatalf("the record was not written: %v", got)
 	}

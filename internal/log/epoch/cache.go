@@ -32,6 +32,7 @@ type Cache struct {
 	entries []Entry
 	changed uint64 // counts changes
 	saved   uint64 // the count that the file shows
+	dropped bool   // never written again
 }
 
 // Entries returns a copy of the entries, ascending.

@@ -75,7 +75,7 @@ func (c *Cache) Sync() error {
 	defer c.file.Unlock()
 	c.mu.Lock()
 	changed := c.changed
-	if changed == c.saved {
+	if changed == c.saved || c.dropped {
 		c.mu.Unlock()
 		return nil
 	}
@@ -88,4 +88,14 @@ func (c *Cache) Sync() error {
 	c.saved = changed
 	c.mu.Unlock()
 	return nil
+}
+
+// Drop ends the writing of the file: the directory is being deleted, and a flush that is under way must neither fail
+// for it nor write into another log's directory of the same name. It returns when no write is under way.
+func (c *Cache) Drop() {
+	c.file.Lock()
+	defer c.file.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dropped = true
 }

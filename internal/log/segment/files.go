@@ -17,15 +17,14 @@ func (s *Segment) Spill() error {
 	if len(s.mem.offsets)-s.mem.written[0] < spillEntries {
 		return nil
 	}
-	return s.writeIndexes()
+	return s.writeIndexes(false)
 }
 
 // Finish completes the index files: a last time entry, as Kafka writes at roll and close, and everything gathered. The
-// active segment stays active.
+// active segment stays active, and readers beside it see its memory unchanged.
 func (s *Segment) Finish() error {
 	must.Hold(s.mem != nil, "finish of the sealed segment %d", s.base)
-	s.mem.noteTime()
-	return s.writeIndexes()
+	return s.writeIndexes(true)
 }
 
 // Seal makes a finished segment answer from its files. The caller holds the log's lock and takes over one use of the
@@ -37,7 +36,7 @@ func (s *Segment) Seal() *Handle {
 	return &s.file
 }
 
-func (s *Segment) writeIndexes() error {
+func (s *Segment) writeIndexes(complete bool) error {
 	m := s.mem
 	var out []byte
 	for _, e := range m.offsets[m.written[0]:] {
@@ -50,11 +49,14 @@ func (s *Segment) writeIndexes() error {
 	for _, e := range m.times[m.written[1]:] {
 		out = e.append(out)
 	}
+	if e, risen := m.lastTime(); complete && risen {
+		out = e.append(out)
+	}
 	if err := s.writeAt(TimeIndexSuffix, out, int64(m.written[1])*TimeEntrySize, m.fresh); err != nil {
 		return err
 	}
 	m.written, m.fresh = [2]int{len(m.offsets), len(m.times)}, false
-	return nil
+	return s.writeAborted()
 }
 
 func (s *Segment) writeAt(suffix string, data []byte, pos int64, anew bool) error {
@@ -83,10 +85,7 @@ func (s *Segment) writeAt(suffix string, data []byte, pos int64, anew bool) erro
 // IndexSyncers returns what makes the index files of a finished segment durable.
 func (s *Segment) IndexSyncers() []disk.Syncer {
 	out := []disk.Syncer{PathSyncer(s.fs, s.Path(IndexSuffix)), PathSyncer(s.fs, s.Path(TimeIndexSuffix))}
-	if len(s.aborted) > 0 {
-		out = append(out, PathSyncer(s.fs, s.Path(TxnIndexSuffix)))
-	}
-	return out
+	return append(out, PathSyncer(s.fs, s.Path(TxnIndexSuffix)))
 }
 
 // PathSyncer returns a Syncer of a file that is not kept open. A file that is gone needs no syncing.
@@ -115,41 +114,14 @@ func (p *pathSyncer) Sync() error {
 	return nil
 }
 
-// AddAborted appends an aborted transaction to the transaction index, whose file exists from the first one on. The
-// caller holds the log's lock.
-func (s *Segment) AddAborted(a Aborted) error {
-	known, err := s.Aborted()
-	if err != nil {
-		return err
-	}
-	if err := s.writeAt(TxnIndexSuffix, a.Append(nil), int64(len(known))*AbortedSize, len(known) == 0); err != nil {
-		return err
-	}
-	s.repair.Lock()
-	defer s.repair.Unlock()
-	s.aborted = append(s.aborted, a)
-	return nil
-}
-
-// ResetAborted forgets the transaction index before a replay fills it again.
-func (s *Segment) ResetAborted() error {
-	s.repair.Lock()
-	defer s.repair.Unlock()
-	s.aborted = []Aborted{}
-	if err := s.fs.Remove(s.Path(TxnIndexSuffix)); err != nil && !errors.Is(err, disk.ErrNotExist) {
-		return fault.Storage("segment.ResetAborted", err)
-	}
-	return nil
-}
-
 // Delete renames the segment's files, the log first, so that it is never served or loaded again, and returns what removes
-// them for good.
+// them for good. The caller holds the log's lock, so that nobody opens a name that is being taken away.
 func (s *Segment) Delete() (remove func() error, err error) {
 	var deleted []string
 	for _, suffix := range []string{LogSuffix, IndexSuffix, TimeIndexSuffix, TxnIndexSuffix} {
 		path := s.Path(suffix)
 		err := s.fs.Rename(path, path+DeletedSuffix)
-		if suffix != LogSuffix && errors.Is(err, disk.ErrNotExist) {
+		if errors.Is(err, disk.ErrNotExist) { // indexes that never were, or a deletion that failed half-way and is tried again
 			continue
 		}
 		if err != nil {
@@ -167,7 +139,7 @@ func (s *Segment) Delete() (remove func() error, err error) {
 	}, nil
 }
 
-// Close gives the active segment's file up.
+// Close gives the active segment's file up. The caller holds the log's lock.
 func (s *Segment) Close() {
 	if s.mem != nil {
 		s.mem = nil

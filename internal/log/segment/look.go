@@ -57,6 +57,7 @@ func (k *Look) Range(from, upper kafka.Offset, maxBytes int64, minOne bool) (Ran
 		return Range{}, err
 	}
 	r := Range{Pos: at.pos, End: at.pos, First: at.offset, Next: max(at.offset, from)}
+	maxBytes = min(maxBytes, k.size)
 	if at.pos >= k.size {
 		return r, nil
 	}
@@ -72,7 +73,11 @@ func (k *Look) Range(from, upper kafka.Offset, maxBytes int64, minOne bool) (Ran
 		r.End, r.Next = min(e.pos, k.size), min(e.offset, k.next)
 		return r, nil
 	}
-	return r, k.extend(&r, max(e.pos, at.pos), upper, maxBytes, minOne)
+	err = k.extend(&r, max(e.pos, at.pos), upper, maxBytes, minOne)
+	if fault.IsKind(err, fault.Corrupt) && e.pos > at.pos {
+		err = k.extend(&r, at.pos, upper, maxBytes, minOne) // what is whole before the damage is served
+	}
+	return r, err
 }
 
 // extend walks from a batch boundary and takes batches into r while they fit.
@@ -85,7 +90,7 @@ func (k *Look) extend(r *Range, pos int64, upper kafka.Offset, maxBytes int64, m
 			return nil
 		}
 		if err != nil {
-			if r.End > r.Pos {
+			if r.End > r.Pos && fault.IsKind(err, fault.Corrupt) {
 				return nil // what is whole before it is served; the next read meets the damage first
 			}
 			return err
@@ -112,10 +117,13 @@ func (k *Look) find(from kafka.Offset) (spot, error) {
 		if err == nil {
 			s, err = k.scan(s.pos, from)
 		}
-		if err == nil || repaired || !fault.IsKind(err, fault.Corrupt) || k.active() {
+		if err == nil || repaired || !fault.IsKind(err, fault.Corrupt) {
 			return s, err
 		}
-		if err := k.seg.RebuildIndexes(k.window); err != nil {
+		if k.active() {
+			return k.scan(0, from) // its index is rebuilt when the segment is sealed and met again
+		}
+		if err := k.RebuildIndexes(); err != nil {
 			return spot{}, err
 		}
 	}
@@ -157,7 +165,7 @@ func (k *Look) start(from kafka.Offset) (spot, bool, error) {
 		return s, exact, nil
 	}
 	k.lock.Unlock()
-	return k.seg.sealedFloor(func(e OffsetEntry) bool { return k.seg.base+kafka.Offset(e.Rel) <= from })
+	return k.seg.sealedFloor(k.size, func(e OffsetEntry) bool { return k.seg.base+kafka.Offset(e.Rel) <= from })
 }
 
 // end asks the offset index for a boundary to scan from towards an end.
@@ -169,7 +177,7 @@ func (k *Look) end(upper kafka.Offset, maxPos int64) (spot, bool, error) {
 		return s, exact, nil
 	}
 	k.lock.Unlock()
-	s, _, err := k.seg.sealedFloor(func(e OffsetEntry) bool {
+	s, _, err := k.seg.sealedFloor(k.size, func(e OffsetEntry) bool {
 		return k.seg.base+kafka.Offset(e.Rel) < upper && int64(e.Pos) <= maxPos
 	})
 	if err == nil && s.pos > 0 {
@@ -182,21 +190,21 @@ func (k *Look) end(upper kafka.Offset, maxPos int64) (spot, bool, error) {
 		err = fault.Corruption("segment.index", "%s: no batch at %d", k.file.Name(), s.pos)
 	}
 	if fault.IsKind(err, fault.Corrupt) {
-		return spot{}, false, k.seg.RebuildIndexes(k.window) // the caller scans from where it is
+		return spot{}, false, k.RebuildIndexes() // the caller scans from where it is
 	}
 	return s, false, err
 }
 
-// sealedFloor returns the last entry of the index file for which keep holds.
-func (s *Segment) sealedFloor(keep func(OffsetEntry) bool) (spot, bool, error) {
+// sealedFloor returns the last entry of the index file for which keep holds, for a log of size bytes.
+func (s *Segment) sealedFloor(size int64, keep func(OffsetEntry) bool) (spot, bool, error) {
 	b, err := lastWhere(s.fs, s.Path(IndexSuffix), OffsetEntrySize, func(b []byte) bool { return keep(parseOffsetEntry(b)) })
 	if b == nil || err != nil {
 		return spot{s.base, 0}, false, err
 	}
 	e := parseOffsetEntry(b)
-	if e.Rel < 0 || e.Pos < 0 || int64(e.Pos) >= s.size {
+	if e.Rel < 0 || e.Pos < 0 || int64(e.Pos) >= size {
 		return spot{}, false, fault.Corruption("segment.index", "%s: entry (%d, %d) in a log of %d bytes",
-			s.Path(IndexSuffix), e.Rel, e.Pos, s.size)
+			s.Path(IndexSuffix), e.Rel, e.Pos, size)
 	}
 	return spot{s.base + kafka.Offset(e.Rel), int64(e.Pos)}, false, nil
 }

@@ -51,14 +51,16 @@ func (m *memory) note(b record.Batch, pos, size, interval int64) {
 
 // noteTime adds an entry when the largest timestamp has risen since the last one.
 func (m *memory) noteTime() {
-	s := m.stamp
-	if s.Timestamp < 0 {
-		return
+	if e, risen := m.lastTime(); risen {
+		m.times = append(m.times, e)
 	}
-	if n := len(m.times); n > 0 && m.times[n-1].Timestamp >= s.Timestamp {
-		return
-	}
-	m.times = append(m.times, TimeEntry{s.Timestamp, int32(s.Offset - m.base)})
+}
+
+// lastTime returns the entry of the largest timestamp, and whether it is above the last one that stands in the index.
+func (m *memory) lastTime() (TimeEntry, bool) {
+	n := len(m.times)
+	risen := m.stamp.Timestamp >= 0 && (n == 0 || m.times[n-1].Timestamp < m.stamp.Timestamp)
+	return TimeEntry{m.stamp.Timestamp, int32(m.stamp.Offset - m.base)}, risen
 }
 
 func (m *memory) mark(s spot) {
@@ -97,13 +99,13 @@ func (m *memory) end(upper kafka.Offset, maxPos int64) (s spot, exact bool) {
 	return spot{m.base, int64(m.offsets[i-1].Pos)}, false
 }
 
-// timeFloor returns the relative offset of the largest entry at or below a timestamp.
-func (m *memory) timeFloor(ts int64) (int32, bool) {
+// timeFloor returns the largest entry at or below a timestamp.
+func (m *memory) timeFloor(ts int64) (TimeEntry, bool) {
 	i := sort.Search(len(m.times), func(i int) bool { return m.times[i].Timestamp > ts })
 	if i == 0 {
-		return 0, false
+		return TimeEntry{}, false
 	}
-	return m.times[i-1].Rel, true
+	return m.times[i-1], true
 }
 
 // cut drops what belongs to positions at or after pos or to offsets at or after next; what is left is written anew.

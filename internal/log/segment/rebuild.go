@@ -17,20 +17,15 @@ const defaultInterval = 4096
 
 // RebuildIndexes makes the offset and time index of a sealed segment anew from its log. Readers that use the old files
 // meanwhile find at worst a shorter index, which only makes them scan longer.
-func (s *Segment) RebuildIndexes(window []byte) error {
+func (k *Look) RebuildIndexes() error {
+	s := k.seg
 	s.repair.Lock()
 	defer s.repair.Unlock()
 	if s.broken {
 		return fault.Corruption("segment.RebuildIndexes", "%s does not check", s.Path(LogSuffix))
 	}
-	f, err := s.file.acquire(s.fs, s.Path(LogSuffix))
-	if err != nil {
-		return err
-	}
-	defer s.file.Release()
 	m := newMemory(s.base)
-	w := NewWalker(f, 0, s.size, window)
-	for {
+	for w := NewWalker(k.file, 0, k.size, k.window); ; {
 		pos := w.Pos()
 		b, size, err := w.Header()
 		if errors.Is(err, io.EOF) {
@@ -66,7 +61,7 @@ func (s *Segment) End(window []byte) (kafka.Offset, error) {
 	if s.size == 0 {
 		return s.base, nil
 	}
-	from, _, err := s.sealedFloor(func(OffsetEntry) bool { return true })
+	from, _, err := s.sealedFloor(s.size, func(OffsetEntry) bool { return true })
 	if err != nil {
 		return 0, err
 	}
@@ -118,73 +113,6 @@ func EndOfFile(fsys disk.FS, path string, base kafka.Offset, window []byte) (kaf
 
 // SetNext tells a sealed last segment what End found.
 func (s *Segment) SetNext(o kafka.Offset) { s.next = o }
-
-// Activate makes a sealed last segment take appends: its indexes come into memory. The caller holds the log's lock.
-func (s *Segment) Activate(window []byte) error {
-	if s.mem != nil {
-		return nil
-	}
-	m := newMemory(s.base)
-	offsets, err := checkpoint.Load(s.fs, s.Path(IndexSuffix), s.size)
-	if err == nil {
-		m.offsets, err = ParseOffsetIndex(offsets, s.size)
-	}
-	if err == nil {
-		var times []byte
-		times, err = checkpoint.Load(s.fs, s.Path(TimeIndexSuffix), s.size*2)
-		if err == nil {
-			m.times, err = ParseTimeIndex(times)
-		}
-	}
-	if err != nil && !fault.IsKind(err, fault.Corrupt) {
-		return err
-	}
-	if err != nil {
-		m = newMemory(s.base)
-	}
-	if _, err := s.file.acquire(s.fs, s.Path(LogSuffix)); err != nil {
-		return err
-	}
-	if err := s.refill(m, window); err != nil {
-		s.file.Release()
-		return err
-	}
-	s.mem = m
-	return nil
-}
-
-// refill brings memory up to the log's end from the last entry it has: the newest boundaries, the largest timestamp and
-// the bytes since the last entry.
-func (s *Segment) refill(m *memory, window []byte) error {
-	pos := int64(0)
-	if n := len(m.times); n > 0 {
-		m.stamp = Stamp{m.times[n-1].Timestamp, m.base + kafka.Offset(m.times[n-1].Rel)}
-	}
-	m.mark(spot{m.base, 0})
-	if n := len(m.offsets); n > 0 {
-		pos, m.since, m.tailLen = int64(m.offsets[n-1].Pos), 0, 0
-		first := NewWalker(s.file.file, 0, s.size, window)
-		b, _, err := first.Header()
-		if err != nil {
-			return err
-		}
-		m.first = b.MaxTimestamp()
-	}
-	interval := int64(defaultInterval)
-	w := NewWalker(s.file.file, pos, s.size, window)
-	for len(m.offsets) > 0 || w.Pos() < s.size {
-		at := w.Pos()
-		b, size, err := w.Header()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		m.note(b, at, size, interval)
-	}
-	return nil
-}
 
 // Visit sees every batch of a recovery or a replay, in order; the batch is valid during the call.
 type Visit func(b record.Batch) error

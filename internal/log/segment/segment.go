@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"errors"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -46,7 +47,8 @@ type Segment struct {
 	checked   spans
 	repair    sync.Mutex // held while an index is rebuilt or a cache filled
 	broken    bool       // the log itself does not check, so rebuilding its indexes is in vain
-	aborted   []Aborted  // nil until loaded
+	aborted   []Aborted  // nil until loaded; an active segment's is
+	txnOnDisk int        // how many of aborted stand in the file; -1 when the file is to be written anew
 }
 
 // Create makes an empty active segment. The caller makes its name durable.
@@ -54,6 +56,8 @@ func Create(fsys disk.FS, dir string, base kafka.Offset, nowMs int64) (*Segment,
 	s := &Segment{fs: fsys, dir: dir, base: base, createdMs: nowMs, next: base, aborted: []Aborted{}}
 	f, err := fsys.Open(s.Path(LogSuffix), disk.Write|disk.Create|disk.Trunc)
 	if err != nil {
+		// A file that was made all the same must not stand between later ones.
+		_ = fsys.Remove(s.Path(LogSuffix))
 		return nil, fault.Storage("segment.Create", err)
 	}
 	s.file.adopt(f)
@@ -101,9 +105,11 @@ func (s *Segment) Full(l Limits, b record.Batch, nowMs int64) bool {
 		b.LastOffset()-s.base > math.MaxInt32
 }
 
-// Aged reports whether a segment that has records should be rolled though nothing is appended.
+// Aged reports whether a segment that has records should be rolled though nothing is appended. Both its first record and
+// its file are that old: a stream of records from last year must not get a segment for each look.
 func (s *Segment) Aged(l Limits, nowMs int64) bool {
-	return s.mem != nil && s.size > 0 && s.waitedMs(nowMs, nowMs) > l.SegmentMs-l.JitterMs
+	limit := l.SegmentMs - l.JitterMs
+	return s.mem != nil && s.size > 0 && s.waitedMs(nowMs, nowMs) > limit && nowMs-s.createdMs > limit
 }
 
 // waitedMs is how long the segment has waited to be rolled: from its first batch's timestamp to ts, or from its
@@ -142,9 +148,12 @@ func (s *Segment) Truncate() error {
 }
 
 // Sync makes the log file durable (disk.Syncer). The active segment's file is open; a sealed one's is kept open by
-// whoever still wants it synced.
+// whoever still wants it synced. A file that is neither open nor there was deleted beside the flush and needs no syncing.
 func (s *Segment) Sync() error {
 	f, err := s.file.acquire(s.fs, s.Path(LogSuffix))
+	if errors.Is(err, disk.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

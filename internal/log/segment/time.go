@@ -23,9 +23,8 @@ func (k *Look) Largest() (Stamp, error) {
 		return *stamp, nil
 	}
 	e, err := k.sealedTimeFloor(1<<63 - 1)
-	if err == nil && e == NoStamp && k.size > 0 {
-		// A log without any timestamp has an empty time index; so has one that lost it. Only a rebuild tells.
-		err = fault.Corruption("segment.Largest", "empty time index")
+	if err == nil && k.size > 0 {
+		err = k.isLargest(e)
 	}
 	if err == nil {
 		k.seg.stamp.CompareAndSwap(nil, &e)
@@ -34,10 +33,36 @@ func (k *Look) Largest() (Stamp, error) {
 	if !fault.IsKind(err, fault.Corrupt) {
 		return NoStamp, err
 	}
-	if err := k.seg.RebuildIndexes(k.window); err != nil {
+	if err := k.RebuildIndexes(); err != nil {
 		return NoStamp, err
 	}
 	return *k.seg.stamp.Load(), nil
+}
+
+// isLargest reports as corruption that the last time entry cannot be the largest: there is none, or the newest batches,
+// those after the last offset entry, are newer than it says, so that the file must have been cut.
+func (k *Look) isLargest(e Stamp) error {
+	const op = "segment.Largest"
+	if e == NoStamp {
+		// A log without any timestamp has an empty time index; so has one that lost it. Only a rebuild tells.
+		return fault.Corruption(op, "empty time index")
+	}
+	from, _, err := k.seg.sealedFloor(k.size, func(OffsetEntry) bool { return true })
+	if err != nil {
+		return err
+	}
+	for w := NewWalker(k.file, from.pos, k.size, k.window); ; {
+		b, _, err := w.Header()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if b.MaxTimestamp() > e.Timestamp {
+			return fault.Corruption(op, "%s ends at %d, a batch has %d", k.seg.Path(TimeIndexSuffix), e.Timestamp, b.MaxTimestamp())
+		}
+	}
 }
 
 // BatchAt returns the first batch with a timestamp at or after ts that ends at or after offset from, whole and checked;
@@ -76,14 +101,17 @@ func (k *Look) BatchAt(ts int64, from kafka.Offset) (record.Batch, error) {
 func (k *Look) timeStart(ts int64) (kafka.Offset, error) {
 	k.lock.Lock()
 	if m := k.seg.mem; m != nil {
-		rel, _ := m.timeFloor(ts)
+		e, found := m.timeFloor(ts)
 		k.lock.Unlock()
-		return k.seg.base + kafka.Offset(rel), nil
+		if !found {
+			return k.seg.base, nil
+		}
+		return k.activeTimeStart(e)
 	}
 	k.lock.Unlock()
 	e, err := k.sealedTimeFloor(ts)
 	if fault.IsKind(err, fault.Corrupt) {
-		if err := k.seg.RebuildIndexes(k.window); err != nil {
+		if err := k.RebuildIndexes(); err != nil {
 			return 0, err
 		}
 		e, err = k.sealedTimeFloor(ts)
@@ -91,8 +119,21 @@ func (k *Look) timeStart(ts int64) (kafka.Offset, error) {
 	return max(e.Offset, k.seg.base), err
 }
 
-// sealedTimeFloor returns the last entry at or below ts of the time index file, after comparing it with its batch:
-// following an entry with a wrong timestamp would skip records.
+// activeTimeStart believes an entry in memory, which may have come from a file, only where it is its batch's; otherwise
+// everything is scanned.
+func (k *Look) activeTimeStart(e TimeEntry) (kafka.Offset, error) {
+	o := k.seg.base + kafka.Offset(e.Rel)
+	at, err := k.find(o)
+	if err == nil {
+		err = k.isTimeOf(e, at.pos)
+	}
+	if fault.IsKind(err, fault.Corrupt) {
+		return k.seg.base, nil
+	}
+	return o, err
+}
+
+// sealedTimeFloor returns the last entry at or below ts of the time index file, after comparing it with its batch.
 func (k *Look) sealedTimeFloor(ts int64) (Stamp, error) {
 	b, err := lastWhere(k.seg.fs, k.seg.Path(TimeIndexSuffix), TimeEntrySize, func(b []byte) bool {
 		return parseTimeEntry(b).Timestamp <= ts
@@ -106,14 +147,8 @@ func (k *Look) sealedTimeFloor(ts int64) (Stamp, error) {
 	if err != nil {
 		return NoStamp, err
 	}
-	w := NewWalker(k.file, at.pos, k.size, k.window)
-	batch, _, err := w.Header()
-	if err != nil && !errors.Is(err, io.EOF) {
+	if err := k.isTimeOf(e, at.pos); err != nil {
 		return NoStamp, err
-	}
-	if err != nil || batch.MaxTimestamp() != stamp.Timestamp || batch.BaseOffset() > stamp.Offset {
-		return NoStamp, fault.Corruption("segment.timeindex", "%s: entry (%d, %d) is not its batch's",
-			k.seg.Path(TimeIndexSuffix), e.Timestamp, stamp.Offset)
 	}
 	return stamp, nil
 }
