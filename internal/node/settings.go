@@ -135,6 +135,7 @@ func (s *settings) replicationFactor(key string) int64 {
 
 func (s *settings) controllerOptions() controller.Options {
 	return controller.Options{
+		Node:              s.NodeID(),
 		DefaultPartitions: int32(s.static.Int("num.partitions")), DefaultReplicas: int16(s.static.Int("default.replication.factor")),
 		SessionTimeout: s.static.Millis("broker.session.timeout.ms"), Seed: s.n.o.World.Uint64(),
 		Static: s.static.Set, Supported: cluster.Supported(),
