@@ -40,15 +40,16 @@ type SnapshotHeader struct {
 // tagRaftIndex is the number of our tagged field, far above any that Kafka uses.
 const tagRaftIndex = 10000
 
-// Append encodes LeaderChangeMessage v1.
+// Append encodes LeaderChangeMessage v0, which has no directory ids: Kafka 4.3 writes it also at kraft.version 1, and its
+// tools read nothing else.
 func (l LeaderChange) Append(dst []byte) []byte {
-	dst = append(dst, 0, 1)
+	dst = append(dst, 0, 0)
 	dst = binary.BigEndian.AppendUint32(dst, uint32(l.Leader))
 	for _, list := range [][]Voter{l.Voters, l.Granting} {
 		dst = binary.AppendUvarint(dst, uint64(len(list))+1)
 		for _, v := range list {
 			dst = binary.BigEndian.AppendUint32(dst, uint32(v.ID))
-			dst = append(append(dst, v.Directory[:]...), 0)
+			dst = append(dst, 0)
 		}
 	}
 	return append(dst, 0)
