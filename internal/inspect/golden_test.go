@@ -1,0 +1,89 @@
+package inspect
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"errors"
+	"io"
+	"os"
+	"path"
+	"strings"
+	"testing"
+
+	"github.com/milena-io/milena/internal/disk"
+)
+
+const archives = "../log/testdata/kafka-4.3.1/"
+
+// unpack puts a directory that Apache Kafka wrote into memory and returns what kafka-dump-log says of it, by file.
+func unpack(t testing.TB, name string) (*disk.Mem, map[string][]string) {
+	t.Helper()
+	f, err := os.Open(archives + name + ".tar.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := disk.NewMem()
+	var dump string
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return m, sections(dump)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Name == "DUMP.txt" {
+			dump = string(data)
+		} else if h.Typeflag == tar.TypeReg {
+			write(t, m, "/data/"+h.Name, data)
+		}
+	}
+}
+
+func write(t testing.TB, m *disk.Mem, name string, data []byte) {
+	t.Helper()
+	if err := m.MkdirAll(path.Dir(name)); err != nil {
+		t.Fatal(err)
+	}
+	f, err := m.Open(name, disk.Write|disk.Create|disk.Trunc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt(data, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t testing.TB, m *disk.Mem, name string) []byte {
+	t.Helper()
+	data, err := small(m, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// sections splits a dump by file. Values may hold newlines, so a section is compared as text.
+func sections(dump string) map[string][]string {
+	out := map[string][]string{}
+	for _, s := range strings.Split(dump, "Dumping ")[1:] {
+		name, body, _ := strings.Cut(s, "\n")
+		body, _, _ = strings.Cut(body, "Non-consecutive offsets in ")
+		out[name] = strings.Split(strings.TrimSuffix(body, "\n"), "\n")
+	}
+	return out
+}
+
+var everyArchive = []string{"codecs", "compacted", "groups", "idempotent", "logstart", "metadata", "node-clean", "node-killed", "node-torn", "transactions"}
