@@ -7,6 +7,7 @@ import (
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log/checkpoint"
 	"github.com/milena-io/milena/internal/log/segment"
 	"github.com/milena-io/milena/internal/record"
 )
@@ -176,7 +177,7 @@ func (l *Log) settleHole(base kafka.Offset) error {
 	if l.options.Ledger == nil {
 		return nil
 	}
-	return l.options.Ledger.RaiseRecoveryPoint(l.options.Partition, base)
+	return l.options.Ledger.SaveRecoveryPoints(checkpoint.Offsets{l.options.Partition: base})
 }
 
 // MaybeRoll closes a segment that has waited longer than segment.ms although nothing is appended.

@@ -21,11 +21,6 @@ func (d *Dir) LowerRecoveryPoint(tp kafka.TopicPartition, o kafka.Offset) error 
 	return d.SaveRecoveryPoints(checkpoint.Offsets{tp: o})
 }
 
-// RaiseRecoveryPoint makes a recovery point durable (Ledger).
-func (d *Dir) RaiseRecoveryPoint(tp kafka.TopicPartition, o kafka.Offset) error {
-	return d.SaveRecoveryPoints(checkpoint.Offsets{tp: o})
-}
-
 // Opened notes that a log has been recovered (Ledger).
 func (d *Dir) Opened(tp kafka.TopicPartition) {
 	d.mu.Lock()
@@ -33,10 +28,7 @@ func (d *Dir) Opened(tp kafka.TopicPartition) {
 	d.opened[tp] = opening{asked: true, done: true}
 }
 
-// Begin makes sure that nothing is on disk about a deleted log of the same name (Ledger).
-func (d *Dir) Begin(kafka.TopicPartition) error { return d.SaveForgotten() }
-
-// Forget drops a deleted log from the checkpoints (Ledger); SaveForgotten, or the next log that begins, writes them.
+// Forget drops a deleted log from the checkpoints (Ledger).
 func (d *Dir) Forget(tp kafka.TopicPartition) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

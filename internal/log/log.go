@@ -17,6 +17,7 @@ import (
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log/checkpoint"
 	"github.com/milena-io/milena/internal/log/epoch"
 	"github.com/milena-io/milena/internal/log/producer"
 	"github.com/milena-io/milena/internal/log/segment"
@@ -38,13 +39,11 @@ type Ledger interface {
 	SaveLogStart(tp kafka.TopicPartition, o kafka.Offset) error
 	// LowerRecoveryPoint makes sure that no recovery point above o is on disk.
 	LowerRecoveryPoint(tp kafka.TopicPartition, o kafka.Offset) error
-	// RaiseRecoveryPoint makes a recovery point durable.
-	RaiseRecoveryPoint(tp kafka.TopicPartition, o kafka.Offset) error
+	SaveRecoveryPoints(points checkpoint.Offsets) error
 	// Opened notes that a log has been recovered, so that the directory may be closed cleanly.
 	Opened(tp kafka.TopicPartition)
-	// Begin makes sure that nothing is on disk about an earlier log of the same name: one begins whose directory is new.
-	Begin(tp kafka.TopicPartition) error
-	// Forget drops what is known about a log that is deleted; SaveForgotten makes that durable, before its files go.
+	// Forget drops what is known about a log that is deleted. SaveForgotten makes that durable: before the last of its files
+	// goes, and before another log of its name begins.
 	Forget(tp kafka.TopicPartition)
 	SaveForgotten() error
 }

@@ -61,7 +61,7 @@ func (l *Log) makeDir() error {
 		return nil
 	}
 	if l.options.Ledger != nil {
-		if err := l.options.Ledger.Begin(l.options.Partition); err != nil {
+		if err := l.options.Ledger.SaveForgotten(); err != nil {
 			return err
 		}
 	}

@@ -19,6 +19,9 @@ func (s *Segment) Aborted() ([]Aborted, error) {
 		return s.aborted, nil
 	}
 	f, err := s.fs.Open(s.Path(TxnIndexSuffix), 0)
+	if errors.Is(err, disk.ErrNotExist) { // deleted beside the reader
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fault.Storage("segment.Aborted", err)
 	}

@@ -43,7 +43,7 @@ func (s *Segment) Cut(o kafka.Offset, window []byte) error {
 	}
 	s.size, s.next = at.pos, s.base
 	s.own = min(s.own, s.size)
-	s.broken = false
+	s.broken = nil
 	s.checked.cut(s.size)
 	m := s.mem
 	m.cut(s.size, at.offset)

@@ -117,6 +117,9 @@ func (p *pathSyncer) Sync() error {
 // Delete renames the segment's files, the log first, so that it is never served or loaded again, and returns what removes
 // them for good. The caller holds the log's lock, so that nobody opens a name that is being taken away.
 func (s *Segment) Delete() (remove func() error, err error) {
+	s.repair.Lock()
+	s.broken = fault.Corruption("segment.RebuildIndexes", "%s is deleted", s.Path(LogSuffix))
+	s.repair.Unlock()
 	var deleted []string
 	for _, suffix := range []string{LogSuffix, IndexSuffix, TimeIndexSuffix, TxnIndexSuffix} {
 		path := s.Path(suffix)

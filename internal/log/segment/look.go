@@ -123,7 +123,9 @@ func (k *Look) find(from kafka.Offset) (spot, error) {
 		if k.active() {
 			return k.scan(0, from) // its index is rebuilt when the segment is sealed and met again
 		}
-		if err := k.RebuildIndexes(); err != nil {
+		if err := k.RebuildIndexes(); fault.IsKind(err, fault.Corrupt) {
+			return k.scan(0, from)
+		} else if err != nil {
 			return spot{}, err
 		}
 	}
@@ -190,7 +192,10 @@ func (k *Look) end(upper kafka.Offset, maxPos int64) (spot, bool, error) {
 		err = fault.Corruption("segment.index", "%s: no batch at %d", k.file.Name(), s.pos)
 	}
 	if fault.IsKind(err, fault.Corrupt) {
-		return spot{}, false, k.RebuildIndexes() // the caller scans from where it is
+		if err = k.RebuildIndexes(); fault.IsKind(err, fault.Corrupt) {
+			err = nil
+		}
+		return spot{}, false, err // the caller scans from where it is
 	}
 	return s, false, err
 }

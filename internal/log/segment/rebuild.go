@@ -21,8 +21,8 @@ func (k *Look) RebuildIndexes() error {
 	s := k.seg
 	s.repair.Lock()
 	defer s.repair.Unlock()
-	if s.broken {
-		return fault.Corruption("segment.RebuildIndexes", "%s does not check", s.Path(LogSuffix))
+	if s.broken != nil {
+		return s.broken
 	}
 	m := newMemory(s.base)
 	for w := NewWalker(k.file, 0, k.size, k.window); ; {
@@ -32,7 +32,9 @@ func (k *Look) RebuildIndexes() error {
 			break
 		}
 		if err != nil {
-			s.broken = fault.IsKind(err, fault.Corrupt)
+			if fault.IsKind(err, fault.Corrupt) {
+				s.broken = err
+			}
 			return err
 		}
 		m.note(b, pos, size, defaultInterval)

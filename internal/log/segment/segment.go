@@ -46,7 +46,7 @@ type Segment struct {
 	own       int64                 // bytes from here on were written or checked by this process
 	checked   spans
 	repair    sync.Mutex // held while an index is rebuilt or a cache filled
-	broken    bool       // the log itself does not check, so rebuilding its indexes is in vain
+	broken    error      // why rebuilding the indexes is in vain: the log itself does not check, or is deleted
 	aborted   []Aborted  // nil until loaded; an active segment's is
 	txnOnDisk int        // how many of aborted stand in the file; -1 when the file is to be written anew
 }

@@ -111,7 +111,9 @@ func (k *Look) timeStart(ts int64) (kafka.Offset, error) {
 	k.lock.Unlock()
 	e, err := k.sealedTimeFloor(ts)
 	if fault.IsKind(err, fault.Corrupt) {
-		if err := k.RebuildIndexes(); err != nil {
+		if err := k.RebuildIndexes(); fault.IsKind(err, fault.Corrupt) {
+			return k.seg.base, nil
+		} else if err != nil {
 			return 0, err
 		}
 		e, err = k.sealedTimeFloor(ts)
