@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/milena-io/milena/test/compat/clients"
+	"github.com/milena-io/milena/test/compat/javatools"
 	"github.com/milena-io/milena/test/compat/kill"
 	"github.com/milena-io/milena/test/compat/suite"
 	"github.com/milena-io/milena/test/compat/text"
@@ -11,5 +12,5 @@ import (
 
 // suites is every suite in the order they run.
 func suites() []suite.Suite {
-	return slices.Concat(clients.Suites(), text.Suites(), kill.Suites())
+	return slices.Concat(clients.Suites(), javatools.Suites(), text.Suites(), kill.Suites())
 }
