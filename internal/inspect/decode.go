@@ -69,16 +69,16 @@ func control(key, value []byte) (*Decoded, error) {
 		if h.RaftIndex >= 0 {
 			data.add("milenaRaftIndex", h.RaftIndex)
 		}
-		return named("SnapshotHeader", " ", data), nil
+		return labelled("SnapshotHeader", " ", data), nil
 	case record.ControlSnapshotFooter:
-		return named("SnapshotFooter", " ", versioned(value)), nil
+		return labelled("SnapshotFooter", " ", versioned(value)), nil
 	case record.ControlKRaftVersion:
 		level, err := record.ParseKRaftVersion(value)
-		return named("KRaftVersion", " ", versioned(value).add("kRaftVersion", level)), err
+		return labelled("KRaftVersion", " ", versioned(value).add("kRaftVersion", level)), err
 	case record.ControlKRaftVoters:
 		return voters(value)
 	}
-	return named(fmt.Sprintf("controlType: %d", t), " ", new(object)), nil
+	return labelled(fmt.Sprintf("controlType: %d", t), " ", new(object)), nil
 }
 
 // versioned begins an object with the int16 that every control record's value begins with.
@@ -90,7 +90,7 @@ func versioned(value []byte) *object {
 	return new(object).add("version", v)
 }
 
-func named(name, between string, data *object) *Decoded {
+func labelled(name, between string, data *object) *Decoded {
 	return &Decoded{Type: name, Data: data.raw(), text: name + between + string(data.raw())}
 }
 
@@ -111,7 +111,7 @@ func leaderChange(value []byte) (*Decoded, error) {
 		return out
 	}
 	data := versioned(value).add("leaderId", l.Leader).add("voters", list(l.Voters)).add("grantingVoters", list(l.Granting))
-	return named("LeaderChange", ": ", data), nil
+	return labelled("LeaderChange", ": ", data), nil
 }
 
 func voters(value []byte) (*Decoded, error) {
@@ -129,7 +129,7 @@ func voters(value []byte) (*Decoded, error) {
 		list[i] = new(object).add("voterId", v.ID).add("voterDirectoryId", v.Directory.String()).
 			add("endpoints", ends).add("kRaftVersionFeature", feature).raw()
 	}
-	return named("KRaftVoters", " ", versioned(value).add("voters", list)), nil
+	return labelled("KRaftVoters", " ", versioned(value).add("voters", list)), nil
 }
 
 // metadata decodes a record of the metadata log.
