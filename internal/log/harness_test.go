@@ -255,3 +255,7 @@ func equalBytes(t *testing.T, what string, got, want []byte) {
 		t.Errorf("%s: %d bytes that differ from the %d expected", what, len(got), len(want))
 	}
 }
+
+func markerBatch(s sender, commit bool, coordinatorEpoch int32, ts int64) record.Batch {
+	return record.NewEndTxn(s.id, s.epoch, commit, record.EndTxnMarker{CoordinatorEpoch: coordinatorEpoch}, ts)
+}

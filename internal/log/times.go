@@ -46,17 +46,53 @@ func (v *view) OffsetForTimestamp(ts int64) (TimestampOffset, bool, error) {
 
 // MaxTimestamp returns the first record with the largest timestamp of the log; false for a log without timestamps.
 func (v *view) MaxTimestamp() (TimestampOffset, bool, error) {
-	best := segment.NoStamp
-	if _, err := v.eachSegment(func(k *segment.Look, _ kafka.Offset) (bool, error) {
+	best := int64(-1)
+	_, err := v.eachSegment(func(k *segment.Look, _ kafka.Offset) (bool, error) {
 		largest, err := k.Largest()
-		if err == nil && largest.Timestamp > best.Timestamp {
-			best = largest
-		}
+		best = max(best, largest.Timestamp)
 		return false, err
-	}); err != nil || best.Timestamp < 0 {
+	})
+	if err != nil || best < 0 {
 		return TimestampOffset{}, false, err
 	}
-	return v.OffsetForTimestamp(best.Timestamp)
+	if found, ok, err := v.OffsetForTimestamp(best); ok || err != nil {
+		return found, ok, err
+	}
+	// The record that has it lies before the log start, so the rest of the first segment has to be looked through.
+	best = -1
+	first := true
+	_, err = v.eachSegment(func(k *segment.Look, start kafka.Offset) (bool, error) {
+		if first {
+			first = false
+			return false, largestFrom(k, start, &best)
+		}
+		largest, err := k.Largest()
+		best = max(best, largest.Timestamp)
+		return false, err
+	})
+	if err != nil || best < 0 {
+		return TimestampOffset{}, false, err
+	}
+	return v.OffsetForTimestamp(best)
+}
+
+// largestFrom raises best to the largest timestamp of a segment's records at or after an offset.
+func largestFrom(k *segment.Look, start kafka.Offset, best *int64) error {
+	return k.Replay(start, func(b record.Batch) error {
+		if b.MaxTimestamp() <= *best {
+			return nil
+		}
+		if b.BaseOffset() >= start {
+			*best = b.MaxTimestamp()
+			return nil
+		}
+		return b.Each(record.Limits{}, func(r *record.Record) error {
+			if r.Offset >= start {
+				*best = max(*best, r.TimestampMs)
+			}
+			return nil
+		})
+	})
 }
 
 // eachSegment shows every segment from the log start on until visit says stop; it returns what visit said last.
