@@ -8,9 +8,10 @@ import (
 	"github.com/milena-io/milena/test/compat/kill"
 	"github.com/milena-io/milena/test/compat/suite"
 	"github.com/milena-io/milena/test/compat/text"
+	"github.com/milena-io/milena/test/compat/twin"
 )
 
 // suites is every suite in the order they run.
 func suites() []suite.Suite {
-	return slices.Concat(clients.Suites(), javatools.Suites(), text.Suites(), kill.Suites())
+	return slices.Concat(clients.Suites(), javatools.Suites(), text.Suites(), kill.Suites(), twin.Suites())
 }
