@@ -168,7 +168,7 @@ func (e *equalizer) scalar(path string, v reflect.Value) string {
 		return "any"
 	}
 	// Which id a session or a producer gets is the broker's choice; whether it gets one is not.
-	if (field == "SessionID" || field == "ProducerID") && v.Int() > 0 {
+	if (field == "SessionID" && v.Int() > 0) || (field == "ProducerID" && v.Int() >= 0) {
 		return "some"
 	}
 	if v.Kind() == reflect.String {

@@ -2,6 +2,7 @@ package twin
 
 import (
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -107,16 +108,25 @@ func keyless() []byte {
 	})
 }
 
-// produced is a producer id for the idempotent steps.
+// produced is a producer id for the idempotent steps. A fresh Kafka node answers COORDINATOR_LOAD_IN_PROGRESS until it
+// has its first block of ids.
 func (t *talk) produced() (int64, error) {
-	resp, err := t.exchange(versioned(kmsg.NewPtrInitProducerIDRequest(), 4))
-	if err != nil || resp == nil {
-		return 0, err
+	for range 5000 {
+		resp, err := t.exchange(versioned(kmsg.NewPtrInitProducerIDRequest(), 4))
+		if err != nil || resp == nil {
+			return 0, fmt.Errorf("init producer id: %v", err)
+		}
+		if got := resp.(*kmsg.InitProducerIDResponse); got.ErrorCode == 0 {
+			return got.ProducerID, nil
+		}
 	}
-	return resp.(*kmsg.InitProducerIDResponse).ProducerID, nil
+	return 0, fmt.Errorf("the broker has no producer ids")
 }
 
 func (t *talk) initProducerID() error {
+	if _, err := t.produced(); err != nil {
+		return err
+	}
 	return t.each(kmsg.InitProducerID, func(v int16) error {
 		req := versioned(kmsg.NewPtrInitProducerIDRequest(), v)
 		req.TransactionTimeoutMillis = 60000
