@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/milena-io/milena/internal/config"
@@ -23,7 +24,15 @@ type edge struct {
 	endpoints []staterecord.Endpoint  // as advertised
 	table     *wire.Table
 	sessions  listen.Config
-	server    *listen.Server
+
+	mu     sync.Mutex
+	server *listen.Server // nil until open
+}
+
+func (e *edge) running() *listen.Server {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.server
 }
 
 // bind takes the addresses. A port that is taken is told with what to do about it.
@@ -82,9 +91,8 @@ func (e *edge) open(n *Node) error {
 	}
 	v := n.o.Values
 	o := listen.Options{
-		World: n.o.World, Log: e.sessions.Log, Observer: n.o.Observer,
-		Limits: listen.ConnectionLimits{Total: int(v.Int("max.connections")), PerIP: int(v.Int("max.connections.per.ip"))},
-		Idle:   v.Millis("connections.max.idle.ms"), Stuck: 30 * time.Second, Slow: 30 * time.Second,
+		World: n.o.World, Log: e.sessions.Log, Observer: n.o.Observer, Limits: n.settings.connectionLimits(n.feed.Image()),
+		Idle: v.Millis("connections.max.idle.ms"), Stuck: 30 * time.Second, Slow: 30 * time.Second,
 		Listen: func(_, name string) (net.Listener, error) { return e.bound[name], nil },
 	}
 	for _, l := range e.listeners.Bind {
@@ -92,20 +100,30 @@ func (e *edge) open(n *Node) error {
 			Name: l.Name, Protocol: l.Protocol, Addr: l.Name, Sessions: &e.sessions, Dispatch: e.table.Handle,
 		})
 	}
-	var err error
-	e.server, err = listen.Start(o)
+	server, err := listen.Start(o)
+	e.mu.Lock()
+	e.server = server
+	e.mu.Unlock()
 	return err
+}
+
+// limit takes changed limits on connections.
+func (e *edge) limit(l listen.ConnectionLimits) {
+	if s := e.running(); s != nil {
+		s.SetLimits(l)
+	}
 }
 
 // close stops accepting, lets every connection finish what is under way, and closes it.
 func (e *edge) close(within time.Duration) {
-	if e.server == nil {
+	server := e.running()
+	if server == nil {
 		e.unbind()
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
-	_ = e.server.Shutdown(ctx) // who is not done by then is cut
+	_ = server.Shutdown(ctx) // who is not done by then is cut
 }
 
 // Addr returns the address that a listener is bound to, for port 0; nil for an unknown name.
@@ -129,10 +147,10 @@ func (n *Node) Connect(peer wire.Peer, receive func([]byte)) *listen.Link {
 
 // Connections returns how many connections are open.
 func (n *Node) Connections() int {
-	if n.edge.server == nil {
-		return 0
+	if s := n.edge.running(); s != nil {
+		return s.Connections()
 	}
-	return n.edge.server.Connections()
+	return 0
 }
 
 // silent is the observer of a node that nobody watches.

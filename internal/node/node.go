@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/milena-io/milena/internal/broker/cluster"
 	"github.com/milena-io/milena/internal/broker/configs"
@@ -52,6 +53,7 @@ type Node struct {
 	o         Options
 	deadlines *world.Deadlines
 	settings  settings
+	began     time.Duration // monotonic time of the start
 
 	storage  storage
 	quorum   *quorum.Quorum
@@ -92,7 +94,7 @@ func Start(o Options, ready func(error)) (*Node, error) {
 	if o.Observer == nil {
 		o.Observer = silent{}
 	}
-	n := &Node{o: o, deadlines: world.NewDeadlines(o.World)}
+	n := &Node{o: o, deadlines: world.NewDeadlines(o.World), began: o.World.Now().Mono}
 	n.settings = settings{n: n, static: o.Values}
 	n.session = session{n: n, ready: ready, incarnation: kafka.IncarnationID(o.World.UUID())}
 	if err := n.settings.check(); err != nil {

@@ -230,6 +230,9 @@ func (r *replicas) reconfigure(d image.Delta) {
 	if !all && len(changed) == 0 {
 		return
 	}
+	if all {
+		r.n.edge.limit(r.n.settings.connectionLimits(d.To))
+	}
 	made := map[string]partition.Config{}
 	for _, p := range r.all() {
 		topic := p.Name().Topic

@@ -44,6 +44,7 @@ func (s *session) begin() {
 			s.over(err)
 			return
 		}
+		s.n.o.Logger.Info("The broker has caught up. Transitioning from STARTING to RECOVERY.", "component", "kafka.server", "brokerEpoch", reply.(controller.Registered).Epoch)
 		s.mu.Lock()
 		s.epoch = reply.(controller.Registered).Epoch
 		s.mu.Unlock()
@@ -91,6 +92,16 @@ func (s *session) open() {
 	}
 	s.n.tend()
 	err := s.n.edge.open(s.n)
+	if err == nil {
+		log := s.n.o.Logger.With("component", "kafka.server")
+		log.Info("The broker has been unfenced. Transitioning from RECOVERY to RUNNING.")
+		for _, l := range s.n.edge.listeners.Bind {
+			if addr := s.n.Addr(l.Name); addr != nil {
+				log.Info("Awaiting socket connections on "+addr.String()+".", "listener", l.Name)
+			}
+		}
+		log.Info("Kafka Server started", "node", s.n.settings.NodeID(), "cluster", s.n.ClusterID(), "startMs", (s.n.o.World.Now().Mono - s.n.began).Milliseconds())
+	}
 	ready(err)
 }
 

@@ -2,6 +2,9 @@ package node
 
 import (
 	"math"
+	"net/netip"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/milena-io/milena/internal/broker/cluster"
@@ -10,9 +13,11 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/listen"
 	"github.com/milena-io/milena/internal/log"
 	"github.com/milena-io/milena/internal/machine/controller"
 	"github.com/milena-io/milena/internal/machine/group"
+	"github.com/milena-io/milena/internal/must"
 	"github.com/milena-io/milena/internal/quorum"
 	"github.com/milena-io/milena/internal/record"
 	"github.com/milena-io/milena/internal/staterecord"
@@ -111,6 +116,35 @@ func (s *settings) MaxDescribedPartitions() int {
 
 // ClusterID returns the cluster's id.
 func (s *settings) ClusterID() string { return s.n.storage.meta.ClusterID }
+
+// connectionLimits returns the max.connections family, which changes while the broker runs.
+func (s *settings) connectionLimits(img *image.Image) listen.ConnectionLimits {
+	layers := s.layers(img)
+	number := func(name string) int {
+		k, ok := config.Lookup(config.Broker, name)
+		must.Hold(ok, "no config key %q", name)
+		n, err := strconv.Atoi(layers.ResolveBroker(k).Value)
+		must.OK(err) // checked when it was set
+		return n
+	}
+	l := listen.ConnectionLimits{
+		Total: number("max.connections"), PerIP: number("max.connections.per.ip"), PerListener: map[string]int{},
+		PerIPFor: map[netip.Addr]int{},
+	}
+	k, _ := config.Lookup(config.Broker, "max.connections.per.ip.overrides")
+	for _, entry := range config.SplitList(layers.ResolveBroker(k).Value) {
+		at := strings.LastIndexByte(entry, ':')
+		if at < 0 {
+			continue
+		}
+		addr, err := netip.ParseAddr(entry[:at])
+		n, bad := strconv.Atoi(entry[at+1:])
+		if err == nil && bad == nil {
+			l.PerIPFor[addr] = n
+		}
+	}
+	return l
+}
 
 func (s *settings) fetchLimits() fetch.Limits {
 	return fetch.Limits{
