@@ -135,6 +135,9 @@ func (e *equalizer) identity(v reflect.Value, index int) string {
 		if s := fmt.Sprint(f.Interface()); s != "" {
 			return e.string(s)
 		}
+		if name == "Group" {
+			return "the empty name"
+		}
 	}
 	return strconv.Itoa(index)
 }

@@ -93,7 +93,7 @@ func (t *talk) groups() error {
 		}
 		for version := int16(0); version <= 6; version++ {
 			describe := versioned(kmsg.NewPtrDescribeGroupsRequest(), version)
-			describe.Groups, describe.IncludeAuthorizedOperations = []string{group, "no-such-group"}, version == 3
+			describe.Groups, describe.IncludeAuthorizedOperations = []string{group, "never-heard-of"}, version == 3
 			if _, err := t.ask("stable", describe); err != nil {
 				return err
 			}
@@ -266,17 +266,17 @@ func (t *talk) manageGroups() error {
 	}
 	for v := int16(0); v <= 6; v++ {
 		req := versioned(kmsg.NewPtrDescribeGroupsRequest(), v)
-		req.Groups = []string{"group-v1", "", "no-such-group"}
+		req.Groups = []string{"group-v1", "", "never-heard-of"}
 		if _, err := t.ask("empty and unknown", req); err != nil {
 			return err
 		}
 	}
 	for v := int16(1); v <= 10; v++ {
-		if err := t.offsetFetch("of no such group", "no-such-group", v); err != nil {
+		if err := t.offsetFetch("of no such group", "never-heard-of", v); err != nil {
 			return err
 		}
 	}
-	for _, group := range []string{"group-v1", "no-such-group", ""} {
+	for _, group := range []string{"group-v1", "never-heard-of", ""} {
 		req := kmsg.NewPtrOffsetDeleteRequest()
 		req.Group = group
 		for _, name := range []string{"records", "unknown"} {
@@ -292,7 +292,7 @@ func (t *talk) manageGroups() error {
 	}
 	return t.each(kmsg.DeleteGroups, func(v int16) error {
 		req := versioned(kmsg.NewPtrDeleteGroupsRequest(), v)
-		req.Groups = []string{fmt.Sprintf("group-v%d", v+2), "no-such-group", ""}
+		req.Groups = []string{fmt.Sprintf("group-v%d", v+2), "never-heard-of", ""}
 		_, err := t.ask("empty and unknown", req)
 		return err
 	})
