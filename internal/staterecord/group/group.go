@@ -42,7 +42,7 @@ type OffsetValue struct {
 	Metadata    string
 	CommitMs    int64
 	ExpireMs    int64         // -1 unless a client before OffsetCommit v5 asked for a retention of its own
-	TopicID     kafka.TopicID // zero below value version 4
+	TopicID     kafka.TopicID // zero when unknown: below value version 4
 }
 
 // OffsetCommit sets the offset of a key; a nil Value is a tombstone.

@@ -1,11 +1,21 @@
 package group
 
-import "unicode/utf16"
+import (
+	"math"
+	"unicode/utf16"
+)
 
-// Partition returns the partition of __consumer_offsets (or another coordinator topic) that owns a key: Java's
-// String.hashCode over UTF-16 code units, without its sign bit, modulo the partition count.
+// Partition returns the partition of __consumer_offsets (or another coordinator topic) that owns a key: the absolute
+// value of Java's String.hashCode modulo the partition count. The least integer, which has no absolute value, is 0.
 func Partition(key string, partitions int32) int32 {
-	return int32(uint32(JavaHash(key)) & 0x7fffffff % uint32(partitions))
+	h := JavaHash(key)
+	switch {
+	case h == math.MinInt32:
+		return 0
+	case h < 0:
+		h = -h
+	}
+	return h % partitions
 }
 
 // JavaHash is String.hashCode: h = 31*h + c with 32-bit wrap, over UTF-16 code units.

@@ -10,27 +10,38 @@ import (
 // maxValueVersion is the newest version of both values; it is the first flexible one.
 const maxValueVersion = 4
 
+// topicIDTag is the tagged field of OffsetCommit v4 that holds the topic's id.
+const topicIDTag = 0
+
 // promisedTag is our own tagged field of GroupMetadata v4 (GroupValue.Promised). Kafka's own tags count up from 0.
 const promisedTag = 10100
 
-// encodeOffset writes version 3, or 1 when the commit carries an expiry of its own, as Kafka 4.3 does.
+// encodeOffset writes what Kafka 4.3 does: version 4 when the topic's id is known, 3 when not, and 1, which has no room
+// for the id, when the commit carries an expiry of its own.
 func encodeOffset(v *OffsetValue) []byte {
 	version := int16(3)
-	if v.ExpireMs >= 0 {
+	switch {
+	case v.ExpireMs >= 0:
 		version = 1
+	case !v.TopicID.IsZero():
+		version = 4
 	}
-	b := make([]byte, 0, 40+len(v.Metadata))
-	b = appendI16(b, version)
-	b = binary.BigEndian.AppendUint64(b, uint64(v.Offset))
+	w := writer{b: make([]byte, 0, 48+len(v.Metadata)), flexible: version >= 4}
+	w.b = appendI16(w.b, version)
+	w.i64(int64(v.Offset))
 	if version >= 3 {
-		b = binary.BigEndian.AppendUint32(b, uint32(v.LeaderEpoch))
+		w.i32(int32(v.LeaderEpoch))
 	}
-	b = appendString(b, v.Metadata)
-	b = binary.BigEndian.AppendUint64(b, uint64(v.CommitMs))
+	w.str(v.Metadata)
+	w.i64(v.CommitMs)
 	if version == 1 {
-		b = binary.BigEndian.AppendUint64(b, uint64(v.ExpireMs))
+		w.i64(v.ExpireMs)
 	}
-	return b
+	if version >= 4 {
+		w.b = append(w.b, 1, topicIDTag, byte(len(v.TopicID)))
+		w.b = append(w.b, v.TopicID[:]...)
+	}
+	return w.b
 }
 
 func decodeOffset(b []byte) (*OffsetValue, error) {
@@ -51,7 +62,7 @@ func decodeOffset(b []byte) (*OffsetValue, error) {
 		v.ExpireMs = r.i64()
 	}
 	r.tags(func(tag uint64, b []byte) {
-		if tag == 0 && len(b) == len(v.TopicID) {
+		if tag == topicIDTag && len(b) == len(v.TopicID) {
 			copy(v.TopicID[:], b)
 		}
 	})
