@@ -3,6 +3,7 @@ package log
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"maps"
 	"sync"
 
@@ -70,22 +71,27 @@ func OpenDir(fsys disk.FS, path string, want Identity) (*Dir, error) {
 	return d, nil
 }
 
-// makeDurably makes a directory and those above it, so that a power loss takes none of their names.
+// makeDurably makes a directory and those above it, so that a power loss takes none of their names. Also that of one which
+// is there is synced, for the process that made it may have been killed before it could; where its parent cannot be read,
+// somebody else made it.
 func makeDurably(fsys disk.FS, path string) error {
+	parent, _, found := cutLast(path, "/")
+	if parent == "" {
+		parent = "/"
+	}
 	if _, err := fsys.Stat(path); err == nil {
+		if err := fsys.SyncDir(parent); !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
 		return nil
 	}
-	parent, _, found := cutLast(path, "/")
-	if found && parent != "" {
+	if found && parent != "/" {
 		if err := makeDurably(fsys, parent); err != nil {
 			return err
 		}
 	}
 	if err := fsys.MkdirAll(path); err != nil {
 		return err
-	}
-	if parent == "" {
-		parent = "/"
 	}
 	return fsys.SyncDir(parent)
 }

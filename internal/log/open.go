@@ -96,8 +96,12 @@ func (l *Log) scanDir() error {
 			bases = append(bases, base)
 		case segment.SnapshotSuffix:
 			l.snapshots.list = append(l.snapshots.list, base)
-		case segment.IndexSuffix, segment.TimeIndexSuffix, segment.TxnIndexSuffix:
-			if _, found := sizes[segment.Name(base, segment.LogSuffix)]; !found {
+		case segment.IndexSuffix, segment.TimeIndexSuffix, segment.TxnIndexSuffix, segment.HistorySuffix:
+			of := segment.LogSuffix
+			if suffix == segment.HistorySuffix {
+				of = segment.SnapshotSuffix
+			}
+			if _, found := sizes[segment.Name(base, of)]; !found {
 				if err := fsys.Remove(dir + "/" + e.Name); err != nil {
 					return fault.Storage("log.Open", err)
 				}

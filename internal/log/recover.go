@@ -53,7 +53,9 @@ func (l *Log) recover(rebuildEpochs bool) error {
 	from := l.active().Next()
 	first := len(l.segments)
 	if !clean {
-		first = l.floor(l.options.RecoveryPoint)
+		// From the segment before a recovery point at its end, too: what completed that one may be synced only with the
+		// first records of the next.
+		first = l.floor(l.options.RecoveryPoint - 1)
 		from = l.segments[first].Base()
 	}
 	if err := l.replay(from, rebuildEpochs); err != nil {

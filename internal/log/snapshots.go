@@ -30,7 +30,7 @@ func (s *snapshots) write(at kafka.Offset, state *producer.State) ([]disk.Syncer
 	for _, file := range []struct {
 		suffix string
 		data   []byte
-	}{{segment.SnapshotSuffix, data}, {segment.HistorySuffix, history}} {
+	}{{segment.HistorySuffix, history}, {segment.SnapshotSuffix, data}} { // in this order: without a history it looks like Kafka's
 		path := s.dir + "/" + segment.Name(at, file.suffix)
 		if err := writeFile(s.fs, path, file.data); err != nil {
 			return nil, err
@@ -43,11 +43,11 @@ func (s *snapshots) write(at kafka.Offset, state *producer.State) ([]disk.Syncer
 	return syncers, nil
 }
 
-// newest loads the newest snapshot at or below an offset; without any it is the empty state at offset from.
+// newest loads the newest snapshot from an offset up to a limit; without any it is the empty state at the first offset.
 func (s *snapshots) newest(limit, from kafka.Offset, now kafka.Instant, expirationMs int64) (*producer.State, kafka.Offset, error) {
 	for i := len(s.list) - 1; i >= 0; i-- {
 		at := s.list[i]
-		if at > limit {
+		if at > limit || at < from {
 			continue
 		}
 		state, err := s.load(at)
@@ -84,14 +84,14 @@ func (s *snapshots) load(at kafka.Offset) (*producer.State, error) {
 		return nil, err
 	}
 	history, err := checkpoint.Load(s.fs, s.dir+"/"+segment.Name(at, segment.HistorySuffix), maxSnapshotBytes)
-	if err != nil && !fault.IsKind(err, fault.Corrupt) {
+	if err != nil {
 		return nil, err
 	}
-	if err == nil && history != nil {
-		// A history that does not belong to the snapshot is Kafka's doing or a crash's; the snapshot stands alone then.
-		_ = state.Remember(history, producer.SnapshotChecksum(data))
+	if history == nil {
+		return state, nil // Kafka's, which remembers one batch
 	}
-	return state, nil
+	// One that does not check was torn by a crash; an older snapshot and a longer replay remember what it said.
+	return state, state.Remember(history, producer.SnapshotChecksum(data))
 }
 
 // keep removes snapshots that no segment begins with, but for the newest when it lies after the last segment's base,

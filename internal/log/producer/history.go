@@ -52,7 +52,7 @@ func (s *State) AppendHistory(dst []byte, snapshotSum uint32) []byte {
 }
 
 // Remember fills in the batches that a history adds to a state read from the snapshot with the given checksum. A
-// history of another snapshot is refused, and an entry whose last batch is not the snapshot's is passed over.
+// history of another snapshot adds nothing, nor does an entry whose last batch is not the snapshot's.
 func (s *State) Remember(data []byte, snapshotSum uint32) error {
 	const op = "producer.Remember"
 	if len(data) < historyHeader || binary.BigEndian.Uint16(data) != historyVersion {
@@ -61,8 +61,8 @@ func (s *State) Remember(data []byte, snapshotSum uint32) error {
 	if sum := checksum(data[6:]); sum != binary.BigEndian.Uint32(data[2:]) {
 		return fault.Corruption(op, "checksum %08x, computed %08x", binary.BigEndian.Uint32(data[2:]), sum)
 	}
-	if named := binary.BigEndian.Uint32(data[6:]); named != snapshotSum {
-		return fault.Corruption(op, "belongs to snapshot %08x, not %08x", named, snapshotSum)
+	if binary.BigEndian.Uint32(data[6:]) != snapshotSum {
+		return nil // Kafka has written another snapshot at this offset
 	}
 	count := binary.BigEndian.Uint32(data[10:])
 	body := data[historyHeader:]
