@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // Broker is one node as a child process. A Broker keeps its port and its data directory over restarts.
@@ -28,6 +29,8 @@ type Broker interface {
 	DataDir() string
 	// Pid is the process that runs, 0 when none does.
 	Pid() int
+	// Began is when the process that runs, or ran last, was started; formatting before it is not counted.
+	Began() time.Time
 	// Logs is the file the process writes its output to.
 	Logs() string
 	// Configuration is every key=value the node was started with, for reports.

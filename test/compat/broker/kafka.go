@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"time"
 )
 
 // kafka is Apache Kafka as one combined node, started with the flags of its own start script so that a comparison is
@@ -65,6 +66,7 @@ func (k *kafka) properties() string { return filepath.Join(k.opts.Dir, "server.p
 func (k *kafka) Name() string      { return "kafka" }
 func (k *kafka) Bootstrap() string { return k.bootstrap }
 func (k *kafka) DataDir() string   { return k.opts.Overrides["log.dirs"] }
+func (k *kafka) Began() time.Time  { return k.began }
 func (k *kafka) Pid() int          { return k.pid() }
 func (k *kafka) Logs() string      { return k.logs }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sort"
 	"sync"
+	"time"
 )
 
 // milena is this checkout's binary as one node.
@@ -48,6 +49,7 @@ func newMilena(opts Options) (Broker, error) {
 func (m *milena) Name() string      { return "milena" }
 func (m *milena) Bootstrap() string { return m.bootstrap }
 func (m *milena) DataDir() string   { return m.opts.Overrides["log.dirs"] }
+func (m *milena) Began() time.Time  { return m.began }
 func (m *milena) Pid() int          { return m.pid() }
 func (m *milena) Logs() string      { return m.logs }
 func (m *milena) Stop() error       { return m.stop(0) }

@@ -21,6 +21,7 @@ type process struct {
 	logs string
 
 	cmd    *exec.Cmd
+	began  time.Time     // of the last start
 	exited chan struct{} // closed after the child was reaped; cmd.ProcessState is valid then
 }
 
@@ -42,6 +43,7 @@ func (p *process) start() error {
 	cmd.Env = append(os.Environ(), p.env...)
 	// A group of its own keeps a Ctrl-C at the terminal away from the broker, so that the suite decides how it ends.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.began = time.Now()
 	if err := startTied(cmd); err != nil {
 		return fmt.Errorf("%s: %w", p.name, err)
 	}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/milena-io/milena/test/compat/broker"
+)
+
+// throughput is one saturated run.
+type throughput struct {
+	records int64
+	bytes   int64
+	took    time.Duration
+	broker  usage
+}
+
+func (t throughput) mbPerSecond() float64 { return float64(t.bytes) / 1e6 / t.took.Seconds() }
+
+// cpuPerGB is the broker's CPU seconds for 10^9 bytes of records.
+func (t throughput) cpuPerGB() float64 { return t.broker.cpu().Seconds() / (float64(t.bytes) / 1e9) }
+
+// percentiles of a paced run, each record timed from when it was due.
+type percentiles struct {
+	rate           float64
+	p50, p99, p999 time.Duration
+}
+
+func makeTopic(ctx context.Context, client *kgo.Client, topic string, partitions int) error {
+	made, err := kadm.NewClient(client).CreateTopic(ctx, int32(partitions), 1, nil, topic)
+	if err != nil {
+		return err
+	}
+	if made.Err != nil && !errors.Is(made.Err, kerr.TopicAlreadyExists) {
+		return made.Err
+	}
+	return nil
+}
+
+func producer(ctx context.Context, node broker.Broker, topic string, partitions int, more ...kgo.Opt) (*kgo.Client, error) {
+	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(node.Bootstrap()), kgo.DefaultProduceTopic(topic),
+		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerBatchCompression(kgo.NoCompression()),
+		kgo.RecordPartitioner(kgo.RoundRobinPartitioner()), kgo.UnknownTopicRetries(-1), kgo.MetadataMinAge(10 * time.Millisecond)}, more...)...)
+	if err != nil {
+		return nil, err
+	}
+	if err := makeTopic(ctx, client, topic, partitions); err != nil {
+		client.Close()
+		return nil, err
+	}
+	// One record to every partition, so that leaders are known and logs are open before the clock runs.
+	for range partitions {
+		if err := client.ProduceSync(ctx, kgo.StringRecord("first")).FirstErr(); err != nil {
+			client.Close()
+			return nil, err
+		}
+	}
+	return client, nil
+}
+
+// buffered bounds what the client holds: enough to keep every partition's requests full, not so much that it measures
+// its own queue.
+const buffered = 16 << 20
+
+// saturate produces as fast as acknowledgements come.
+func saturate(ctx context.Context, node broker.Broker, topic string, size, partitions int, how time.Duration) (throughput, error) {
+	client, err := producer(ctx, node, topic, partitions, kgo.ProducerBatchMaxBytes(64<<10), kgo.MaxBufferedRecords(1<<20),
+		kgo.MaxBufferedBytes(buffered), kgo.ProducerLinger(time.Millisecond))
+	if err != nil {
+		return throughput{}, err
+	}
+	defer client.Close()
+	value := make([]byte, size)
+	if _, err := rand.Read(value); err != nil {
+		return throughput{}, err
+	}
+	var failed atomic.Pointer[error]
+	var acked atomic.Int64
+	before, err := usageOf(node.Pid())
+	if err != nil {
+		return throughput{}, err
+	}
+	begin := time.Now()
+	for i := 0; i%64 != 0 || time.Since(begin) < how; i++ {
+		client.Produce(ctx, &kgo.Record{Value: value}, func(_ *kgo.Record, err error) {
+			if err != nil {
+				failed.Store(&err)
+				return
+			}
+			acked.Add(1)
+		})
+	}
+	if err := client.Flush(ctx); err != nil {
+		return throughput{}, err
+	}
+	took := time.Since(begin)
+	if err := failed.Load(); err != nil {
+		return throughput{}, *err
+	}
+	after, err := usageOf(node.Pid())
+	n := acked.Load()
+	return throughput{records: n, bytes: n * int64(size), took: took, broker: after.since(before)}, err
+}
+
+// drain fetches everything from the beginning, 1 MiB a partition at a time.
+func drain(ctx context.Context, node broker.Broker, topic string, records int64, size int) (throughput, error) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(node.Bootstrap()), kgo.ConsumeTopics(topic), kgo.FetchMaxPartitionBytes(1<<20),
+		kgo.FetchMaxBytes(32<<20), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		return throughput{}, err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	before, err := usageOf(node.Pid())
+	if err != nil {
+		return throughput{}, err
+	}
+	begin := time.Now()
+	var got int64
+	for got < records {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			return throughput{}, fmt.Errorf("fetch after %d of %d records: %w", got, records, err)
+		}
+		got += int64(fetches.NumRecords())
+	}
+	took := time.Since(begin)
+	after, err := usageOf(node.Pid())
+	return throughput{records: got, bytes: got * int64(size), took: took, broker: after.since(before)}, err
+}
+
+// paced sends records at a fixed rate and times each from the moment it was due, so that a stall counts for every
+// record it delays.
+func paced(ctx context.Context, node broker.Broker, topic string, size, partitions, perSecond int, how time.Duration) (percentiles, error) {
+	client, err := producer(ctx, node, topic, partitions, kgo.ProducerLinger(0))
+	if err != nil {
+		return percentiles{}, err
+	}
+	defer client.Close()
+	// A big record is a big share of the machine: keep every run below a quarter of what one core can take.
+	if most := 40_000_000 / size; perSecond > most {
+		perSecond = most
+	}
+	n := int(how.Seconds() * float64(perSecond))
+	value := make([]byte, size)
+	var mu sync.Mutex
+	took := make([]time.Duration, 0, n)
+	var failed error
+	begin := time.Now()
+	for i := range n {
+		due := begin.Add(time.Duration(i) * time.Second / time.Duration(perSecond))
+		if wait := time.Until(due); wait > 0 {
+			time.Sleep(wait) // the pace of the load itself
+		}
+		client.Produce(ctx, &kgo.Record{Value: value}, func(_ *kgo.Record, err error) {
+			at := time.Since(due)
+			mu.Lock()
+			defer mu.Unlock()
+			took = append(took, at)
+			if err != nil {
+				failed = err
+			}
+		})
+	}
+	if err := client.Flush(ctx); err != nil {
+		return percentiles{}, err
+	}
+	if failed != nil {
+		return percentiles{}, failed
+	}
+	slices.Sort(took)
+	at := func(q float64) time.Duration { return took[min(len(took)-1, int(q*float64(len(took))))] }
+	return percentiles{rate: float64(perSecond), p50: at(0.50), p99: at(0.99), p999: at(0.999)}, nil
+}

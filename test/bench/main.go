@@ -1,0 +1,120 @@
+// Bench measures milena beside Apache Kafka in one run: start to first acknowledgement, memory, CPU per gigabyte,
+// throughput and latency, with the same client, the broker and the client on separate cores.
+//
+//	cd test/bench && go run . [-short] [-out FILE] [-only kafka,milena,milena-cache]
+//
+// It prints Markdown and, unless it is short, writes docs/benchmarks.md. A full run takes about half an hour, -short a
+// few minutes. The page cache is filled first, because the first touch of a page costs more than everything else
+// together on a virtual machine; -fill=false leaves that out and the report says so.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/milena-io/milena/test/compat/broker"
+)
+
+// plan is how long everything takes.
+type plan struct {
+	short      bool
+	fill       bool
+	warm       time.Duration // before the first measurement of a system
+	saturate   time.Duration // of each throughput run
+	pace       time.Duration // of each latency run
+	idle       time.Duration
+	starts     map[string]int
+	sizes      []int
+	partitions []int
+	perSecond  int // records of a latency run
+	embedded   int
+}
+
+func full() plan {
+	return plan{fill: true, warm: time.Minute, saturate: 10 * time.Second, pace: 10 * time.Second, idle: 15 * time.Second,
+		starts: map[string]int{"kafka": 3, "milena": 20, "milena-cache": 20}, sizes: []int{100, 1024, 16384},
+		partitions: []int{1, 10, 100}, perSecond: 5000, embedded: 100}
+}
+
+func short() plan {
+	p := full()
+	p.short, p.fill = true, false
+	p.warm, p.saturate, p.pace, p.idle = 5*time.Second, 2*time.Second, 2*time.Second, 3*time.Second
+	p.starts = map[string]int{"kafka": 1, "milena": 5, "milena-cache": 5}
+	p.embedded = 20
+	return p
+}
+
+func main() {
+	log.SetFlags(log.Ltime)
+	brief := flag.Bool("short", false, "a few minutes instead of half an hour")
+	fill := flag.Bool("fill", true, "fill the page cache first (never with -short)")
+	only := flag.String("only", "kafka,milena,milena-cache", "the systems to measure")
+	out := flag.String("out", "", "file the report goes to; docs/benchmarks.md for a full run of all systems")
+	flag.Parse()
+	p := full()
+	if *brief {
+		p = short()
+	}
+	p.fill = p.fill && *fill
+	target := *out
+	if target == "" && !p.short && *only == "kafka,milena,milena-cache" {
+		target = filepath.Join(broker.Home(), "..", "..", "docs", "benchmarks.md")
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	text, err := run(ctx, p, strings.Split(*only, ","))
+	if err != nil {
+		log.Fatal("bench: ", err)
+	}
+	fmt.Print(text)
+	if target != "" {
+		if err := os.WriteFile(target, []byte(text), 0o644); err != nil {
+			log.Fatal("bench: ", err)
+		}
+	}
+}
+
+func run(ctx context.Context, p plan, names []string) (string, error) {
+	cores, err := pin()
+	if err != nil {
+		return "", err
+	}
+	work, err := os.MkdirTemp("", "milena-bench-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(work)
+	r := report{plan: p, cores: cores, machine: machine()}
+	if p.fill {
+		log.Print("filling the page cache")
+		if err := fillPageCache(ctx, filepath.Join(work, "fill")); err != nil {
+			return "", err
+		}
+	}
+	for _, name := range names {
+		s, err := measure(ctx, p, name, cores.broker, filepath.Join(work, name))
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", name, err)
+		}
+		r.systems = append(r.systems, s)
+	}
+	log.Print("embedded")
+	if r.embedded, err = embedded(ctx, p.embedded, filepath.Join(work, "embedded")); err != nil {
+		return "", fmt.Errorf("embedded: %w", err)
+	}
+	return r.markdown(), nil
+}
+
+func machine() string {
+	return fmt.Sprintf("%s, %s/%s, %d cores", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// report is everything measured in one run.
+type report struct {
+	plan     plan
+	cores    cores
+	machine  string
+	systems  []system
+	embedded embeddedTimes
+}
+
+func (r report) markdown() string {
+	var b strings.Builder
+	b.WriteString("# Benchmarks\n\nMilena beside Apache Kafka, measured in one run by `make bench`")
+	if r.plan.short {
+		b.WriteString(" in its short form (`cd test/bench && go run . -short`): good for a first look, too short to quote")
+	}
+	b.WriteString(".\nFigures move from machine to machine; the ratios are what counts.\n\n")
+	r.setting(&b)
+	r.starts(&b)
+	r.memory(&b)
+	r.tables(&b)
+	return b.String()
+}
+
+func (r report) setting(b *strings.Builder) {
+	fmt.Fprintf(b, "- Machine: %s. Broker on core %s, client on core %s.\n", r.machine, or(r.cores.broker, "any"), or(r.cores.client, "any"))
+	if r.plan.fill {
+		b.WriteString("- The page cache was filled first.")
+	} else {
+		b.WriteString("- The page cache was **not** filled first: figures of writes carry the first touch of fresh pages.")
+	}
+	for _, s := range r.systems {
+		fmt.Fprintf(b, " Free memory before the runs of %s: %d to %d MiB.", s.name, s.freeLeast>>20, s.freeMost>>20)
+	}
+	fmt.Fprintf(b, "\n- Client: franz-go, acks=all, idempotent, no compression, batches of at most 64 KiB, linger 1 ms. Warmed for %s each; %s for each throughput, %s for each latency.\n",
+		r.plan.warm, r.plan.saturate, r.plan.pace)
+	b.WriteString("- `kafka`: Apache Kafka with its start script's flags and a heap of 1 GiB; acks=all means the page cache; batches are validated record by record.\n" +
+		"- `milena`: acks=all means stable storage (`milena.durability=sync`), group commit; batches are validated record by record (`milena.validate=full`).\n" +
+		"- `milena-cache`: the same with Kafka's durability (`milena.durability=cache`).\n\n")
+}
+
+func or(text, other string) string {
+	if text == "" {
+		return other
+	}
+	return text
+}
+
+func (r report) starts(b *strings.Builder) {
+	b.WriteString("## From process start to the first acknowledged record\n\nTopic creation included when the directory is fresh. Median (least to most).\n\n" +
+		"| | fresh directory | after kill -9 | starts |\n|---|---|---|---|\n")
+	for _, s := range r.systems {
+		fmt.Fprintf(b, "| %s | %s | %s | %d |\n", s.name, spread(s.fresh), spread(s.afterKill), len(s.fresh))
+	}
+	fmt.Fprintf(b, "| embedded, in memory | %s | | %d |\n", spread(r.embedded.memory), len(r.embedded.memory))
+	fmt.Fprintf(b, "| embedded, on a directory | %s | | %d |\n\n", spread(r.embedded.disk), len(r.embedded.disk))
+}
+
+func spread(all []time.Duration) string {
+	if len(all) == 0 {
+		return "not measured"
+	}
+	all = slices.Clone(all)
+	slices.Sort(all)
+	return fmt.Sprintf("%s (%s–%s)", ms(all[len(all)/2]), ms(all[0]), ms(all[len(all)-1]))
+}
+
+func ms(d time.Duration) string {
+	switch v := float64(d) / 1e6; {
+	case v >= 1000:
+		return fmt.Sprintf("%.2f s", v/1000)
+	case v >= 100:
+		return fmt.Sprintf("%.0f ms", v)
+	case v >= 10:
+		return fmt.Sprintf("%.1f ms", v)
+	default:
+		return fmt.Sprintf("%.2f ms", v)
+	}
+}
+
+func (r report) memory(b *strings.Builder) {
+	b.WriteString("## Memory, and a broker that idles\n\n| | RSS idle | CPU idle | RSS at most under load |\n|---|---|---|---|\n")
+	for _, s := range r.systems {
+		fmt.Fprintf(b, "| %s | %d MiB | %.1f %% of a core | %d MiB |\n", s.name, s.idle.rss>>20,
+			100*s.idle.cpu().Seconds()/s.idleFor.Seconds(), s.loadPeak>>20)
+	}
+	b.WriteString("\n")
+}
+
+func (r report) tables(b *strings.Builder) {
+	b.WriteString("## Throughput and CPU\n\nMB are 10^6 bytes of record values; CPU is the broker's, kernel part in parentheses.\n\n" +
+		"| record | partitions | system | produce MB/s | CPU-s per GB produced | fetch MB/s | CPU-s per GB fetched |\n|---|---|---|---|---|---|---|\n")
+	r.each(func(s system, c cell) {
+		fmt.Fprintf(b, "| %s | %d | %s | %.0f | %s | %.0f | %s |\n", bytesOf(c.size), c.partitions, s.name,
+			c.produced.mbPerSecond(), perGB(c.produced), c.fetched.mbPerSecond(), perGB(c.fetched))
+	})
+	b.WriteString("\n## Latency\n\nRecords at a fixed rate, timed from when each was due until its acknowledgement, linger 0.\n\n" +
+		"| record | partitions | system | records/s | p50 | p99 | p99.9 |\n|---|---|---|---|---|---|---|\n")
+	r.each(func(s system, c cell) {
+		fmt.Fprintf(b, "| %s | %d | %s | %.0f | %s | %s | %s |\n", bytesOf(c.size), c.partitions, s.name, c.latency.rate,
+			ms(c.latency.p50), ms(c.latency.p99), ms(c.latency.p999))
+	})
+	b.WriteString("\n## Settings\n\n")
+	for _, s := range r.systems {
+		fmt.Fprintf(b, "- `%s`: `%s`\n", s.name, strings.Join(portable(s.settings), " "))
+	}
+}
+
+// portable leaves out what names this run's folders and ports.
+func portable(settings []string) []string {
+	return slices.DeleteFunc(slices.Clone(settings), func(line string) bool {
+		return strings.HasPrefix(line, "log.dirs=") || strings.Contains(line, "127.0.0.1:")
+	})
+}
+
+// each goes through the cells, the systems side by side.
+func (r report) each(f func(system, cell)) {
+	if len(r.systems) == 0 {
+		return
+	}
+	for i := range r.systems[0].cells {
+		for _, s := range r.systems {
+			f(s, s.cells[i])
+		}
+	}
+}
+
+func perGB(t throughput) string {
+	gb := float64(t.bytes) / 1e9
+	return fmt.Sprintf("%.2f (%.2f)", t.cpuPerGB(), t.broker.kernel.Seconds()/gb)
+}
+
+func bytesOf(n int) string {
+	if n%1024 == 0 {
+		return fmt.Sprintf("%d KiB", n/1024)
+	}
+	return fmt.Sprintf("%d B", n)
+}
