@@ -122,9 +122,13 @@ func (c *Coordinator) PartitionOf(groupID string) (int32, bool) {
 }
 
 // Submit decides a command about a group. done is called once, perhaps before Submit returns, with the machine's reply
-// to it. Errors: NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, UNKNOWN_SERVER_ERROR for
+// to it; what no coordinator would accept is answered by any node. Errors: NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, UNKNOWN_SERVER_ERROR for
 // what is too large to be written.
 func (c *Coordinator) Submit(groupID string, cmd group.Command, done func(reply any, err error)) {
+	if refusal := c.env.Config.Refuse(cmd); refusal != nil {
+		done(refusal, nil)
+		return
+	}
 	p, ok := c.PartitionOf(groupID)
 	if !ok {
 		done(nil, fault.New("coordinator.Submit", kafka.ErrCoordinatorNotAvailable, "%s does not exist yet", kafka.OffsetsTopic))
@@ -141,12 +145,16 @@ func (c *Coordinator) Submit(groupID string, cmd group.Command, done func(reply 
 }
 
 // SubmitAll decides a command in every shard of this node. done is called once with the replies by partition; one
-// shard that is loading fails it.
+// shard that is loading fails it, and so does a node that is stopping: nobody takes a part for the whole.
 func (c *Coordinator) SubmitAll(cmd group.Command, done func(replies []any, err error)) {
 	c.mu.Lock()
-	all := c.sorted()
+	all, closed := c.sorted(), c.closed
 	c.mu.Unlock()
-	if len(all) == 0 {
+	switch {
+	case closed:
+		done(nil, fault.New("coordinator.SubmitAll", kafka.ErrCoordinatorNotAvailable, "this node is stopping"))
+		return
+	case len(all) == 0:
 		done(nil, nil)
 		return
 	}
@@ -158,7 +166,7 @@ func (c *Coordinator) SubmitAll(cmd group.Command, done func(replies []any, err 
 
 // TopicsDeleted removes what was committed for topics that are gone. A shard that is loading does it when it is done:
 // node tells of deletions again after an election.
-func (c *Coordinator) TopicsDeleted(topics []string) {
+func (c *Coordinator) TopicsDeleted(topics []group.DeletedTopic) {
 	c.mu.Lock()
 	all := c.sorted()
 	c.mu.Unlock()

@@ -39,6 +39,9 @@ func (s *shard) load() {
 
 // slice applies one read of the log. The machine is the loader's alone until the shard is active.
 func (l *loader) slice() {
+	if l.over() {
+		return
+	}
 	if l.at >= l.end {
 		l.s.log.Committed(l.s.epoch, l.end, l.done)
 		return
@@ -109,18 +112,22 @@ func (l *loader) batch(b record.Batch) error {
 	})
 }
 
+// over reports whether the shard has resigned: nobody else ends a load.
+func (l *loader) over() bool {
+	l.s.mu.Lock()
+	defer l.s.mu.Unlock()
+	return l.s.phase != loading
+}
+
 // failed tries again later: until the log can be read nobody may decide anything here.
 func (l *loader) failed(err error) {
-	s := l.s
-	s.mu.Lock()
-	over := s.phase != loading || s.machine != l.machine
-	if !over {
-		s.machine = group.New(s.env.Config)
-	}
-	s.mu.Unlock()
-	if over {
+	if l.over() {
 		return
 	}
+	s := l.s
+	s.mu.Lock()
+	s.machine = group.New(s.env.Config)
+	s.mu.Unlock()
 	s.env.Logger.Error("Failed to load the groups of a partition", "partition", s.partition, "offset", int64(l.at), "err", err)
 	s.env.World.After(retryDelay, s.load)
 }
@@ -133,7 +140,7 @@ func (l *loader) done(err error) {
 		return
 	}
 	s.mu.Lock()
-	if s.phase != loading || s.machine != l.machine {
+	if s.phase != loading {
 		s.mu.Unlock()
 		return
 	}

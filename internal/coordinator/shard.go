@@ -26,7 +26,7 @@ type shard struct {
 	replies held
 	writes  writes
 	alarm   alarm
-	deleted []string // topics deleted while loading
+	deleted []group.DeletedTopic // while loading
 }
 
 type phase uint8
@@ -66,7 +66,7 @@ func (s *shard) submit(cmd group.Command, done func(any, error)) {
 	s.unlock(after)
 }
 
-func (s *shard) topicsDeleted(topics []string) {
+func (s *shard) topicsDeleted(topics []group.DeletedTopic) {
 	s.mu.Lock()
 	if s.phase != active {
 		s.deleted = append(s.deleted, topics...)
@@ -92,8 +92,12 @@ func (s *shard) available() error {
 func (s *shard) decide(t classic.Token, cmd group.Command) []func() {
 	now := s.env.World.Now()
 	r := s.machine.Decide(now, t, cmd)
+	encoded, err := encode(r.Records, s.env.MaxBatchBytes)
+	if err != nil {
+		return s.tooLarge(now, t, err)
+	}
 	after := s.machine.Enact(s.writes.next, &r)
-	s.writes.add(now.WallMs, r.Records, s.env.MaxBatchBytes)
+	s.writes.add(now.WallMs, encoded, s.env.MaxBatchBytes)
 	var calls []func()
 	for _, reply := range r.Replies {
 		calls = append(calls, s.route(now, after, reply)...)
@@ -102,6 +106,16 @@ func (s *shard) decide(t classic.Token, cmd group.Command) []func() {
 		calls = append(calls, func() { s.tell(e) })
 	}
 	return calls
+}
+
+// tooLarge answers a command whose records could never be written. It is not enacted, and nobody else notices: in the
+// log it would take everybody down whose records share its batch.
+func (s *shard) tooLarge(now kafka.Instant, t classic.Token, err error) []func() {
+	if t == 0 {
+		s.alarm.notBefore = now.Mono + retryDelay // it is due until it can be done
+	}
+	calls := []func(){func() { s.env.Logger.Warn("a group does not fit a record", "partition", s.partition, "err", err) }}
+	return append(calls, s.answer(t, nil, err)...)
 }
 
 // route gives a reply, or holds it until what it rests on is committed.

@@ -29,16 +29,33 @@ func (w *write) end() kafka.Offset { return w.base + kafka.Offset(w.builder.Coun
 // recordOverhead bounds the bytes of a record beside its key and value.
 const recordOverhead = 24
 
+// encoded is a record as bytes.
+type encoded struct{ key, value []byte }
+
+func (e encoded) size() int { return len(e.key) + len(e.value) + recordOverhead }
+
+// encode writes records as bytes, and refuses them all when one of them is larger than any batch may be.
+func encode(records []rec.Record, maxBytes int) ([]encoded, error) {
+	out := make([]encoded, len(records))
+	for i, r := range records {
+		out[i].key, out[i].value = rec.Encode(r)
+		if n := out[i].size(); n > maxBytes-record.HeaderSize {
+			return nil, fault.New("coordinator", kafka.ErrUnknownServerError, "a record of %d bytes is larger than max.message.bytes of %s (%d)",
+				n, kafka.OffsetsTopic, maxBytes)
+		}
+	}
+	return out, nil
+}
+
 // add queues records, in as few batches as their size allows.
-func (w *writes) add(nowMs int64, records []rec.Record, maxBytes int) {
+func (w *writes) add(nowMs int64, records []encoded, maxBytes int) {
 	for _, r := range records {
-		key, value := rec.Encode(r)
 		last := len(w.queue) - 1
-		if last < 0 || w.queue[last].builder.Size()+len(key)+len(value)+recordOverhead > maxBytes {
+		if last < 0 || w.queue[last].builder.Size()+r.size() > maxBytes {
 			w.queue = append(w.queue, &write{base: w.next, builder: record.NewBuilder(record.Plain())})
 			last++
 		}
-		w.queue[last].builder.Append(nowMs, key, value)
+		w.queue[last].builder.Append(nowMs, r.key, r.value)
 		w.next++
 	}
 }

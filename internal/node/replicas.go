@@ -9,6 +9,7 @@ import (
 	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
+	"github.com/milena-io/milena/internal/machine/group"
 	"github.com/milena-io/milena/internal/machine/replica"
 	"github.com/milena-io/milena/internal/partition"
 	"github.com/milena-io/milena/internal/wire"
@@ -115,11 +116,11 @@ func (r *replicas) all() []*partition.Partition {
 // apply brings this node's partitions in step with a new image; the feed calls it with one change at a time.
 func (r *replicas) apply(d image.Delta) {
 	configs := map[kafka.TopicID]*partition.Config{}
-	var deleted []string
+	var deleted []group.DeletedTopic
 	was, is := r.ours(d.From), r.ours(d.To)
 	for c := range d.Topics() {
 		if c.New == nil {
-			deleted = append(deleted, c.Old.Name)
+			deleted = append(deleted, group.DeletedTopic{Name: c.Old.Name, ID: c.Old.ID})
 		}
 		for p := range c.Partitions() {
 			r.change(d.To, c, p, configs)

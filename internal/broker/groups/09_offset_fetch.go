@@ -14,8 +14,9 @@ import (
 
 // OffsetFetch serves OffsetFetch v1-10: null topics mean all from v2, empty ones none; RequireStable from v7 (KIP-447);
 // several groups from v8 (KIP-709); topic ids from v10 (KIP-516). A partition without an offset gets -1 and no error,
-// also when the topic or the group does not exist; only an unknown topic id is an error. An error of the group stands
-// at the top from v2 on and in every partition before.
+// also when the topic or the group does not exist; only an unknown topic id is an error. What was committed for a topic
+// that has since been deleted and made anew is no offset of the new one, in any version. An error of the group stands at
+// the top from v2 on and in every partition before.
 func (g *Groups) OffsetFetch(req *wire.Request) {
 	in := req.Body.(*kmsg.OffsetFetchRequest)
 	out := in.ResponseKind().(*kmsg.OffsetFetchResponse)
@@ -70,14 +71,15 @@ func (g *Groups) fetchGroup(in *kmsg.OffsetFetchRequest, asked *kmsg.OffsetFetch
 	for _, t := range asked.Topics {
 		ot := kmsg.NewOffsetFetchResponseGroupTopic()
 		ot.Topic, ot.TopicID = t.Topic, t.TopicID
-		name, bad := t.Topic, kafka.ErrNone
-		if in.Version >= 10 {
-			name, _, _, bad = g.topicOf(in.Version, "", t.TopicID)
+		name, id, _, bad := g.topicOf(in.Version, t.Topic, t.TopicID)
+		if in.Version < 10 {
+			bad = kafka.ErrNone
 		}
 		for _, p := range t.Partitions {
 			if bad == kafka.ErrNone {
 				tried = append(tried, place{len(out.Topics), len(ot.Partitions)})
-				cmd.Partitions = append(cmd.Partitions, offsets.Partition{Topic: name, Partition: p})
+				cmd.Partitions = append(cmd.Partitions, group.WantedOffset{
+					Partition: offsets.Partition{Topic: name, Partition: p}, TopicID: id})
 			}
 			ot.Partitions = append(ot.Partitions, fetched(group.FetchedOffset{
 				Partition: offsets.Partition{Partition: p}, Err: bad, Offset: kafka.NoOffset, LeaderEpoch: kafka.NoLeaderEpoch}))
@@ -102,29 +104,24 @@ func (g *Groups) fetchGroup(in *kmsg.OffsetFetchRequest, asked *kmsg.OffsetFetch
 	})
 }
 
-// allTopics groups sorted offsets by topic. A topic that is gone has no id and is left out where ids are used.
+// allTopics groups sorted offsets by topic. Those of a topic that was made anew are not its own. One that is gone has no
+// id and is left out where ids are used.
 func (g *Groups) allTopics(version int16, all []group.FetchedOffset) []kmsg.OffsetFetchResponseGroupTopic {
 	var topics []kmsg.OffsetFetchResponseGroupTopic
-	for i, o := range all {
-		if i == 0 || all[i-1].Topic != o.Topic {
+	for _, o := range all {
+		id, _, ok := g.metadata.Topic(o.Topic)
+		if !ok && version >= 10 || ok && !o.TopicID.IsZero() && o.TopicID != id {
+			continue
+		}
+		if n := len(topics); n == 0 || topics[n-1].Topic != o.Topic {
 			t := kmsg.NewOffsetFetchResponseGroupTopic()
-			t.Topic = o.Topic
+			t.Topic, t.TopicID = o.Topic, id
 			topics = append(topics, t)
 		}
 		t := &topics[len(topics)-1]
 		t.Partitions = append(t.Partitions, fetched(o))
 	}
-	if version < 10 {
-		return topics
-	}
-	known := topics[:0]
-	for _, t := range topics {
-		if id, _, ok := g.metadata.Topic(t.Topic); ok {
-			t.TopicID = id
-			known = append(known, t)
-		}
-	}
-	return known
+	return topics
 }
 
 func fetched(o group.FetchedOffset) kmsg.OffsetFetchResponseGroupTopicPartition {

@@ -26,7 +26,7 @@ func (g *Groups) ListGroups(req *wire.Request) {
 	}
 	cmd := &group.List{}
 	for _, s := range in.StatesFilter {
-		cmd.States = append(cmd.States, strings.ToLower(s))
+		cmd.States = append(cmd.States, strings.ToLower(strings.TrimSpace(s)))
 	}
 	g.coordinator.SubmitAll(cmd, func(replies []any, err error) {
 		if err != nil {

@@ -41,16 +41,25 @@ type CommitReply struct {
 type FetchOffsets struct {
 	Group      string
 	All        bool // every partition the group has an offset for
-	Partitions []offsets.Partition
+	Partitions []WantedOffset
 	Stable     bool // RequireStable (KIP-447): wait for what is on its way
+}
+
+// WantedOffset is a partition of a FetchOffsets. With an id, an offset that was committed for another topic of the same
+// name does not count; a zero id asks by name alone.
+type WantedOffset struct {
+	offsets.Partition
+	TopicID kafka.TopicID
 }
 
 // FetchReply holds an entry for each partition asked, or with All for each there is, sorted.
 type FetchReply struct{ Offsets []FetchedOffset }
 
-// FetchedOffset is a committed offset; Offset is -1 when there is none.
+// FetchedOffset is a committed offset; Offset is -1 when there is none. TopicID is the one it was committed for, zero when
+// that is unknown.
 type FetchedOffset struct {
 	offsets.Partition
+	TopicID     kafka.TopicID
 	Err         kafka.ErrorCode
 	Offset      kafka.Offset
 	LeaderEpoch kafka.LeaderEpoch
@@ -108,8 +117,15 @@ type Listed struct {
 	State        classic.State
 }
 
-// TopicsDeleted says that topics are gone; offsets committed for them go too.
-type TopicsDeleted struct{ Topics []string }
+// TopicsDeleted says that topics are gone; offsets committed for them go too. Those of a topic that was made anew under
+// the same name stay.
+type TopicsDeleted struct{ Topics []DeletedTopic }
+
+// DeletedTopic is a topic as it was.
+type DeletedTopic struct {
+	Name string
+	ID   kafka.TopicID
+}
 
 // Loaded says that the log has been read: sessions begin.
 type Loaded struct{}

@@ -1,6 +1,7 @@
 package group
 
 import (
+	"math"
 	"slices"
 	"unicode/utf8"
 
@@ -12,9 +13,6 @@ import (
 
 func (m *Machine) commit(now kafka.Instant, t classic.Token, c *Commit) Result {
 	member, code := m.mayCommit(c)
-	if code == kafka.ErrNone && len(c.Group) > rec.MaxString {
-		code = kafka.ErrInvalidGroupId
-	}
 	if code != kafka.ErrNone {
 		r := answer(t, CommitReply{Err: code})
 		r.After = m.groups.PendingTo(c.Group)
@@ -22,7 +20,7 @@ func (m *Machine) commit(now kafka.Instant, t classic.Token, c *Commit) Result {
 	}
 	expireMs := int64(-1)
 	if c.RetentionMs >= 0 {
-		expireMs = now.WallMs + c.RetentionMs
+		expireMs = now.WallMs + min(c.RetentionMs, math.MaxInt64-now.WallMs)
 	}
 	reply := CommitReply{Codes: make([]kafka.ErrorCode, len(c.Offsets))}
 	r := Result{After: m.groups.PendingTo(c.Group)}
@@ -77,24 +75,16 @@ func (m *Machine) metadataTooLarge(s string) bool {
 }
 
 func (m *Machine) fetch(t classic.Token, f *FetchOffsets) Result {
-	ps := f.Partitions
+	wanted := f.Partitions
 	if f.All {
-		ps = m.offsets.Partitions(f.Group, f.Stable)
+		wanted = nil
+		for _, p := range m.offsets.Partitions(f.Group, f.Stable) {
+			wanted = append(wanted, WantedOffset{Partition: p})
+		}
 	}
-	reply := FetchReply{Offsets: make([]FetchedOffset, 0, len(ps))}
-	for _, p := range ps {
-		o := FetchedOffset{Partition: p, Offset: kafka.NoOffset, LeaderEpoch: kafka.NoLeaderEpoch}
-		c, ok := m.offsets.Committed(f.Group, p)
-		if f.Stable {
-			c, ok = m.offsets.Newest(f.Group, p)
-		}
-		switch {
-		case f.Stable && m.offsets.Unstable(f.Group, p):
-			o.Err = kafka.ErrUnstableOffsetCommit
-		case ok:
-			o.Offset, o.LeaderEpoch, o.Metadata = c.Offset, c.LeaderEpoch, c.Metadata
-		}
-		reply.Offsets = append(reply.Offsets, o)
+	reply := FetchReply{Offsets: make([]FetchedOffset, 0, len(wanted))}
+	for _, w := range wanted {
+		reply.Offsets = append(reply.Offsets, m.fetchOne(f, w))
 	}
 	r := answer(t, reply)
 	if f.Stable && m.log.Pending() > 0 {
@@ -103,12 +93,25 @@ func (m *Machine) fetch(t classic.Token, f *FetchOffsets) Result {
 	return r
 }
 
+func (m *Machine) fetchOne(f *FetchOffsets, w WantedOffset) FetchedOffset {
+	o := FetchedOffset{Partition: w.Partition, Offset: kafka.NoOffset, LeaderEpoch: kafka.NoLeaderEpoch}
+	c, ok := m.offsets.Committed(f.Group, w.Partition)
+	if f.Stable {
+		c, ok = m.offsets.Newest(f.Group, w.Partition)
+	}
+	switch {
+	case f.Stable && m.offsets.Unstable(f.Group, w.Partition):
+		o.Err = kafka.ErrUnstableOffsetCommit
+	case ok && c.For(w.TopicID):
+		o.Offset, o.LeaderEpoch, o.Metadata, o.TopicID = c.Offset, c.LeaderEpoch, c.Metadata, c.TopicID
+	}
+	return o
+}
+
 func (m *Machine) deleteOffsets(t classic.Token, c *DeleteOffsets) Result {
 	refuse := func(code kafka.ErrorCode) Result { return answer(t, DeleteOffsetsReply{Err: code}) }
 	g, ok := m.groups.Get(c.Group)
 	switch {
-	case c.Group == "":
-		return refuse(kafka.ErrInvalidGroupId)
 	case !ok && !m.offsets.Has(c.Group):
 		return refuse(kafka.ErrGroupIdNotFound)
 	case ok && g.State != classic.Empty && !g.UsesConsumerProtocol():
@@ -144,14 +147,9 @@ func (m *Machine) deleteGroup(t classic.Token, c *DeleteGroup) Result {
 
 // offsetTombstones deletes every offset of a group, those of open transactions too.
 func (m *Machine) offsetTombstones(group string) []rec.Record {
-	ps := append(m.offsets.Partitions(group, true), m.offsets.OpenPartitions(group)...)
 	var records []rec.Record
-	seen := map[offsets.Partition]bool{}
-	for _, p := range ps {
-		if !seen[p] {
-			seen[p] = true
-			records = append(records, tombstone(group, p))
-		}
+	for _, p := range m.offsets.Everything(group) {
+		records = append(records, tombstone(group, p))
 	}
 	return records
 }
@@ -161,12 +159,15 @@ func tombstone(group string, p offsets.Partition) rec.Record {
 }
 
 func (m *Machine) topicsDeleted(c *TopicsDeleted) Result {
+	gone := map[string][]kafka.TopicID{}
+	for _, t := range c.Topics {
+		gone[t.Name] = append(gone[t.Name], t.ID)
+	}
+	ofGone := func(p offsets.Partition, c offsets.Committed) bool { return slices.ContainsFunc(gone[p.Topic], c.For) }
 	r := Result{After: kafka.NoOffset}
 	for _, group := range m.offsets.Groups() {
-		for _, record := range m.offsetTombstones(group) {
-			if slices.Contains(c.Topics, record.(*rec.OffsetCommit).Key.Topic) {
-				r.Records = append(r.Records, record)
-			}
+		for _, p := range m.offsets.Those(group, ofGone) {
+			r.Records = append(r.Records, tombstone(group, p))
 		}
 	}
 	return r

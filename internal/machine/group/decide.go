@@ -6,10 +6,9 @@ import (
 
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/machine/group/classic"
-	rec "github.com/milena-io/milena/internal/staterecord/group"
 )
 
-// Decide says what a command leads to. It changes nothing. The reply to the token is in the result, or parked in the
+// Decide says what a command that Refuse lets pass leads to. It changes nothing. The reply to the token is in the result, or parked in the
 // group and comes with a later one.
 func (m *Machine) Decide(now kafka.Instant, t classic.Token, cmd Command) Result {
 	switch c := cmd.(type) {
@@ -67,34 +66,10 @@ func (m *Machine) editGroup(now kafka.Instant, g *classic.Group, f func(*classic
 	return Result{Out: d.Out, After: m.groups.PendingTo(g.ID), changes: []change{putGroup{d.Group}}}
 }
 
-func tooLong(strings ...string) bool {
-	return slices.ContainsFunc(strings, func(s string) bool { return len(s) > rec.MaxString })
-}
-
-func optional(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
-
 func (m *Machine) join(now kafka.Instant, t classic.Token, j *classic.Join) Result {
-	refuse := func(code kafka.ErrorCode) Result {
-		return answer(t, classic.JoinReply{Err: code, Generation: -1, MemberID: j.MemberID})
-	}
-	switch {
-	case j.Group == "" || len(j.Group) > rec.MaxString:
-		return refuse(kafka.ErrInvalidGroupId)
-	case j.SessionTimeoutMs < m.cfg.Classic.MinSessionTimeoutMs || j.SessionTimeoutMs > m.cfg.Classic.MaxSessionTimeoutMs:
-		return refuse(kafka.ErrInvalidSessionTimeout)
-	case tooLong(j.MemberID, j.NewMemberID, optional(j.InstanceID), j.Client.ID, j.ProtocolType):
-		return refuse(kafka.ErrInvalidRequest)
-	case slices.ContainsFunc(j.Protocols, func(p classic.Protocol) bool { return tooLong(p.Name) }):
-		return refuse(kafka.ErrInvalidRequest)
-	}
 	g, ok := m.groups.Get(j.Group)
 	if !ok && j.MemberID != "" {
-		return refuse(kafka.ErrUnknownMemberId)
+		return answer(t, classic.JoinReply{Err: kafka.ErrUnknownMemberId, Generation: -1, MemberID: j.MemberID})
 	}
 	if !ok {
 		g = classic.New(j.Group, now.WallMs)
@@ -103,9 +78,6 @@ func (m *Machine) join(now kafka.Instant, t classic.Token, j *classic.Join) Resu
 }
 
 func (m *Machine) sync(now kafka.Instant, t classic.Token, s *classic.Sync) Result {
-	if s.Group == "" {
-		return answer(t, classic.SyncReply{Err: kafka.ErrInvalidGroupId})
-	}
 	if _, ok := m.groups.Get(s.Group); !ok {
 		return answer(t, classic.SyncReply{Err: kafka.ErrUnknownMemberId})
 	}
@@ -113,9 +85,6 @@ func (m *Machine) sync(now kafka.Instant, t classic.Token, s *classic.Sync) Resu
 }
 
 func (m *Machine) heartbeat(now kafka.Instant, t classic.Token, h *classic.Heartbeat) Result {
-	if h.Group == "" {
-		return answer(t, classic.HeartbeatReply{Err: kafka.ErrInvalidGroupId})
-	}
 	g, ok := m.groups.Get(h.Group)
 	if !ok {
 		return answer(t, classic.HeartbeatReply{Err: kafka.ErrUnknownMemberId})
@@ -130,9 +99,6 @@ func (m *Machine) heartbeat(now kafka.Instant, t classic.Token, h *classic.Heart
 }
 
 func (m *Machine) leave(now kafka.Instant, t classic.Token, l *classic.Leave) Result {
-	if l.Group == "" {
-		return answer(t, classic.LeaveReply{Err: kafka.ErrInvalidGroupId})
-	}
 	if _, ok := m.groups.Get(l.Group); !ok {
 		r := classic.LeaveReply{}
 		for _, who := range l.Members {

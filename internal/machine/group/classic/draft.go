@@ -97,11 +97,11 @@ func (d *Draft) enter(s State) {
 	d.StateSinceMs = d.now.WallMs
 }
 
-// write records the group as it now stands.
+// write records the group as it now stands. A draft leads to one record at most: the last says everything.
 func (d *Draft) write() {
 	v := d.value()
-	d.Durable = v
-	d.Records = append(d.Records, &rec.GroupMetadata{Group: d.ID, Value: v})
+	d.Durable, d.Promised = v, 0
+	d.Records = []rec.Record{&rec.GroupMetadata{Group: d.ID, Value: v}}
 }
 
 // promise writes down that a generation is about to be told, beside the state that a failover must still find.
@@ -112,7 +112,7 @@ func (d *Draft) promise() {
 	d.Promised = d.Generation
 	v := *d.Durable
 	v.Promised = d.Promised
-	d.Records = append(d.Records, &rec.GroupMetadata{Group: d.ID, Value: &v})
+	d.Records = []rec.Record{&rec.GroupMetadata{Group: d.ID, Value: &v}}
 }
 
 func (d *Draft) allJoined() bool {

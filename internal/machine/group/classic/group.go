@@ -69,7 +69,7 @@ type Group struct {
 	Protocol     string // "" while none is selected
 	Leader       string // "" when there are no members
 	Generation   int32
-	Promised     int32           // highest generation ever told, also by an earlier coordinator; 0 none
+	Promised     int32           // highest generation told beyond what Durable says, also by an earlier coordinator; 0 none
 	Members      []*Member       // by ID
 	Pending      []Pending       // members that were sent MEMBER_ID_REQUIRED and have not come back
 	Durable      *rec.GroupValue // what the log says, without a promise; nil when it says nothing

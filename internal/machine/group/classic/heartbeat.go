@@ -44,12 +44,12 @@ func (g *Group) ValidateCommit(id string, instance *string, generation int32, tr
 	} else if !transactional && g.State != Empty {
 		return nil, kafka.ErrUnknownMemberId
 	}
-	if !transactional && g.State == CompletingRebalance {
+	if transactional {
+		return nil, kafka.ErrNone
+	}
+	if g.State == CompletingRebalance {
 		// The member knows the generation but not its assignment, so the commit may be for what it no longer owns.
 		return nil, kafka.ErrRebalanceInProgress
-	}
-	if transactional || g.State == CompletingRebalance {
-		return nil, kafka.ErrNone
 	}
 	return g.Member(id), kafka.ErrNone
 }

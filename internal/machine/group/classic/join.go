@@ -214,6 +214,7 @@ func (d *Draft) replaceStatic(t Token, j *Join, oldID string) {
 	case d.State == Stable && d.selectProtocol() == d.Protocol:
 		d.event("group_static_member", "Static member which joins during Stable stage and doesn't affect the selected protocol "+
 			"will not trigger a rebalance.")
+		d.topics = d.subscribed()
 		d.write()
 		r := d.joined(m.ID)
 		if j.SkipAssignment {
@@ -238,10 +239,15 @@ func (d *Draft) replaceStatic(t Token, j *Join, oldID string) {
 // selectProtocol lets every member vote for the first of its protocols that all support. The most votes win; among
 // equals the leader's order decides, where Kafka leaves it to a hash map.
 func (d *Draft) selectProtocol() string {
-	votes := map[string]int{}
+	supporters, votes := map[string]int{}, map[string]int{}
+	for _, m := range d.Members {
+		for name := range m.names() {
+			supporters[name]++
+		}
+	}
 	for _, m := range d.Members {
 		for _, p := range m.Protocols {
-			if d.common(p.Name) {
+			if supporters[p.Name] == len(d.Members) {
 				votes[p.Name]++
 				break
 			}

@@ -66,6 +66,15 @@ func (m *Member) Metadata(protocol string) []byte {
 	return nil
 }
 
+// names are the protocols that the member supports; a client may name one twice.
+func (m *Member) names() map[string]struct{} {
+	set := make(map[string]struct{}, len(m.Protocols))
+	for _, p := range m.Protocols {
+		set[p.Name] = struct{}{}
+	}
+	return set
+}
+
 func (m *Member) supports(protocol string) bool {
 	return slices.ContainsFunc(m.Protocols, func(p Protocol) bool { return p.Name == protocol })
 }

@@ -5,10 +5,10 @@ import "github.com/milena-io/milena/internal/machine/group/classic"
 // Expired returns the partitions of a group whose offsets have outlived the retention (KIP-211), sorted, and whether
 // the group has no others. The group is nil for a simple consumer, which only ever commits.
 //
-// Without members the clock runs from the moment the group became empty, or from a commit made since (Kafka forgets the
-// latter, and offsets an administrator has just set for a long-empty group expire at the next check). For a simple
-// consumer it runs from the commit. Of a stable consumer group only topics that nobody subscribes to expire, from their commit. A group that rebalances, or
-// whose members' topics are unknown, loses nothing.
+// Without members the clock runs from the moment the group became empty, or from a commit made since: Kafka forgets the
+// latter, and an offset that an administrator has just set for a long-empty group is gone at the next check. For a simple
+// consumer it runs from the commit. Of a stable consumer group only topics that nobody subscribes to expire, from their
+// commit. A group that rebalances, or whose members' topics are unknown, loses nothing.
 func (s *Store) Expired(group string, g *classic.Group, nowMs, retentionMs int64) (expired []Partition, all bool) {
 	since, may := base(g)
 	all = true

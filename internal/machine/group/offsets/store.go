@@ -25,6 +25,12 @@ type Committed struct {
 	At kafka.Offset
 }
 
+// For reports whether the offset was committed for a topic of this id, as far as both are known: a topic that was deleted
+// and made anew under its old name has another.
+func (c Committed) For(id kafka.TopicID) bool {
+	return id.IsZero() || c.TopicID.IsZero() || c.TopicID == id
+}
+
 // Store holds the offsets of all groups of one shard.
 type Store struct {
 	log    *timeline.Log
@@ -200,16 +206,37 @@ func (s *Store) Partitions(group string, newest bool) []Partition {
 	return ps
 }
 
-// OpenPartitions returns the partitions a group has offsets for in open transactions, sorted.
-func (s *Store) OpenPartitions(group string) []Partition {
+// Everything returns the partitions a group has offsets for, those of open transactions too, sorted, in the newest view.
+func (s *Store) Everything(group string) []Partition {
+	return s.Those(group, func(Partition, Committed) bool { return true })
+}
+
+// Those returns the partitions of Everything that have an offset for which f holds.
+func (s *Store) Those(group string, f func(Partition, Committed) bool) []Partition {
 	var ps []Partition
+	add := func(p Partition, c Committed) {
+		if f(p, c) {
+			ps = append(ps, p)
+		}
+	}
+	if t := s.groups[group]; t != nil {
+		t.All(add)
+	}
+	s.eachOpen(group, add)
+	return ordered(ps)
+}
+
+func (s *Store) eachOpen(group string, f func(Partition, Committed)) {
 	s.open.All(func(_ kafka.ProducerID, entries []open) {
 		for _, e := range entries {
 			if e.key.Group == group {
-				ps = append(ps, Partition{Topic: e.key.Topic, Partition: e.key.Partition})
+				f(Partition{Topic: e.key.Topic, Partition: e.key.Partition}, e.value)
 			}
 		}
 	})
+}
+
+func ordered(ps []Partition) []Partition {
 	slices.SortFunc(ps, comparePartitions)
 	return slices.Compact(ps)
 }
