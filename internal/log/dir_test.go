@@ -93,7 +93,7 @@ func TestSecondOpeningIsNotClean(t *testing.T) {
 
 func TestTopicID(t *testing.T) {
 	r := newRig(t)
-	if got := string(r.file("partition.metadata")); got != "version: 0\ntopic_id: "+topicID.String()+"\n" {
+	if got := string(r.file("partition.metadata")); got != "version: 0\ntopic_id: "+topicID.String() {
 		t.Errorf("partition.metadata %q", got)
 	}
 	r.put("a")

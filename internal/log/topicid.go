@@ -14,7 +14,7 @@ const partitionMetadata = "partition.metadata"
 
 // formatTopicID writes the file's text.
 func formatTopicID(id kafka.TopicID) []byte {
-	return []byte("version: 0\ntopic_id: " + id.String() + "\n")
+	return []byte("version: 0\ntopic_id: " + id.String()) // without a last newline, as Kafka
 }
 
 // ParseTopicID reads the file's text.
