@@ -18,7 +18,7 @@ type Decoded struct {
 }
 
 // Decode reads the header of a frame, checks key and version against the table, walks the body's bounds, charges what
-// decoding will take and decodes it. Every error means that the connection is to be closed, as Kafka does; its message
+// decoding (of Produce: serving) will take and decodes it. Every error means that the connection is to be closed, as Kafka does; its message
 // says what was wrong. charge reserves memory and reports whether there was enough.
 //
 // The Body may be kept: it does not alias the frame (except unknown tags, which nobody reads). Produce and Raw do.
@@ -48,10 +48,24 @@ func (t *Table) Decode(frame []byte, charge func(int64) bool) (Decoded, error) {
 	d.Raw = frame[c.pos:]
 	if d.Key == kafka.KeyProduce {
 		var err error
-		d.Produce, err = ParseProduce(d.Version, d.Raw)
+		if d.Produce, err = ParseProduce(d.Version, d.Raw); err != nil {
+			return d, err
+		}
+		d.Memory, err = chargeFor("wire.Produce", int64(d.Produce.Partitions)*perProduced, len(d.Raw), charge)
 		return d, err
 	}
 	return d, e.decode(&d, charge)
+}
+
+// perProduced is what a handler keeps for each partition of a Produce request, beside the frame: its answer, and the name
+// of its topic.
+const perProduced = 256
+
+func chargeFor(op string, memory int64, body int, charge func(int64) bool) (int64, error) {
+	if !charge(memory) {
+		return 0, malformed(op, "serving its %d bytes would take up to %d bytes of memory, more than is left", body, memory)
+	}
+	return memory, nil
 }
 
 func (e *entry) decode(d *Decoded, charge func(int64) bool) error {
@@ -64,11 +78,9 @@ func (e *entry) decode(d *Decoded, charge func(int64) bool) error {
 	if e.schema.bytes {
 		memory += int64(len(body))
 	}
-	if !charge(memory) {
-		return malformed("wire."+e.Key.String(), "decoding its %d bytes would take up to %d bytes of memory, more than is left",
-			len(body), memory)
+	if d.Memory, err = chargeFor("wire."+e.Key.String(), memory, len(body), charge); err != nil {
+		return err
 	}
-	d.Memory = memory
 	if e.schema.bytes {
 		// kmsg leaves byte strings aliasing its input. A copy lets the frame go back to its pool at once, and nobody
 		// has to remember which fields may be kept.

@@ -10,6 +10,8 @@ import "encoding/binary"
 // together at its end; so it never holds more than twice the bytes received, and 64 KiB. The copy is saved for a connection
 // that has already sent a frame of that size class: it gets the whole buffer at once, up to 1 MiB, unless memory is
 // short. That is still within twice the bytes that this connection has sent.
+//
+// While memory is short a longer frame doesn't grow: whoever reads asks Starved before every read.
 type Framer struct {
 	pool  *Pool
 	max   int32
@@ -21,6 +23,8 @@ type Framer struct {
 	chunks  []*Buffer
 	got     int // bytes of it that are here
 	earned  int // the largest buffer that a claim is believed for
+
+	overdraft bool // the frame that is arriving may grow although memory is short
 }
 
 const (
@@ -48,6 +52,23 @@ func (f *Framer) Held() int {
 	return n
 }
 
+// Starved reports that the frame that is arriving cannot go on for want of memory; Budget.WhenFree tells when to ask
+// again. Frames up to 32 KiB never wait: they are heartbeats, fetches and the like, and what gives memory back.
+func (f *Framer) Starved() bool {
+	b := f.pool.budget
+	if b == nil || f.overdraft || f.headLen < lengthBytes || f.need <= firstChunk || f.roomy() || !b.Short() {
+		return false
+	}
+	f.overdraft = b.overdraw()
+	return !f.overdraft
+}
+
+// roomy reports whether the next bytes need no new memory.
+func (f *Framer) roomy() bool {
+	n := len(f.chunks)
+	return n > 0 && len(f.chunks[n-1].B) < cap(f.chunks[n-1].B)
+}
+
 // Space returns where the next bytes of the stream go. It is never empty.
 func (f *Framer) Space() []byte {
 	if f.headLen < lengthBytes {
@@ -60,8 +81,8 @@ func (f *Framer) Space() []byte {
 
 // chunk returns the buffer that has room for the next bytes.
 func (f *Framer) chunk() *Buffer {
-	if n := len(f.chunks); n > 0 && len(f.chunks[n-1].B) < cap(f.chunks[n-1].B) {
-		return f.chunks[n-1]
+	if f.roomy() {
+		return f.chunks[len(f.chunks)-1]
 	}
 	var want int
 	switch {
@@ -134,6 +155,7 @@ func (f *Framer) end() *Buffer {
 		}
 	}
 	clear(f.chunks)
+	frame.overdraft, f.overdraft = f.overdraft, false
 	f.earned = max(f.earned, min(1<<classOf(f.need), maxPooled))
 	f.first, f.headLen, f.need, f.got, f.chunks = false, 0, 0, 0, f.chunks[:0]
 	return frame
@@ -143,6 +165,10 @@ func (f *Framer) end() *Buffer {
 func (f *Framer) Drop() {
 	for _, c := range f.chunks {
 		c.Free()
+	}
+	if f.overdraft {
+		f.overdraft = false
+		f.pool.budget.endOverdraft()
 	}
 	f.headLen, f.need, f.got, f.chunks = 0, 0, 0, nil
 }

@@ -32,6 +32,8 @@ type Buffer struct {
 	charged int
 	class   int8 // -1 when it is dropped on Free
 	freed   bool
+	// overdraft says that it grew while memory was short, by a right that others wait for.
+	overdraft bool
 }
 
 func classOf(n int) int { return max(bits.Len(uint(max(n, 1)-1)), smallestClass) }
@@ -73,6 +75,10 @@ func (b *Buffer) Free() {
 	must.Hold(!b.freed, "a buffer of %d bytes is freed twice", cap(b.B))
 	b.freed = true
 	b.charge(0)
+	if b.overdraft {
+		b.overdraft = false
+		b.pool.budget.endOverdraft()
+	}
 	if b.pool.poison {
 		all := b.B[:cap(b.B)]
 		for i := range all {

@@ -47,27 +47,3 @@ func TestGrownBuffersAreCharged(t *testing.T) {
 		t.Fatalf("%d bytes stay charged", budget.Used())
 	}
 }
-
-func TestBudgetWakesThoseWhoWait(t *testing.T) {
-	b := NewBudget(100)
-	woken := 0
-	b.WhenFree(func() { woken++ })
-	if woken != 1 {
-		t.Fatal("not called although nothing is used")
-	}
-	b.Take(150)
-	b.WhenFree(func() { woken++ })
-	b.WhenFree(func() { woken++ })
-	if b.Take(-50); woken != 1 || !b.Short() {
-		t.Fatal("woken while memory is short")
-	}
-	if b.Take(-1); woken != 3 || b.Short() {
-		t.Fatalf("%d woken", woken)
-	}
-	if b.TryTake(70<<10) || b.Used() != 99 {
-		t.Fatal("took more than there is")
-	}
-	if !b.TryTake(1000) {
-		t.Fatal("refused a trifle")
-	}
-}

@@ -89,15 +89,22 @@ func (c *cursor) producePartition(flexible bool) (partition int32, records []byt
 	return partition, records
 }
 
-// All yields the partitions in the order of the request.
+// All yields the partitions in the order of the request. It doesn't touch the frame any more when it has yielded the last
+// one, which may have answered the request.
 func (p *ProduceRequest) All(yield func(ProducePartition) bool) {
 	c := cursor{b: p.topics}
-	flexible := p.version >= produceFlexible
+	flexible, left := p.version >= produceFlexible, p.Partitions
+	if left == 0 {
+		return
+	}
 	for topics := c.count(flexible); topics > 0; topics-- {
 		name, id := c.produceTopic(p.version)
 		for partitions := c.count(flexible); partitions > 0; partitions-- {
 			partition, records := c.producePartition(flexible)
 			if !yield(ProducePartition{Topic: name, TopicID: id, Partition: partition, Records: records}) {
+				return
+			}
+			if left--; left == 0 {
 				return
 			}
 		}

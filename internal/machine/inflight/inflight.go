@@ -40,6 +40,17 @@ type Arrival struct {
 	Bytes   int64
 	NoReply bool // acks=0: it keeps its place for effects, but no answer waits behind it
 	Login   bool // allowed before the connection has authenticated
+	// Share is what the node can spare for this connection now: beyond its first request, and its first answer that is
+	// not written, it holds no more of each. Zero leaves that to the limits.
+	Share int64
+}
+
+// within returns a limit, or the share if that is less.
+func (a *Arrival) within(limit int64) int64 {
+	if a.Share > 0 {
+		return min(limit, a.Share)
+	}
+	return limit
 }
 
 // Verdict says whether a request may begin, and why not.
@@ -49,7 +60,7 @@ type Verdict uint8
 const (
 	Admitted Verdict = iota
 	Waits            // for those before it: a barrier is under way, or it is one
-	Full             // too many requests or bytes are under way
+	Full             // too many requests or bytes are under way, or memory is short
 	Unread           // the client doesn't read its answers
 	Muted            // it exceeded a quota (KIP-219)
 	Closing          // nothing begins any more
@@ -81,6 +92,7 @@ type Connection[T any] struct {
 	login  bool // not yet authenticated
 
 	slots  []slot[T] // in order of admission; slots[0] has the id head
+	room   []slot[T] // their array from its start, of length 0
 	head   ID
 	open   int   // admitted and not answered
 	bytes  int64 // of those
@@ -113,13 +125,13 @@ func (c *Connection[T]) Check(now kafka.Instant, a Arrival) Verdict {
 		return Refused
 	case now.Mono < c.mutedUntil:
 		return Muted
-	case c.output >= c.limits.Output:
+	case c.output > 0 && c.output >= a.within(c.limits.Output):
 		return Unread
 	case c.open == 0:
 		return Admitted
 	case a.Class == Barrier || c.login || c.last().Class != a.Class:
 		return Waits
-	case c.open >= c.limits.Requests || c.bytes+a.Bytes > c.limits.Bytes:
+	case c.open >= c.limits.Requests || c.bytes+a.Bytes > a.within(c.limits.Bytes):
 		return Full
 	case a.Class == ReplicaFetch && c.open >= c.limits.ReplicaFetches:
 		return Full
@@ -141,6 +153,10 @@ func (c *Connection[T]) last() *Arrival {
 func (c *Connection[T]) Admit(now kafka.Instant, a Arrival, item T) (ID, Verdict) {
 	if v := c.Check(now, a); v != Admitted {
 		return 0, v
+	}
+	if len(c.slots) == cap(c.slots) {
+		c.slots = append(make([]slot[T], 0, max(2*len(c.slots), 4)), c.slots...)
+		c.room = c.slots[:0]
 	}
 	c.slots = append(c.slots, slot[T]{item: item, arrival: a, left: a.NoReply})
 	c.open++
@@ -188,10 +204,11 @@ func (c *Connection[T]) settle() {
 	if n == 0 {
 		return
 	}
-	rest := copy(c.slots, c.slots[n:])
-	clear(c.slots[rest:])
-	c.slots = c.slots[:rest]
+	clear(c.slots[:n])
 	c.head += ID(n)
+	if c.slots = c.slots[n:]; len(c.slots) == 0 {
+		c.slots = c.room // its front has moved
+	}
 }
 
 // Next returns the next answer that may leave, in order. Its bytes count as output until Written.

@@ -48,6 +48,8 @@ type script struct {
 	c   *Connection[string]
 	now kafka.Instant
 	n   int // admitted so far
+
+	share int64
 }
 
 func run(t *testing.T, text string) string {
@@ -92,6 +94,8 @@ func (s *script) command(t *testing.T, words []string) (effects []string) {
 			t.Fatal(err)
 		}
 		s.now = s.now.Add(d)
+	case "share":
+		s.share = int64(number(t, words[1]))
 	case "drain":
 		s.c.Drain()
 	case "authenticated":
@@ -117,7 +121,7 @@ func (s *script) command(t *testing.T, words []string) (effects []string) {
 }
 
 func (s *script) admit(t *testing.T, words []string) string {
-	a := Arrival{Bytes: int64(number(t, words[2]))}
+	a := Arrival{Bytes: int64(number(t, words[2])), Share: s.share}
 	switch words[1] {
 	case "produce":
 		a.Class = Produce
