@@ -17,5 +17,6 @@ require (
 	github.com/valyala/histogram v1.2.0 // indirect
 	go.etcd.io/raft/v3 v3.7.0 // indirect
 	golang.org/x/sys v0.15.0 // indirect
+	golang.org/x/term v0.15.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 )

@@ -1,51 +1,30 @@
-// Command milena is Apache Kafka's system in one binary.
+// Command milena is Apache Kafka's system in one binary. All it does is in internal/cli; here the process is handed over:
+// arguments, environment, standard streams, signals.
 package main
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
-	"github.com/milena-io/milena"
+	"golang.org/x/term"
+
+	"github.com/milena-io/milena/internal/cli"
 )
 
-func main() {
-	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "milena:", err)
-		os.Exit(1)
-	}
+func main() { os.Exit(run()) }
+
+func run() int {
+	signal.Ignore(syscall.SIGPIPE) // a closed pipe is an error of the write, and a command's ordinary end
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	width, _, _ := term.GetSize(int(os.Stderr.Fd()))
+	return cli.Main(ctx, cli.Process{
+		Args: os.Args[1:], Env: os.Environ(), In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
+		InTerminal: terminal(os.Stdin), OutTerminal: terminal(os.Stdout), ErrTerminal: terminal(os.Stderr), Width: width,
+	}, cli.Seams{})
 }
 
-func run(args []string) error {
-	if len(args) == 0 || args[0] != "start" {
-		return fmt.Errorf("use: milena start [--override key=value]...")
-	}
-	c := milena.Config{
-		Dir: "milena-data", Addr: "127.0.0.1:9092", Settings: map[string]string{},
-		Logger: slog.New(slog.NewTextHandler(os.Stdout, nil)),
-	}
-	for i := 1; i+1 < len(args); i += 2 {
-		k, v, _ := strings.Cut(args[i+1], "=")
-		c.Settings[k] = v
-		if k == "log.dirs" {
-			c.Dir = v
-		}
-	}
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer cancel()
-	b, err := milena.Start(ctx, c)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("Kafka Server started on %s\n", b.Addr())
-	select {
-	case <-ctx.Done():
-		return b.Close()
-	case <-b.Failed():
-		return b.Err()
-	}
-}
+func terminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
