@@ -88,7 +88,7 @@ func (g groupMetadata) CreateOffsetsTopic(done func(error)) {
 			{Name: "segment.bytes", Value: text(s.static.Text("offsets.topic.segment.bytes"))},
 		},
 	}
-	cmd := controller.CreateTopics{Topics: []controller.NewTopic{topic}, Internal: true}
+	cmd := controller.CreateTopics{Topics: []controller.NewTopic{topic}}
 	(&control{g.n}).Submit(30*time.Second, cmd, func(reply any, err error) {
 		if err == nil {
 			if c := reply.([]controller.CreatedTopic)[0]; !c.OK() && c.Code != kafka.ErrTopicAlreadyExists {

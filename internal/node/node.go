@@ -39,6 +39,8 @@ type Options struct {
 	World  world.World
 	FS     disk.FS
 	Values config.Values // static broker keys
+	// ClusterID is the cluster's id, when somebody chose it; a directory of another cluster is refused.
+	ClusterID string
 	// Listen binds a listener, net.Listen in production. With nil the node has no sockets, and clients come by Connect.
 	Listen   func(network, addr string) (net.Listener, error)
 	Logger   *slog.Logger

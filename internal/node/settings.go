@@ -41,6 +41,11 @@ func (s *settings) check() error {
 	if dirs := s.static.List("log.dirs"); len(dirs) > 1 {
 		return fault.New(op, kafka.ErrInvalidConfig, "log.dirs names %d directories; this version keeps its data in one", len(dirs))
 	}
+	for _, key := range []string{"controller.quorum.voters", "controller.quorum.bootstrap.servers"} {
+		if others := s.static.List(key); len(others) > 1 {
+			return fault.New(op, kafka.ErrInvalidConfig, "%s names %d nodes; this version forms clusters of one", key, len(others))
+		}
+	}
 	for _, role := range []string{"broker", "controller"} {
 		found := false
 		for _, r := range s.static.List("process.roles") {
@@ -63,8 +68,8 @@ func (s *settings) logDir() string {
 	return s.static.Text("log.dir")
 }
 
-// clusterID is empty: a cluster's id is drawn when its first node is formatted, and kept in its directory.
-func (s *settings) clusterID() string { return "" }
+// clusterID is what the operator says; empty where a new cluster's id is to be drawn.
+func (s *settings) clusterID() string { return s.n.o.ClusterID }
 
 func (s *settings) rack() *string {
 	if v, ok := s.static.Get("broker.rack"); ok {

@@ -83,8 +83,6 @@ type UnregisterBroker struct{ Broker kafka.NodeID }
 type CreateTopics struct {
 	Topics       []NewTopic
 	ValidateOnly bool
-	// Internal lets names through that only the broker itself may create.
-	Internal bool
 }
 
 // NewTopic is one topic to create. Partitions and Replicas are -1 for the defaults; Assignment, when not nil, gives the

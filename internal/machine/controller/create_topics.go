@@ -46,7 +46,7 @@ func createTopics(d *decision, c CreateTopics) (any, error) {
 		case ids[t.ID] > 1:
 			err = takenID(t.ID)
 		default:
-			err = createTopic(d, &rules, t, c.Internal, &out[i])
+			err = createTopic(d, &rules, t, &out[i])
 		}
 		if err != nil {
 			out[i] = CreatedTopic{Problem: problem(err), Name: t.Name, Partitions: -1, Replicas: -1}
@@ -60,8 +60,8 @@ func takenID(id kafka.TopicID) error {
 }
 
 // createTopic adds the records of one topic: itself, its configs, its partitions.
-func createTopic(d *decision, rules *configRules, t *NewTopic, internal bool, out *CreatedTopic) error {
-	if err := checkNewName(d.img, t.Name, internal); err != nil {
+func createTopic(d *decision, rules *configRules, t *NewTopic, out *CreatedTopic) error {
+	if err := checkNewName(d.img, t.Name); err != nil {
 		return err
 	}
 	if reserved(kafka.DirectoryID(t.ID)) || d.img.Topic(t.ID) != nil {

@@ -10,15 +10,12 @@ import (
 
 // checkNewName refuses a name that no topic may have, or not this one: metrics write a dot as an underscore, so names
 // that differ only there collide.
-func checkNewName(img *image.Image, name string, internal bool) error {
+func checkNewName(img *image.Image, name string) error {
 	if name == kafka.MetadataTopic {
 		return fault.New(op, kafka.ErrTopicAuthorizationFailed, "Topic '%s' is the metadata log of the cluster.", name)
 	}
 	if why := kafka.TopicNameProblem(name); why != "" {
 		return fault.New(op, kafka.ErrInvalidTopicException, "%s", why)
-	}
-	if kafka.IsInternalTopic(name) && !internal {
-		return fault.New(op, kafka.ErrInvalidTopicException, "Topic '%s' is internal and is created when it is first needed.", name)
 	}
 	if img.TopicNamed(name) != nil {
 		return fault.New(op, kafka.ErrTopicAlreadyExists, "Topic '%s' already exists.", name)

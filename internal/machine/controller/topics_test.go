@@ -73,7 +73,6 @@ func TestCreateTopicIsRefused(t *testing.T) {
 		{topic(long, 1, 1), name, "Topic name is invalid: the length of '" + long + "' is longer than the max allowed length 249"},
 		{topic("a/b", 1, 1), name, "Topic name is invalid: 'a/b' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'"},
 		{topic("a_b.c", 1, 1), name, "Topic 'a_b.c' collides with existing topic: a.b_c"},
-		{topic("__consumer_offsets", 1, 1), name, "Topic '__consumer_offsets' is internal and is created when it is first needed."},
 		{topic("__cluster_metadata", 1, 1), kafka.ErrTopicAuthorizationFailed, "Topic '__cluster_metadata' is the metadata log of the cluster."},
 		{topic("a.b_c", 0, 0), kafka.ErrTopicAlreadyExists, "Topic 'a.b_c' already exists."},
 		{zero, kafka.ErrUnknownServerError, "The topic id AAAAAAAAAAAAAAAAAAAAAA cannot be given to a topic."},
@@ -176,15 +175,6 @@ func TestDefaultsAndPlacement(t *testing.T) {
 	}
 	if len(leads) != 3 || leads[1] != 2 {
 		t.Errorf("leaders %v of 6 partitions on 3 brokers", leads)
-	}
-}
-
-func TestInternalTopicsAreForTheBroker(t *testing.T) {
-	l := newLab(t)
-	l.start(1)
-	got := l.must(CreateTopics{Internal: true, Topics: []NewTopic{topic(kafka.OffsetsTopic, 50, 1, "cleanup.policy=compact")}}).([]CreatedTopic)
-	if !got[0].OK() || l.m.Committed().TopicNamed(kafka.OffsetsTopic).Len() != 50 {
-		t.Errorf("%+v", got[0])
 	}
 }
 
