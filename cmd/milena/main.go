@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/milena-io/milena/internal/cli"
+	"github.com/milena-io/milena/internal/server"
 )
 
 func main() { os.Exit(run()) }
@@ -24,7 +25,14 @@ func run() int {
 	return cli.Main(ctx, cli.Process{
 		Args: os.Args[1:], Env: os.Environ(), In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		InTerminal: terminal(os.Stdin), OutTerminal: terminal(os.Stdout), ErrTerminal: terminal(os.Stderr), Width: width,
-	}, cli.Seams{})
+	}, cli.Seams{Start: start})
+}
+
+func start(ctx context.Context, o cli.StartOptions) error {
+	return server.Run(ctx, server.Options{
+		ConfigFiles: o.ConfigFiles, Overrides: o.Overrides, Env: o.Env, Log: o.Err, LogFormat: o.LogFormat,
+		LogLevel: o.LogLevel, Terminal: o.Terminal,
+	})
 }
 
 func terminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }

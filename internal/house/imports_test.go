@@ -18,7 +18,7 @@ var lines = [][]string{
 	{"internal/listen", "internal/metrics", "internal/logging"},
 	{"internal/node"},
 	{"."},
-	{"milenatest", "internal/inspect", "internal/cli", "cmd/milena"},
+	{"milenatest", "internal/inspect", "internal/cli", "internal/server", "cmd/milena"},
 	{"internal/sim", "internal/house"},
 }
 
