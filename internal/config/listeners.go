@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -27,6 +28,9 @@ type Listeners struct {
 	Advertised  map[string]Listener
 	InterBroker string // name
 }
+
+// nonroutable is Kafka's sentence.
+const nonroutable = "advertised.listeners cannot use the nonroutable meta-address 0.0.0.0. Use a routable IP address."
 
 // ParseListeners reads and checks listeners, advertised.listeners, listener.security.protocol.map,
 // controller.listener.names and inter.broker.listener.name. Errors are Kafka's sentences.
@@ -130,7 +134,7 @@ func (out *Listeners) advertise(v Values, protocols map[string]string, controlle
 	}
 	for _, l := range list {
 		if l.Host == "0.0.0.0" || l.Host == "::" {
-			return fmt.Errorf("advertised.listeners cannot use the nonroutable meta-address 0.0.0.0. Use a routable IP address.")
+			return errors.New(nonroutable)
 		}
 		if controllers[l.Name] {
 			continue

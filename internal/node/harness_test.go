@@ -36,7 +36,6 @@ type link struct {
 	l      *listen.Link
 	in     []byte
 	frames [][]byte
-	closed bool
 	next   int32
 }
 

@@ -23,7 +23,6 @@ type replicas struct {
 	mu     sync.RWMutex
 	byID   map[kafka.TopicIDPartition]*partition.Partition
 	byName map[kafka.TopicPartition]*partition.Partition
-	closed bool
 }
 
 func newReplicas(n *Node) *replicas {

@@ -21,7 +21,6 @@ type run struct {
 	images  map[kafka.Offset]*image.Image // by the offset of the log's end
 	ids     map[kafka.TopicID]bool        // every id that was ever given
 	created int
-	block   kafka.ProducerID
 	done    int // commands that were not refused as a whole
 }
 

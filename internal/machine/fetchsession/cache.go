@@ -17,16 +17,16 @@ type Request struct {
 
 // Cache holds the sessions of one broker. Not safe for concurrent use.
 type Cache struct {
-	slots   int
-	evictMs time.Duration
-	byID    map[int32]*Session
-	evicted int64
+	slots      int
+	evictAfter time.Duration
+	byID       map[int32]*Session
+	evicted    int64
 }
 
 // NewCache makes room for so many sessions (max.incremental.fetch.session.cache.slots); one unused for evict may be
 // replaced by a newcomer.
 func NewCache(slots int, evict time.Duration) *Cache {
-	return &Cache{slots: slots, evictMs: evict, byID: make(map[int32]*Session)}
+	return &Cache{slots: slots, evictAfter: evict, byID: make(map[int32]*Session)}
 }
 
 // Len returns the number of sessions; Evicted counts those replaced so far.
@@ -95,10 +95,10 @@ func (c *Cache) room(now kafka.Instant, size int) bool {
 	}
 	var stale, small *Session
 	for _, s := range c.byID {
-		if now.Since(s.lastUsed) > c.evictMs && (stale == nil || older(s, stale)) {
+		if now.Since(s.lastUsed) > c.evictAfter && (stale == nil || older(s, stale)) {
 			stale = s
 		}
-		if now.Since(s.created) > c.evictMs && s.Len() < size && (small == nil || s.Len() < small.Len() || s.Len() == small.Len() && older(s, small)) {
+		if now.Since(s.created) > c.evictAfter && s.Len() < size && (small == nil || s.Len() < small.Len() || s.Len() == small.Len() && older(s, small)) {
 			small = s
 		}
 	}

@@ -150,7 +150,7 @@ func TestSameSeedAndPositionPlaceTheSame(t *testing.T) {
 		}
 		return fmt.Sprint(p)
 	}
-	if place(1, 2) != place(1, 2) {
+	if again := place(1, 2); again != place(1, 2) {
 		t.Error("the same source placed differently")
 	}
 	if place(1, 2) == place(1, 3) || place(1, 2) == place(2, 2) {
