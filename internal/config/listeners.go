@@ -1,11 +1,13 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"strconv"
 	"strings"
+
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
 )
 
 // Listener is one named endpoint: PLAINTEXT://host:port.
@@ -134,7 +136,7 @@ func (out *Listeners) advertise(v Values, protocols map[string]string, controlle
 	}
 	for _, l := range list {
 		if l.Host == "0.0.0.0" || l.Host == "::" {
-			return errors.New(nonroutable)
+			return fault.New("config.listeners", kafka.ErrInvalidConfig, "%s", nonroutable)
 		}
 		if controllers[l.Name] {
 			continue
