@@ -80,14 +80,16 @@ func arrivalOf(d *wire.Decoded, size int64) inflight.Arrival {
 // reply is the Reply of the call's request.
 func (c *call) reply(r wire.Reply) {
 	s := c.session
-	silent := r.None || c.arrival.NoReply
+	silent, some := r.None || c.arrival.NoReply, r.Message != nil || r.Body != nil || r.Payload != nil
+	must.Hold(silent || some || r.Close, "%v is answered with nothing", c.request.Key)
 	var out wire.Outgoing
 	switch {
-	case !silent && (r.Message != nil || r.Body != nil || r.Payload != nil):
+	case !silent && some:
 		out = s.cfg.Table.Encode(s.cfg.Pool, &c.decoded, r)
 	case r.Payload != nil && r.Payload.Release != nil:
 		r.Payload.Release()
 	}
+	c.discard()
 	now := s.world.Now()
 	s.mu.Lock()
 	must.Hold(!c.answered, "%v %d of %v is answered twice", c.request.Key, c.request.CorrelationID, c.request.Peer.Addr)
@@ -104,7 +106,6 @@ func (c *call) reply(r wire.Reply) {
 		wake = s.collect(now)
 	}
 	s.mu.Unlock()
-	c.discard()
 	if dead {
 		out.Free()
 	}
@@ -114,8 +115,10 @@ func (c *call) reply(r wire.Reply) {
 	s.fire(wake)
 }
 
-// discard frees what the request holds.
+// discard frees what the request holds. An answer may wait long for its client to read; its request shall not.
 func (c *call) discard() {
+	c.request.Body, c.request.Produce, c.request.Raw = nil, wire.ProduceRequest{}, nil
+	c.decoded.Body, c.decoded.Produce, c.decoded.Raw, c.decoded.ClientID = nil, wire.ProduceRequest{}, nil, nil
 	if c.frame != nil {
 		c.frame.Free()
 		c.frame = nil

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,7 @@ type conn struct {
 	framer   *wire.Framer
 	source   source
 	wake     chan struct{} // Resume, memory, or the end; room for one
+	writer   sync.Mutex    // held while somebody writes
 
 	active  atomic.Int64 // monotonic time of the last byte read or written
 	pushing atomic.Int64 // monotonic time since when a write takes no bytes; 0 while none is under way
@@ -59,11 +61,14 @@ func (c *conn) run() {
 	err := c.read()
 	reason := c.session.Reason()
 	c.Close(reason)
+	c.source.rest()
 	_, _ = io.Copy(io.Discard, c.nc) // until the client hangs up, or the linger is over
 	c.hangUp()
 	c.framer.Drop()
 	c.source.park()
 	c.session.Abort()
+	c.writer.Lock() // whoever writes has seen the end when it is ours; nobody begins any more
+	c.writer.Unlock()
 	if reason == reasonClient && err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
 		reason = reasonNetwork
 	}
@@ -73,7 +78,7 @@ func (c *conn) run() {
 
 func (c *conn) read() error {
 	for {
-		if c.framer.Between() && !c.memory() {
+		if !c.memory() {
 			return net.ErrClosed
 		}
 		n, err := c.source.Read(c.framer.Space())
@@ -114,9 +119,9 @@ func (c *conn) deliver(frame *wire.Buffer) bool {
 	return true
 }
 
-// memory waits until a new frame may begin, and reports whether the connection is still open.
+// memory waits until the frame that is arriving may go on, and reports whether the connection is still open.
 func (c *conn) memory() bool {
-	for c.listener.Sessions.Budget.Short() {
+	for c.framer.Starved() {
 		c.listener.Sessions.Budget.WhenFree(c.Resume)
 		if <-c.wake; c.shut.Load() {
 			return false
@@ -156,7 +161,7 @@ func (c *conn) Close(reason string) {
 	c.closing.Do(func() {
 		c.shut.Store(true)
 		half, ok := c.nc.(interface{ CloseWrite() error })
-		if ok && (reason == reasonStop || reason == reasonAnswer) && half.CloseWrite() == nil {
+		if ok && lingers(reason) && half.CloseWrite() == nil {
 			c.server.o.World.After(linger, c.hangUp)
 			return
 		}
@@ -168,6 +173,11 @@ func (c *conn) Close(reason string) {
 // linger is how long a connection that we end waits for the client to hang up. Closing it at once while the client
 // still sends would reset it, and the client could lose the last answers.
 const linger = 250 * time.Millisecond
+
+// lingers reports whether answers may still be on their way to the client when its connection ends.
+func lingers(reason string) bool {
+	return reason == reasonStop || reason == reasonAnswer || strings.HasPrefix(reason, reasonRefused)
+}
 
 func (c *conn) hangUp() { _ = c.nc.Close() } // the connection is given up either way
 

@@ -43,15 +43,15 @@ func (l *limiter) set(limits ConnectionLimits) {
 func (l *limiter) enter(listener string, ip netip.Addr) (refusal string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for !l.stopped && l.full(listener) {
+		l.freed.Wait()
+	}
 	allowed, ok := l.limits.PerIPFor[ip]
 	if !ok {
 		allowed, ok = l.limits.PerIP, l.limits.PerIP > 0
 	}
 	if ok && l.ip[ip] >= allowed {
 		return fmt.Sprintf("%v has %d connections already (max.connections.per.ip)", ip, l.ip[ip])
-	}
-	for !l.stopped && l.full(listener) {
-		l.freed.Wait()
 	}
 	l.total++
 	l.listener[listener]++

@@ -55,7 +55,10 @@ func (l *Link) Stall(stalled bool) {
 }
 
 // Cut ends the connection as a broken network does: what was not delivered is lost.
-func (l *Link) Cut() { l.end(reasonNetwork) }
+func (l *Link) Cut() {
+	l.back = nil
+	l.end(reasonNetwork)
+}
 
 func (l *Link) end(reason string) {
 	if l.ended {
@@ -81,12 +84,11 @@ func (l *Link) wake() {
 // pump delivers what the client sent, until the session wants no more.
 func (l *Link) pump() {
 	for len(l.in) > 0 && !l.paused && !l.ended {
-		if l.framer.Between() && l.cfg.Budget.Short() {
+		if l.framer.Starved() {
 			l.paused = true
 			l.cfg.Budget.WhenFree(func() { l.world.Go(l.unpause) })
 			return
 		}
-		l.framer.SetMax(l.session.MaxRequestBytes())
 		n := copy(l.framer.Space(), l.in)
 		l.in = l.in[n:]
 		l.cfg.Observer.Received(l.session.peer, n)
@@ -97,14 +99,17 @@ func (l *Link) pump() {
 			l.session.Refuse(err)
 		case frame != nil:
 			l.paused = !l.session.Receive(frame)
+			l.framer.SetMax(l.session.MaxRequestBytes())
 			l.flush()
 		}
 	}
 }
 
 func (l *Link) unpause() {
-	l.paused = false
-	l.pump()
+	if !l.ended {
+		l.paused = false
+		l.pump()
+	}
 }
 
 func (l *Link) flush() {
@@ -166,7 +171,8 @@ func (l *Link) write() {
 
 func (l *Link) give() {
 	l.giving = false
-	b := l.back
-	l.back = nil
-	l.receive(b)
+	if b := l.back; len(b) > 0 {
+		l.back = nil
+		l.receive(b)
+	}
 }

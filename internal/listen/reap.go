@@ -28,7 +28,7 @@ func (c *conn) reap(now time.Duration) {
 	pushing, begun := c.pushing.Load(), c.begun.Load()
 	switch {
 	case pushing != 0 && now-time.Duration(pushing) > o.Stuck:
-		c.giveUp(reasonStuck, fmt.Sprintf("it took none of the bytes written to it for %v", o.Stuck))
+		c.giveUp(reasonStuck, fmt.Sprintf("it took less than %d KiB of its answers in %v", writeBytes>>10, o.Stuck))
 	case begun != 0 && now-time.Duration(begun) > o.Slow && c.listener.Sessions.Budget.Short():
 		c.giveUp(reasonMemory, fmt.Sprintf("memory for requests is short, and one of its requests has been arriving for over %v", o.Slow))
 	case c.idleFor(now) > o.Idle && c.session.Idle():

@@ -32,7 +32,7 @@ type Options struct {
 	Listeners []Listener
 	Limits    ConnectionLimits
 	Idle      time.Duration // connections.max.idle.ms
-	// Stuck is how long a client may take none of the bytes that are being written to it.
+	// Stuck is how long a client may take to read a piece of 64 KiB.
 	Stuck time.Duration
 	// Slow is how long a frame may take to arrive while memory is short.
 	Slow time.Duration
@@ -220,7 +220,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	left := s.all()
 	for _, c := range left {
-		c.hangUp()
+		c.cut(reasonCut)
+		c.hangUp() // also when it was closing already, and lingered
 	}
 	<-done
 	if len(left) == 0 {

@@ -54,6 +54,7 @@ type Session struct {
 	world    world.World
 	dispatch func(*wire.Request)
 	out      Transport
+	origin   wire.Peer // as the connection came in; for logs and observers
 	peer     wire.Peer // of the next request; only the deliverer touches it
 	clientID string    // the last one, to save its allocation
 
@@ -61,7 +62,8 @@ type Session struct {
 	machine *inflight.Connection[*call]
 	held    *call // decoded and not admitted yet
 	is      situation
-	reason  string // why it ends
+	reason  string      // why it ends
+	login   world.Timer // nil where nobody logs in
 }
 
 // Why connections end, in the words of Observer.Closed; "refused ..." says what was refused.
@@ -69,7 +71,9 @@ const (
 	reasonClient  = "client"  // it hung up
 	reasonNetwork = "network" // it broke
 	reasonStop    = "stop"    // we stop
-	reasonAnswer  = "answer"  // an answer said so
+	reasonCut     = "cut"     // we stop, and it was not done in time
+	reasonRefused = "refused "
+	reasonAnswer  = "answer" // an answer said so
 	reasonIdle    = "idle"
 	reasonStuck   = "stuck"  // it doesn't read
 	reasonMemory  = "memory" // its frame doesn't end while memory is short
@@ -82,6 +86,7 @@ type situation struct {
 	writing   bool // somebody has been asked to write
 	resumed   bool // Resume was called for what is held
 	timed     bool // a timer runs that ends a throttle
+	ending    bool // nothing begins any more
 	closed    bool // the transport was asked to close
 	dead      bool // Abort was called
 }
@@ -89,11 +94,13 @@ type situation struct {
 // NewSession starts a session. dispatch is called for every request that is admitted.
 func NewSession(cfg *Config, w world.World, peer wire.Peer, dispatch func(*wire.Request), out Transport) *Session {
 	s := &Session{
-		cfg: cfg, world: w, peer: peer, dispatch: dispatch, out: out,
+		cfg: cfg, world: w, origin: peer, peer: peer, dispatch: dispatch, out: out,
 		machine: inflight.New[*call](cfg.Limits, cfg.Login != nil),
 	}
 	if cfg.Login != nil {
-		w.After(cfg.Login.Within, s.loginExpired)
+		s.mu.Lock()
+		s.login = w.After(cfg.Login.Within, s.loginExpired)
+		s.mu.Unlock()
 	}
 	return s
 }
@@ -112,6 +119,9 @@ func (s *Session) Authenticated(p wire.Principal) {
 	s.peer.Principal = p
 	s.mu.Lock()
 	s.machine.Authenticated()
+	if s.login != nil {
+		s.login.Stop()
+	}
 	s.mu.Unlock()
 }
 
@@ -144,7 +154,7 @@ func (s *Session) Continue() bool {
 	c := s.held
 	s.held, s.is.resumed = nil, false
 	if c == nil {
-		more := !s.is.closed && !s.is.dead
+		more := !s.is.ending && !s.is.closed && !s.is.dead
 		s.mu.Unlock()
 		return more
 	}
@@ -155,6 +165,7 @@ func (s *Session) Continue() bool {
 func (s *Session) admit(now kafka.Instant, c *call) bool {
 	verdict := inflight.Closing
 	if !s.is.dead {
+		c.arrival.Share = s.cfg.Budget.Share()
 		c.id, verdict = s.machine.Admit(now, c.arrival, c)
 	}
 	switch verdict {
@@ -196,10 +207,10 @@ func (s *Session) Refuse(err error) {
 	if errors.As(err, &f) {
 		_, what, _ = strings.Cut(f.Op, ".")
 	}
-	s.cfg.Observer.Refused(s.peer, what)
-	s.cfg.Log.Warn("refused "+what, "Closing the connection of "+s.peer.Addr.String()+": "+err.Error(),
-		"listener", s.peer.Listener, "client", s.peer.Addr.String(), "connection", s.peer.ConnectionID)
-	s.end("refused " + what)
+	s.cfg.Observer.Refused(s.origin, what)
+	s.cfg.Log.Warn(reasonRefused+what, "Closing the connection of "+s.origin.Addr.String()+": "+err.Error(),
+		"listener", s.origin.Listener, "client", s.origin.Addr.String(), "connection", s.origin.ConnectionID)
+	s.end(reasonRefused + what)
 }
 
 // Drain lets nothing new begin and closes the connection when everything under way was answered and written.
@@ -208,6 +219,7 @@ func (s *Session) Drain() { s.end(reasonStop) }
 func (s *Session) end(reason string) {
 	s.mu.Lock()
 	s.machine.Drain()
+	s.is.ending = true
 	if s.reason == "" {
 		s.reason = reason
 	}
@@ -227,12 +239,16 @@ func (s *Session) Abort() {
 	s.is.closed, s.is.dead = true, true
 	held, unsent := s.held, s.machine.Abandon()
 	s.held = nil
+	if s.login != nil {
+		s.login.Stop()
+	}
 	s.mu.Unlock()
 	if held != nil {
 		held.discard()
 	}
 	for _, c := range unsent {
 		c.answer.Out.Free()
+		s.cfg.Observer.Done(&c.request, c.arrival.Bytes, 0)
 	}
 }
 
@@ -278,6 +294,7 @@ func (s *Session) collect(now kafka.Instant) (out signals) {
 		s.is.writing, out.output = true, true
 	}
 	if s.held != nil && !s.is.resumed {
+		s.held.arrival.Share = s.cfg.Budget.Share()
 		switch s.machine.Check(now, s.held.arrival) {
 		case inflight.Admitted, inflight.Closing:
 			s.is.resumed, out.resume = true, true

@@ -93,6 +93,12 @@ func (s *source) park() {
 	}
 }
 
+// rest ends the parking: who reads from now on reads the socket itself.
+func (s *source) rest() {
+	s.parking.Store(true)                 // no disturbance from now on
+	_ = s.nc.SetReadDeadline(time.Time{}) // and none from before; an error means that the connection is gone
+}
+
 // disturb makes a blocked Read give its buffer back and go on waiting. Others may call it.
 func (s *source) disturb() {
 	if !s.parking.Swap(true) {

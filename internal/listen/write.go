@@ -6,11 +6,13 @@ import (
 	"github.com/milena-io/milena/internal/wire"
 )
 
-// Writes are cut into pieces of this size: it is what a stuck client holds of us, and what has to go out within Stuck.
+// Writes are cut into pieces of this size: it is what a stuck client holds of us, and what it has to read within Stuck.
 const writeBytes = 64 << 10
 
 // write is the writer of the connection until the session has nothing more to write.
 func (c *conn) write() {
+	c.writer.Lock()
+	defer c.writer.Unlock()
 	w := writer{conn: c}
 	for {
 		a, more := c.session.Next()
@@ -19,6 +21,7 @@ func (c *conn) write() {
 		}
 		w.add(a, more)
 	}
+	w.report() // the session has ended behind an answer that another one was to follow
 	if w.buf != nil {
 		w.buf.Free()
 	}
@@ -51,6 +54,11 @@ func (w *writer) add(a *Answer, more bool) {
 		return
 	}
 	w.flush()
+	w.report()
+}
+
+// report gives back what was gathered, written or not.
+func (w *writer) report() {
 	for _, a := range w.batch {
 		w.conn.session.Written(a)
 	}

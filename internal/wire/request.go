@@ -5,7 +5,8 @@
 // listen and broker call it. It never does IO and never decides anything about topics or partitions.
 //
 // Who may keep a slice: Body is a handler's own. Produce and Raw alias the pooled frame, which goes back to its pool when
-// the Reply has been given; a handler that needs those bytes longer copies them. What a Reply holds is wire's until its
+// the Reply has been given; a handler that needs those bytes longer copies them. Reply also takes Body, Produce and Raw out
+// of the Request, so a handler doesn't look for them there once it may have been called. What a Reply holds is wire's until its
 // Release is called, or until it was encoded, which is before the call of Reply returns, for answers without one.
 package wire
 

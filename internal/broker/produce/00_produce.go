@@ -47,7 +47,7 @@ func New(w world.World, d *world.Deadlines, p Partitions) *Produces {
 // for acks=all overlaps. With acks=0 nothing is answered, and an error closes the connection, which is all the client
 // will see of it.
 func (p *Produces) Produce(req *wire.Request) {
-	in := &req.Produce
+	in := req.Produce // a copy: Reply takes the request's away
 	w := &inflight{area: p, req: req, acks: in.Acks, left: in.Partitions}
 	w.answer = wire.ProduceAnswer{Version: req.Version, Partitions: make([]wire.ProducePartitionAnswer, 0, in.Partitions)}
 	for part := range in.All {
