@@ -4,13 +4,23 @@ import (
 	"log/slog"
 
 	"github.com/milena-io/milena/internal/config"
+	"github.com/milena-io/milena/internal/logging"
 )
 
-// newLogger makes the log in the form that the arguments or the configuration ask for.
+// newLogger makes the log in the form that the arguments or the configuration ask for: without either it is pretty on a
+// terminal and Kafka's elsewhere.
 func newLogger(o Options, l *config.Loaded) *slog.Logger {
-	name := o.LogLevel
+	format, name := o.LogFormat, o.LogLevel
+	if format == "" {
+		format = l.Values.Text("milena.log.format")
+	}
+	if format == "" {
+		if format = "kafka"; o.Terminal {
+			format = "pretty"
+		}
+	}
 	if name == "" {
 		name = l.LogLevel
 	}
-	return slog.New(slog.NewTextHandler(o.Log, &slog.HandlerOptions{Level: level(name)}))
+	return slog.New(logging.New(o.Log, logging.Options{Format: format, Level: level(name), Color: o.Terminal && format == "pretty"}))
 }
