@@ -80,7 +80,7 @@ func (e *edge) assemble(n *Node) {
 	e.sessions = listen.Config{
 		Table: e.table, Pool: wire.NewPool(budget, false), Budget: budget, Limits: limits,
 		MaxRequestBytes: int32(v.Int("socket.request.max.bytes")), Observer: n.o.Observer,
-		Log: listen.NewRateLimited(n.o.Logger, n.o.World, time.Second),
+		Log: listen.NewRateLimited(n.log("kafka.network"), n.o.World, time.Second),
 	}
 }
 

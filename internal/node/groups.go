@@ -34,7 +34,7 @@ func (g groupLog) Committed(epoch kafka.LeaderEpoch, upTo kafka.Offset, done fun
 
 func (n *Node) coordinatorEnv() coordinator.Env {
 	return coordinator.Env{
-		World: n.o.World, Logger: n.o.Logger, Config: n.settings.groupConfig(),
+		World: n.o.World, Logger: n.log("kafka.coordinator.group"), Config: n.settings.groupConfig(),
 		Partitions: func() int32 {
 			if t := n.feed.Image().TopicNamed(kafka.OffsetsTopic); t != nil {
 				return int32(t.Len())

@@ -192,7 +192,7 @@ func (n *Node) fail(err error) {
 	}
 	n.failed = err
 	n.mu.Unlock()
-	n.o.Logger.Error("The node cannot go on. What was acknowledged is safe on disk; fix the disk and start again.", "stage", "storage", "error", err)
+	n.log("kafka.log").Error("The node cannot go on. What was acknowledged is safe on disk; fix the disk and start again.", "stage", "storage", "error", err)
 	n.o.World.Go(func() {
 		n.session.over(err)
 		if n.o.Failed != nil {
@@ -211,3 +211,6 @@ func (n *Node) abandon() {
 
 // ClusterID returns the cluster's id.
 func (n *Node) ClusterID() string { return n.storage.meta.ClusterID }
+
+// log is the node's log for one of its parts, by the names that Kafka's loggers have.
+func (n *Node) log(component string) *slog.Logger { return n.o.Logger.With("component", component) }

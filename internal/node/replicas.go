@@ -29,7 +29,7 @@ func newReplicas(n *Node) *replicas {
 	return &replicas{
 		n: n,
 		env: &partition.Env{
-			World: n.o.World, Flusher: n.storage.flusher, Logger: n.o.Logger, Self: n.settings.NodeID(),
+			World: n.o.World, Flusher: n.storage.flusher, Logger: n.log("kafka.log"), Self: n.settings.NodeID(),
 			Failed: func(err error) { n.o.World.Go(func() { n.fail(err) }) },
 		},
 		byID:   map[kafka.TopicIDPartition]*partition.Partition{},

@@ -44,7 +44,7 @@ func (s *session) begin() {
 			s.over(err)
 			return
 		}
-		s.n.o.Logger.Info("The broker has caught up. Transitioning from STARTING to RECOVERY.", "component", "kafka.server", "brokerEpoch", reply.(controller.Registered).Epoch)
+		s.n.log("kafka.server").Info("The broker has caught up. Transitioning from STARTING to RECOVERY.", "brokerEpoch", reply.(controller.Registered).Epoch)
 		s.mu.Lock()
 		s.epoch = reply.(controller.Registered).Epoch
 		s.mu.Unlock()
@@ -93,7 +93,7 @@ func (s *session) open() {
 	s.n.tend()
 	err := s.n.edge.open(s.n)
 	if err == nil {
-		log := s.n.o.Logger.With("component", "kafka.server")
+		log := s.n.log("kafka.server")
 		log.Info("The broker has been unfenced. Transitioning from RECOVERY to RUNNING.")
 		for _, l := range s.n.edge.listeners.Bind {
 			if addr := s.n.Addr(l.Name); addr != nil {

@@ -22,7 +22,7 @@ func (n *Node) openStorage() error {
 	}
 	n.storage.dir = dir
 	for _, damaged := range dir.Damaged {
-		n.o.Logger.Warn("A checkpoint file is damaged and counts as empty; recovery reads more instead.", "error", damaged)
+		n.log("kafka.log").Warn("A checkpoint file is damaged and counts as empty; recovery reads more instead.", "error", damaged)
 	}
 	meta, formatted := dir.Meta()
 	if !formatted {
@@ -63,7 +63,7 @@ func (n *Node) openQuorum() error {
 		World: n.o.World, FS: n.o.FS, Dir: path, Log: metadataLog{l}, Flusher: n.storage.flusher, Machine: machine,
 		Self:   quorum.Key{NodeID: n.settings.NodeID(), DirectoryID: n.storage.meta.DirectoryID},
 		Config: n.settings.quorumConfig(),
-		Await:  n.feed.WaitFor, Failed: n.fail, Logger: n.o.Logger,
+		Await:  n.feed.WaitFor, Failed: n.fail, Logger: n.log("kafka.raft"),
 	})
 	return err
 }

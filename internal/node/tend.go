@@ -73,7 +73,7 @@ func (n *Node) recoverNext(left []*partition.Partition) {
 	}
 	n.o.World.Go(func() {
 		if err := left[0].Open(); err != nil && !fault.IsKind(err, fault.Closed) {
-			n.o.Logger.Error("A log could not be recovered; its partition answers with an error. See milena log verify.", "partition", left[0].Name().String(), "error", err)
+			n.log("kafka.log").Error("A log could not be recovered; its partition answers with an error. See milena log verify.", "partition", left[0].Name().String(), "error", err)
 		}
 		n.recoverNext(left[1:])
 	})
@@ -98,7 +98,7 @@ func (n *Node) strays() {
 		if _, err := n.replicas.ByID(kafka.TopicIDPartition{TopicID: id, Partition: d.Partition.Partition}); known && err == nil {
 			continue
 		}
-		n.o.Logger.Warn("A directory belongs to no topic of this cluster; it is set aside and never read.", "directory", d.Name)
+		n.log("kafka.log").Warn("A directory belongs to no topic of this cluster; it is set aside and never read.", "directory", d.Name)
 		if err := n.storage.dir.SetAside(d, kafka.UUID(n.o.World.UUID())); err != nil {
 			n.fail(err)
 			return
