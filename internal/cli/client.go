@@ -56,7 +56,7 @@ func (a *app) client(opts ...kgo.Opt) (*kgo.Client, error) {
 	dialer := net.Dialer{Timeout: min(a.flags.timeout, 10*time.Second)}
 	all := []kgo.Opt{
 		kgo.SeedBrokers(seeds...), kgo.ClientID("milena-cli"), kgo.SoftwareNameAndVersion("milena-cli", readBuild().Version),
-		kgo.DisableClientMetrics(), kgo.RetryTimeout(a.flags.timeout),
+		kgo.DisableClientMetrics(), kgo.RetryTimeout(a.flags.timeout), kgo.MetadataMinAge(250 * time.Millisecond),
 		kgo.Dialer(func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := dialer.DialContext(ctx, network, addr)
 			if err == nil || ctx.Err() != nil {

@@ -65,7 +65,8 @@ value; --tombstone writes a null. The exit code is 0 only when the cluster has a
 	return c
 }
 
-// deliveryTimeout is how long a record may wait for a cluster that is away, as delivery.timeout.ms of Kafka's producer.
+// deliveryTimeout is how long a cluster that is away is waited for, as delivery.timeout.ms of Kafka's producer. The
+// client's own timeout counts from a record's timestamp, which a copy keeps.
 const deliveryTimeout = 2 * time.Minute
 
 // options turns the flags into the client's.
@@ -84,7 +85,7 @@ func (f produceFlags) options() ([]kgo.Opt, error) {
 	}
 	opts = append(opts, kgo.ProducerBatchCompression(codec), kgo.ProducerBatchMaxBytes(int32(maxBytes)),
 		kgo.BrokerMaxWriteBytes(int32(max(maxBytes+1<<20, 100<<20))), kgo.MaxBufferedBytes(int(max(64<<20, 2*maxBytes))),
-		kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(10), kgo.RecordDeliveryTimeout(deliveryTimeout))
+		kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(8))
 	if f.keepPlace && f.source.input != "json" {
 		return nil, usage("--keep-partition needs --input json")
 	}
@@ -132,6 +133,7 @@ type producing struct {
 	client *kgo.Client
 	each   bool // a line is printed for each record
 	stop   context.CancelFunc
+	watch  *time.Timer // fires when nothing was acknowledged for so long
 
 	mu    sync.Mutex
 	acked int64
@@ -156,8 +158,10 @@ func (a *app) produce(ctx context.Context, f produceFlags, topic string, values 
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
 	p := &producing{app: a, topic: topic, client: client, each: a.asJSON() || len(values) > 0 || f.source.tombstone, stop: stop}
+	p.watch = time.AfterFunc(deliveryTimeout, p.waited)
+	defer p.watch.Stop()
 	read := p.readAll(reading, f, source)
-	if err := client.Flush(ctx); err != nil && p.failed() == nil {
+	if err := client.Flush(reading); err != nil && p.failed() == nil {
 		return err
 	}
 	return p.end(ctx, read)
@@ -205,6 +209,20 @@ type readRecord struct {
 	err    error
 }
 
+// waited ends the command when records have been waiting and none was acknowledged.
+func (p *producing) waited() {
+	if p.client.BufferedProduceRecords() == 0 {
+		p.watch.Reset(deliveryTimeout)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err == nil {
+		p.err = fmt.Errorf("no acknowledgement for %s: %w", duration(deliveryTimeout), kerr.RequestTimedOut)
+		p.stop()
+	}
+}
+
 // promise takes the cluster's answer to a record; the client calls it in order, from one goroutine.
 func (p *producing) promise(r *kgo.Record, err error) {
 	p.mu.Lock()
@@ -217,6 +235,7 @@ func (p *producing) promise(r *kgo.Record, err error) {
 		return
 	}
 	p.acked++
+	p.watch.Reset(deliveryTimeout)
 	if p.each && p.err == nil {
 		p.err = p.print(r)
 	}

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/milena-io/milena/internal/config"
+	"github.com/milena-io/milena/internal/kafka"
 )
 
 func (a *app) topicCommand() *cobra.Command {
@@ -139,7 +139,7 @@ func idText(id kadm.TopicID) string {
 	if id == (kadm.TopicID{}) {
 		return ""
 	}
-	return id.String()
+	return kafka.UUID(id).String()
 }
 
 // configHint adds the nearest key to a refusal of a config.
@@ -227,8 +227,12 @@ func (a *app) noTopic(ctx context.Context, adm *kadm.Client, name string) error 
 	if err != nil {
 		return f
 	}
-	known := all.Names()
-	slices.Sort(known)
+	var known []string
+	for _, t := range all.Sorted() {
+		if t.Err == nil && t.Topic != name {
+			known = append(known, t.Topic)
+		}
+	}
 	if near := nearest(name, known); near != "" {
 		return f.try("did you mean %q? milena topic list shows what there is", near)
 	}
