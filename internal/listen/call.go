@@ -91,6 +91,7 @@ func (c *call) reply(r wire.Reply) {
 	}
 	c.discard()
 	now := s.world.Now()
+	c.request.Timeline.Answered = now.Mono
 	s.mu.Lock()
 	must.Hold(!c.answered, "%v %d of %v is answered twice", c.request.Key, c.request.CorrelationID, c.request.Peer.Addr)
 	c.answered = true
