@@ -1,11 +1,9 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -96,44 +94,4 @@ func memoryOf(pid int) (rss, peak int64, err error) {
 		*into = kib << 10
 	}
 	return rss, peak, nil
-}
-
-// enoughFree is the free memory below which the page cache counts as full.
-const enoughFree = 500 << 20
-
-// fillPageCache writes files until next to no memory is free. They must stay until the run is over.
-func fillPageCache(ctx context.Context, dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	chunk := make([]byte, 64<<20)
-	for i := 0; ; i++ {
-		free, err := memFree()
-		if err != nil {
-			return err
-		}
-		if free < enoughFree {
-			return nil
-		}
-		if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(i)), chunk, 0o644); err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-	}
-}
-
-func memFree() (int64, error) {
-	info, err := os.ReadFile("/proc/meminfo")
-	if err != nil {
-		return 0, err
-	}
-	for _, line := range strings.Split(string(info), "\n") {
-		if strings.HasPrefix(line, "MemFree:") {
-			kib, err := strconv.ParseInt(strings.Fields(line)[1], 10, 64)
-			return kib << 10, err
-		}
-	}
-	return 0, fmt.Errorf("/proc/meminfo has no MemFree")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -37,14 +38,11 @@ type percentiles struct {
 }
 
 func makeTopic(ctx context.Context, client *kgo.Client, topic string, partitions int) error {
-	made, err := kadm.NewClient(client).CreateTopic(ctx, int32(partitions), 1, nil, topic)
-	if err != nil {
-		return err
+	_, err := kadm.NewClient(client).CreateTopic(ctx, int32(partitions), 1, nil, topic) // err is also the topic's own
+	if errors.Is(err, kerr.TopicAlreadyExists) {
+		return nil
 	}
-	if made.Err != nil && !errors.Is(made.Err, kerr.TopicAlreadyExists) {
-		return made.Err
-	}
-	return nil
+	return err
 }
 
 func producer(ctx context.Context, node broker.Broker, topic string, partitions int, more ...kgo.Opt) (*kgo.Client, error) {
@@ -72,6 +70,9 @@ func producer(ctx context.Context, node broker.Broker, topic string, partitions 
 // its own queue.
 const buffered = 16 << 20
 
+// most bounds the bytes of one run, and with them the disk a whole measurement takes.
+const most = 512 << 20
+
 // saturate produces as fast as acknowledgements come.
 func saturate(ctx context.Context, node broker.Broker, topic string, size, partitions int, how time.Duration) (throughput, error) {
 	client, err := producer(ctx, node, topic, partitions, kgo.ProducerBatchMaxBytes(64<<10), kgo.MaxBufferedRecords(1<<20),
@@ -91,7 +92,7 @@ func saturate(ctx context.Context, node broker.Broker, topic string, size, parti
 		return throughput{}, err
 	}
 	begin := time.Now()
-	for i := 0; i%64 != 0 || time.Since(begin) < how; i++ {
+	for i := 0; i%64 != 0 || (time.Since(begin) < how && int64(i)*int64(size) < most); i++ {
 		client.Produce(ctx, &kgo.Record{Value: value}, func(_ *kgo.Record, err error) {
 			if err != nil {
 				failed.Store(&err)
@@ -110,6 +111,34 @@ func saturate(ctx context.Context, node broker.Broker, topic string, size, parti
 	after, err := usageOf(node.Pid())
 	n := acked.Load()
 	return throughput{records: n, bytes: n * int64(size), took: took, broker: after.since(before)}, err
+}
+
+// repeated is several saturated runs on one topic.
+type repeated struct {
+	throughput          // the median run
+	least, most float64 // MB/s
+	stored      int64   // records of all runs, the ones that don't count too
+}
+
+// repeat loads a new topic until it has settled, then measures it several times. The first seconds of a topic are not
+// those of its life: files are made, indexes are touched for the first time.
+func repeat(ctx context.Context, p plan, node broker.Broker, topic string, size, partitions int) (repeated, error) {
+	settling, err := saturate(ctx, node, topic, size, partitions, p.settle)
+	if err != nil {
+		return repeated{}, err
+	}
+	r := repeated{stored: settling.records}
+	runs := make([]throughput, p.repeat)
+	for i := range runs {
+		if runs[i], err = saturate(ctx, node, topic, size, partitions, p.saturate); err != nil {
+			return repeated{}, err
+		}
+		r.stored += runs[i].records
+	}
+	slices.SortFunc(runs, func(a, b throughput) int { return cmp.Compare(a.mbPerSecond(), b.mbPerSecond()) })
+	r.throughput = runs[len(runs)/2]
+	r.least, r.most = runs[0].mbPerSecond(), runs[len(runs)-1].mbPerSecond()
+	return r, nil
 }
 
 // drain fetches everything from the beginning, 1 MiB a partition at a time.
@@ -149,8 +178,8 @@ func paced(ctx context.Context, node broker.Broker, topic string, size, partitio
 	}
 	defer client.Close()
 	// A big record is a big share of the machine: keep every run below a quarter of what one core can take.
-	if most := 40_000_000 / size; perSecond > most {
-		perSecond = most
+	if bound := 40_000_000 / size; perSecond > bound {
+		perSecond = bound
 	}
 	n := int(how.Seconds() * float64(perSecond))
 	value := make([]byte, size)
@@ -182,4 +211,14 @@ func paced(ctx context.Context, node broker.Broker, topic string, size, partitio
 	slices.Sort(took)
 	at := func(q float64) time.Duration { return took[min(len(took)-1, int(q*float64(len(took))))] }
 	return percentiles{rate: float64(perSecond), p50: at(0.50), p99: at(0.99), p999: at(0.999)}, nil
+}
+
+// warm loads a system with small records for a while, in runs that stay below the bound.
+func warm(ctx context.Context, node broker.Broker, how time.Duration) error {
+	for begin := time.Now(); time.Since(begin) < how; {
+		if _, err := saturate(ctx, node, "warm", 100, 10, how-time.Since(begin)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

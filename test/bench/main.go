@@ -5,7 +5,8 @@
 //
 // It prints Markdown and, unless it is short, writes docs/benchmarks.md. A full run takes about half an hour, -short a
 // few minutes. The page cache is filled first, because the first touch of a page costs more than everything else
-// together on a virtual machine; -fill=false leaves that out and the report says so.
+// together on a virtual machine, and topped up before each measurement; it takes as much disk as there is memory.
+// -fill=false leaves that out and the report says so.
 package main
 
 import (
@@ -29,7 +30,9 @@ type plan struct {
 	short      bool
 	fill       bool
 	warm       time.Duration // before the first measurement of a system
+	settle     time.Duration // of load on each new topic before it is measured
 	saturate   time.Duration // of each throughput run
+	repeat     int           // throughput runs of a cell; the median counts
 	pace       time.Duration // of each latency run
 	idle       time.Duration
 	starts     map[string]int
@@ -40,15 +43,15 @@ type plan struct {
 }
 
 func full() plan {
-	return plan{fill: true, warm: time.Minute, saturate: 10 * time.Second, pace: 10 * time.Second, idle: 15 * time.Second,
+	return plan{fill: true, warm: time.Minute, settle: 4 * time.Second, saturate: 5 * time.Second, repeat: 3, pace: 10 * time.Second, idle: 15 * time.Second,
 		starts: map[string]int{"kafka": 3, "milena": 20, "milena-cache": 20}, sizes: []int{100, 1024, 16384},
 		partitions: []int{1, 10, 100}, perSecond: 5000, embedded: 100}
 }
 
 func short() plan {
 	p := full()
-	p.short, p.fill = true, false
-	p.warm, p.saturate, p.pace, p.idle = 5*time.Second, 2*time.Second, 2*time.Second, 3*time.Second
+	p.short = true
+	p.warm, p.settle, p.saturate, p.pace, p.idle = 15*time.Second, time.Second, time.Second, 2*time.Second, 3*time.Second
 	p.starts = map[string]int{"kafka": 1, "milena": 5, "milena-cache": 5}
 	p.embedded = 20
 	return p
@@ -57,7 +60,7 @@ func short() plan {
 func main() {
 	log.SetFlags(log.Ltime)
 	brief := flag.Bool("short", false, "a few minutes instead of half an hour")
-	fill := flag.Bool("fill", true, "fill the page cache first (never with -short)")
+	fill := flag.Bool("fill", true, "keep the page cache full")
 	only := flag.String("only", "kafka,milena,milena-cache", "the systems to measure")
 	out := flag.String("out", "", "file the report goes to; docs/benchmarks.md for a full run of all systems")
 	flag.Parse()
@@ -95,18 +98,21 @@ func run(ctx context.Context, p plan, names []string) (string, error) {
 	}
 	defer os.RemoveAll(work)
 	r := report{plan: p, cores: cores, machine: machine()}
-	if p.fill {
-		log.Print("filling the page cache")
-		if err := fillPageCache(ctx, filepath.Join(work, "fill")); err != nil {
+	cache := &filler{dir: filepath.Join(work, "fill"), off: !p.fill}
+	for _, name := range names {
+		log.Printf("%s: filling the page cache", name)
+		if err := cache.top(ctx); err != nil {
 			return "", err
 		}
-	}
-	for _, name := range names {
-		s, err := measure(ctx, p, name, cores.broker, filepath.Join(work, name))
+		dir := filepath.Join(work, name)
+		s, err := measure(ctx, p, name, cores.broker, dir, cache)
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", name, err)
 		}
 		r.systems = append(r.systems, s)
+		if err := os.RemoveAll(dir); err != nil {
+			return "", err
+		}
 	}
 	log.Print("embedded")
 	if r.embedded, err = embedded(ctx, p.embedded, filepath.Join(work, "embedded")); err != nil {

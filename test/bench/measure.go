@@ -30,7 +30,7 @@ type system struct {
 // cell is one record size with one number of partitions.
 type cell struct {
 	size, partitions int
-	produced         throughput
+	produced         repeated
 	fetched          throughput
 	latency          percentiles
 }
@@ -54,7 +54,7 @@ func open(name, cpus, dir string) (broker.Broker, error) {
 	return broker.New(kind, broker.Options{Dir: dir, Overrides: keys, CPUs: cpus, Heap: "1g"})
 }
 
-func measure(ctx context.Context, p plan, name, cpus, dir string) (system, error) {
+func measure(ctx context.Context, p plan, name, cpus, dir string, cache *filler) (system, error) {
 	s := system{name: name}
 	for i := range p.starts[name] {
 		log.Printf("%s: start %d", name, i+1)
@@ -77,10 +77,10 @@ func measure(ctx context.Context, p plan, name, cpus, dir string) (system, error
 		return s, err
 	}
 	log.Printf("%s: warming for %s", name, p.warm)
-	if _, err := saturate(ctx, node, "warm", 1024, 10, p.warm); err != nil {
+	if err := warm(ctx, node, p.warm); err != nil {
 		return s, err
 	}
-	if err := s.table(ctx, p, node); err != nil {
+	if err := s.table(ctx, p, node, cache); err != nil {
 		return s, err
 	}
 	end, err := usageOf(node.Pid())
@@ -92,9 +92,12 @@ func measure(ctx context.Context, p plan, name, cpus, dir string) (system, error
 }
 
 // table measures every cell.
-func (s *system) table(ctx context.Context, p plan, node broker.Broker) error {
+func (s *system) table(ctx context.Context, p plan, node broker.Broker, cache *filler) error {
 	for _, size := range p.sizes {
 		for _, partitions := range p.partitions {
+			if err := cache.top(ctx); err != nil {
+				return err
+			}
 			free, err := memFree()
 			if err != nil {
 				return err
@@ -106,10 +109,10 @@ func (s *system) table(ctx context.Context, p plan, node broker.Broker) error {
 			log.Printf("%s: %d bytes, %d partitions, %d MiB free", s.name, size, partitions, free>>20)
 			topic := fmt.Sprintf("bench-%d-%d", size, partitions)
 			c := cell{size: size, partitions: partitions}
-			if c.produced, err = saturate(ctx, node, topic, size, partitions, p.saturate); err != nil {
+			if c.produced, err = repeat(ctx, p, node, topic, size, partitions); err != nil {
 				return err
 			}
-			if c.fetched, err = drain(ctx, node, topic, c.produced.records, size); err != nil {
+			if c.fetched, err = drain(ctx, node, topic, c.produced.stored, size); err != nil {
 				return err
 			}
 			if c.latency, err = paced(ctx, node, topic, size, partitions, p.perSecond, p.pace); err != nil {

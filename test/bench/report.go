@@ -33,15 +33,15 @@ func (r report) markdown() string {
 func (r report) setting(b *strings.Builder) {
 	fmt.Fprintf(b, "- Machine: %s. Broker on core %s, client on core %s.\n", r.machine, or(r.cores.broker, "any"), or(r.cores.client, "any"))
 	if r.plan.fill {
-		b.WriteString("- The page cache was filled first.")
+		b.WriteString("- The page cache was full before every measurement.")
 	} else {
 		b.WriteString("- The page cache was **not** filled first: figures of writes carry the first touch of fresh pages.")
 	}
 	for _, s := range r.systems {
 		fmt.Fprintf(b, " Free memory before the runs of %s: %d to %d MiB.", s.name, s.freeLeast>>20, s.freeMost>>20)
 	}
-	fmt.Fprintf(b, "\n- Client: franz-go, acks=all, idempotent, no compression, batches of at most 64 KiB, linger 1 ms. Warmed for %s each; %s for each throughput, %s for each latency.\n",
-		r.plan.warm, r.plan.saturate, r.plan.pace)
+	fmt.Fprintf(b, "\n- Client: franz-go, acks=all, idempotent, no compression, batches of at most 64 KiB, linger 1 ms. Warmed for %s each; every topic settles for %s, then %d throughput runs of %s, of which the median counts (least to most in parentheses), and %s of latency.\n",
+		r.plan.warm, r.plan.settle, r.plan.repeat, r.plan.saturate, r.plan.pace)
 	b.WriteString("- `kafka`: Apache Kafka with its start script's flags and a heap of 1 GiB; acks=all means the page cache; batches are validated record by record.\n" +
 		"- `milena`: acks=all means stable storage (`milena.durability=sync`), group commit; batches are validated record by record (`milena.validate=full`).\n" +
 		"- `milena-cache`: the same with Kafka's durability (`milena.durability=cache`).\n\n")
@@ -99,8 +99,8 @@ func (r report) tables(b *strings.Builder) {
 	b.WriteString("## Throughput and CPU\n\nMB are 10^6 bytes of record values; CPU is the broker's, kernel part in parentheses.\n\n" +
 		"| record | partitions | system | produce MB/s | CPU-s per GB produced | fetch MB/s | CPU-s per GB fetched |\n|---|---|---|---|---|---|---|\n")
 	r.each(func(s system, c cell) {
-		fmt.Fprintf(b, "| %s | %d | %s | %.0f | %s | %.0f | %s |\n", bytesOf(c.size), c.partitions, s.name,
-			c.produced.mbPerSecond(), perGB(c.produced), c.fetched.mbPerSecond(), perGB(c.fetched))
+		fmt.Fprintf(b, "| %s | %d | %s | %.0f (%.0f–%.0f) | %s | %.0f | %s |\n", bytesOf(c.size), c.partitions, s.name,
+			c.produced.mbPerSecond(), c.produced.least, c.produced.most, perGB(c.produced.throughput), c.fetched.mbPerSecond(), perGB(c.fetched))
 	})
 	b.WriteString("\n## Latency\n\nRecords at a fixed rate, timed from when each was due until its acknowledgement, linger 0.\n\n" +
 		"| record | partitions | system | records/s | p50 | p99 | p99.9 |\n|---|---|---|---|---|---|---|\n")
