@@ -90,7 +90,11 @@ func (l *lab) give() {
 		if w.after > l.commit {
 			return false
 		}
-		if old, twice := l.replies[w.reply.Token]; twice {
+		old, twice := l.replies[w.reply.Token]
+		if twice && old == nil {
+			return true // the shell answered it when an append failed, and drops what comes after that
+		}
+		if twice {
 			l.t.Fatalf("request %d is answered twice: %+v, %+v", w.reply.Token, old, w.reply.Body)
 		}
 		l.replies[w.reply.Token] = w.reply.Body

@@ -153,7 +153,8 @@ func (m *Machine) Skipped() int { return m.skipped }
 func (m *Machine) Commit(to kafka.Offset) { m.log.Commit(to) }
 
 // Revert takes back every record at or after an offset, with all that followed from it, and returns the requests that
-// lost their place; somebody must answer them.
+// lost their place; somebody must answer them, and those whose replies were held. A request answered like that may stand
+// in a group again, from before: its member counts as waiting, and a second reply to it is dropped by the shell.
 func (m *Machine) Revert(to kafka.Offset) []classic.Token {
 	before := map[string]*classic.Group{}
 	m.groups.All(func(id string, g *classic.Group) { before[id] = g })
@@ -215,12 +216,4 @@ func (m *Machine) Wake() time.Duration {
 		at = m.expiry.at
 	}
 	return at
-}
-
-// Parked returns every request that waits, sorted; a coordinator that resigns answers them.
-func (m *Machine) Parked() []classic.Token {
-	var all []classic.Token
-	m.groups.All(func(_ string, g *classic.Group) { g.Parked(func(t classic.Token) { all = append(all, t) }) })
-	slices.Sort(all)
-	return all
 }

@@ -196,7 +196,7 @@ func TestGenerationsRiseAcrossFailover(t *testing.T) {
 	all := completing(l)
 	told := all[0].generation
 	l.reload()
-	l.state(classic.Stable) // what the log knows: the generation before
+	l.state(classic.PreparingRebalance) // the log knows the generation before, and that a later one was told
 	if code := all[0].beat(); code != kafka.ErrIllegalGeneration {
 		t.Errorf("a heartbeat of the generation that was lost: %s", code)
 	}
@@ -205,6 +205,9 @@ func TestGenerationsRiseAcrossFailover(t *testing.T) {
 		t.Errorf("a sync of it: %+v", r)
 	}
 	all[0].rejoin()
+	if !l.parked(all[0].join) {
+		t.Fatal("an earlier generation is told after a later one")
+	}
 	all[1].rejoin()
 	if r := all[0].joined(); r.Generation <= told {
 		t.Errorf("generation %d is told after %d", r.Generation, told)

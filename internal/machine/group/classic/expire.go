@@ -80,12 +80,16 @@ func (d *Draft) expireJoin() {
 	r.joinAt = d.now.Mono + next
 }
 
-// Loaded starts the sessions of a group that was read from the log; nobody knows how long its members were silent.
+// Loaded starts the sessions of a group that was read from the log; nobody knows how long its members were silent. When
+// members were told of a generation that was never assigned, the one before is not told again: they all join anew.
 func (d *Draft) Loaded() {
 	for _, m := range d.Members {
 		d.alive(d.member(m.ID), ms(m.SessionTimeoutMs))
 	}
-	if n := len(d.Members); n > d.cfg.MaxSize {
+	switch n := len(d.Members); {
+	case n > 0 && d.Promised > d.Generation:
+		d.prepare(fmt.Sprintf("generation %d was told, and the coordinator moved before it was assigned", d.Promised))
+	case n > d.cfg.MaxSize:
 		d.prepare(fmt.Sprintf("Freshly-loaded group %s (size %d) is over capacity %d. Rebalancing in order to give a chance for "+
 			"consumers to commit offsets", d.ID, n, d.cfg.MaxSize))
 	}

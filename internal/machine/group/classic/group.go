@@ -8,7 +8,7 @@
 //
 // Invariants: every member of a Stable group has the assignment of its generation or an empty one; a generation, once
 // told to anybody, is never told again for another set of members, also after a failover (GroupValue.Promised); a
-// parked request is answered exactly once.
+// parked request is answered exactly once, but for those that a revert brings back (see Machine.Revert).
 package classic
 
 import (
