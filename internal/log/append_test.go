@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -328,4 +329,21 @@ func TestJitterTakesLessThanItSays(t *testing.T) {
 	if got := r.l.limits(r.l.active()).SegmentBytes; got != math.MaxInt32 {
 		t.Errorf("a segment may have %d bytes, more than positions reach", got)
 	}
+}
+
+// D8: appending a batch of which only the header is validated allocates nothing, but for the growth of the indexes.
+func TestAppendAllocatesNothing(t *testing.T) {
+	o := Options{FS: disk.NewOS(), Path: filepath.ToSlash(t.TempDir()) + "/t-0", Partition: tp, Config: DefaultConfig()}
+	o.Config.Accept.HeaderOnly, o.Config.Roll.IndexIntervalBytes = true, 1<<40
+	o.Config.Accept.TimestampAfterMaxMs = 1 << 62
+	l := must.Get(Open(o))
+	template := nobody.batch(1000, "some value")
+	batch := slices.Clone(template)
+	if n := testing.AllocsPerRun(100, func() {
+		copy(batch, template)
+		must.Get(l.AppendAsLeader(o.Now, batch, 0, Client))
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	must.OK(l.Close(o.Now))
 }

@@ -97,7 +97,9 @@ func (s *Segment) CreatedMs() int64 { return s.createdMs }
 // Full reports whether a batch belongs into a new segment, by Kafka's rules: size, time since the first batch, a full
 // index, or an offset too far from the base (point 25 of the places where clones go wrong).
 func (s *Segment) Full(l Limits, b record.Batch, nowMs int64) bool {
-	must.Hold(s.mem != nil, "asked whether sealed segment %d is full", s.base)
+	if s.mem == nil { // the arguments of must.Hold would be allocated with each append
+		must.Hold(false, "asked whether sealed segment %d is full", s.base)
+	}
 	return s.size > l.SegmentBytes-int64(len(b)) ||
 		s.size > 0 && s.waitedMs(b.MaxTimestamp(), nowMs) > l.SegmentMs-l.JitterMs ||
 		int64(len(s.mem.offsets)) >= l.IndexBytes/OffsetEntrySize ||
@@ -124,7 +126,9 @@ func (s *Segment) waitedMs(ts, nowMs int64) int64 {
 // Write puts a batch after the last one; Publish makes it visible. After an error the log is as before, and what was
 // written of the batch is overwritten by the next.
 func (s *Segment) Write(b record.Batch) error {
-	must.Hold(s.mem != nil, "write to the sealed segment %d", s.base)
+	if s.mem == nil {
+		must.Hold(false, "write to the sealed segment %d", s.base)
+	}
 	if _, err := s.file.file.WriteAt(b, s.size); err != nil {
 		return fault.Storage("segment.Write", err)
 	}
