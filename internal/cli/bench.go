@@ -1,7 +1,137 @@
 package cli
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+)
 
 func (a *app) benchCommand() *cobra.Command {
-	return a.group("bench", "Measure a cluster")
+	return a.group("bench", "Measure a cluster: throughput and latency", a.benchProduce(), a.benchConsume())
+}
+
+// rateDoc is what one worker, or all together, did.
+type rateDoc struct {
+	Records          int64      `json:"records"`
+	Errors           int64      `json:"errors"`
+	Bytes            int64      `json:"bytes"` // of keys and values
+	Seconds          float64    `json:"seconds"`
+	RecordsPerSecond float64    `json:"records_per_second"`
+	BytesPerSecond   float64    `json:"bytes_per_second"`
+	LatencyMs        latencyDoc `json:"latency_ms"`
+}
+
+// meter counts what one worker does. The worker and its client's callbacks write it, the progress line reads it.
+type meter struct {
+	records atomic.Int64
+	errors  atomic.Int64
+	bytes   atomic.Int64
+	latency histogram
+
+	mu    sync.Mutex
+	first error // the first error, to be explained
+}
+
+func (m *meter) failed(err error) {
+	m.errors.Add(1)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.first == nil {
+		m.first = err
+	}
+}
+
+func (m *meter) doc(took time.Duration) rateDoc {
+	m.latency.mu.Lock()
+	defer m.latency.mu.Unlock()
+	seconds := max(took.Seconds(), 1e-9)
+	d := rateDoc{Records: m.records.Load(), Errors: m.errors.Load(), Bytes: m.bytes.Load(), Seconds: seconds, LatencyMs: m.latency.summary()}
+	d.RecordsPerSecond, d.BytesPerSecond = float64(d.Records)/seconds, float64(d.Bytes)/seconds
+	return d
+}
+
+// sum is all meters as one.
+func sum(meters []*meter) *meter {
+	total := &meter{}
+	for _, m := range meters {
+		total.records.Add(m.records.Load())
+		total.errors.Add(m.errors.Load())
+		total.bytes.Add(m.bytes.Load())
+		total.latency.merge(&m.latency)
+		m.mu.Lock()
+		if total.first == nil {
+			total.first = m.first
+		}
+		m.mu.Unlock()
+	}
+	return total
+}
+
+// measure runs one worker for each meter until all are done, and shows how far they are meanwhile. It returns how long
+// they took.
+func (a *app) measure(ctx context.Context, verb string, meters []*meter, total int64, work func(ctx context.Context, i int, m *meter)) time.Duration {
+	began := time.Now()
+	done := make(chan struct{})
+	var workers sync.WaitGroup
+	for i, m := range meters {
+		workers.Go(func() { work(ctx, i, m) })
+	}
+	go func() {
+		workers.Wait()
+		close(done)
+	}()
+	line := a.newProgress(verb, count)
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-done:
+			took := time.Since(began)
+			line.done()
+			return took
+		case <-tick.C:
+			s := sum(meters)
+			more := fmt.Sprintf("%s/s  p99 %s", size(int64(float64(s.bytes.Load())/time.Since(began).Seconds())), latency(float64(s.latency.quantile(0.99).Microseconds())/1000))
+			line.set(s.records.Load()+s.errors.Load(), total, more)
+		}
+	}
+}
+
+// latency prints milliseconds for people.
+func latency(ms float64) string {
+	switch {
+	case ms < 1:
+		return strconv.FormatFloat(ms*1000, 'f', 0, 64) + "µs"
+	case ms < 100:
+		return strconv.FormatFloat(ms, 'f', 1, 64) + "ms"
+	}
+	return strconv.FormatFloat(ms, 'f', 0, 64) + "ms"
+}
+
+// printRates prints a row for each worker when there are several, and one for all.
+func (a *app) printRates(worker, what string, each []rateDoc, total rateDoc) error {
+	row := func(name string, d rateDoc) []string {
+		l := d.LatencyMs
+		return []string{
+			name, strconv.FormatInt(d.Records, 10), strconv.FormatFloat(d.RecordsPerSecond, 'f', 0, 64),
+			strconv.FormatFloat(d.BytesPerSecond/(1<<20), 'f', 1, 64), latency(l.P50), latency(l.P90), latency(l.P99), latency(l.P999), latency(l.Max), strconv.FormatInt(d.Errors, 10),
+		}
+	}
+	var rows [][]string
+	if len(each) > 1 {
+		for i, d := range each {
+			rows = append(rows, row(strconv.Itoa(i+1), d))
+		}
+	}
+	rows = append(rows, row("total", total))
+	if err := a.table([]string{worker, " RECORDS", " REC/S", " MIB/S", " P50", " P90", " P99", " P99.9", " MAX", " ERRORS"}, rows); err != nil {
+		return err
+	}
+	a.note("latency is %s; %s", what, duration(time.Duration(total.Seconds*float64(time.Second)).Round(time.Millisecond)))
+	return nil
 }

@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"math/bits"
+	"sync"
+	"time"
+)
+
+// subBits is how many bits of a latency's mantissa are kept: 7 make every answer right within one percent.
+const subBits = 7
+
+// histogram counts latencies in buckets that grow with them, from a nanosecond to two hours, in a fixed size.
+type histogram struct {
+	mu     sync.Mutex
+	counts [(44 - subBits) << subBits]uint32
+	n      int64
+	sum    time.Duration
+	max    time.Duration
+}
+
+// bucket is the place of a latency: latencies below 2^subBits ns have one each, each power of two above has 2^subBits.
+func bucket(d time.Duration) int {
+	v := uint64(max(d, 0))
+	if v < 1<<subBits {
+		return int(v)
+	}
+	shift := bits.Len64(v) - subBits - 1
+	return min((shift+1)<<subBits+int(v>>shift)-1<<subBits, (44-subBits)<<subBits-1)
+}
+
+// upper is the largest latency of a bucket.
+func upper(i int) time.Duration {
+	if i < 1<<subBits {
+		return time.Duration(i)
+	}
+	shift := i>>subBits - 1
+	return time.Duration((uint64(i&(1<<subBits-1))+1<<subBits+1)<<shift - 1)
+}
+
+func (h *histogram) add(d time.Duration) {
+	i := bucket(d)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.counts[i]++
+	h.n++
+	h.sum += d
+	h.max = max(h.max, d)
+}
+
+// merge adds what another histogram counted.
+func (h *histogram) merge(o *histogram) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i, n := range &o.counts {
+		h.counts[i] += n
+	}
+	h.n += o.n
+	h.sum += o.sum
+	h.max = max(h.max, o.max)
+}
+
+// quantile is the latency that a part of all stayed below or at.
+func (h *histogram) quantile(part float64) time.Duration {
+	if h.n == 0 {
+		return 0
+	}
+	rank := max(int64(part*float64(h.n)+0.999999), 1)
+	for i, n := range &h.counts {
+		if rank -= int64(n); rank <= 0 {
+			return min(upper(i), h.max)
+		}
+	}
+	return h.max
+}
+
+// latencyDoc is a histogram's summary in JSON, milliseconds.
+type latencyDoc struct {
+	P50  float64 `json:"p50"`
+	P90  float64 `json:"p90"`
+	P99  float64 `json:"p99"`
+	P999 float64 `json:"p99_9"`
+	Max  float64 `json:"max"`
+	Mean float64 `json:"mean"`
+}
+
+func (h *histogram) summary() latencyDoc {
+	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+	d := latencyDoc{P50: ms(h.quantile(0.5)), P90: ms(h.quantile(0.9)), P99: ms(h.quantile(0.99)), P999: ms(h.quantile(0.999)), Max: ms(h.max)}
+	if h.n > 0 {
+		d.Mean = ms(h.sum / time.Duration(h.n))
+	}
+	return d
+}
