@@ -111,6 +111,7 @@ type Handler func(*Request)
 // Timeline is a request's stages (architecture D12), each the monotonic time when the stage was over; zero when the
 // request did not pass it. A request is decoded as soon as it arrived; Queued ends when those before it on the connection,
 // a throttle and the limits let it be admitted. Appended, Flushed and Replicated are the handler's to fill in.
+// Answered is when Reply was called.
 type Timeline struct {
-	Queued, Decoded, Appended, Flushed, Replicated, Sent time.Duration
+	Queued, Decoded, Appended, Flushed, Replicated, Answered, Sent time.Duration
 }
