@@ -9,8 +9,8 @@
 // commits share one batch and one flush, and a lone one waits for nothing.
 //
 // Invariants: a reply leaves only when everything it rests on is committed; an append is refused unless the shard's
-// leader epoch is still the partition's (reliability.md G7); nobody is called with a lock held; every request is
-// answered exactly once.
+// leader epoch is still the partition's, so that two coordinators of one group never both accept; nobody is called with
+// a lock held; every request is answered exactly once.
 package coordinator
 
 import (
@@ -100,7 +100,8 @@ func (c *Coordinator) Resigned(partition int32, epoch kafka.LeaderEpoch) {
 	s.resign("leadership moved")
 }
 
-// Close resigns everything.
+// Close resigns everything. Requests that wait for their records to be written are answered when they are; the rest at
+// once.
 func (c *Coordinator) Close() {
 	c.mu.Lock()
 	c.closed = true
@@ -122,8 +123,8 @@ func (c *Coordinator) PartitionOf(groupID string) (int32, bool) {
 }
 
 // Submit decides a command about a group. done is called once, perhaps before Submit returns, with the machine's reply
-// to it; what no coordinator would accept is answered by any node. Errors: NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, UNKNOWN_SERVER_ERROR for
-// what is too large to be written.
+// to it; what no coordinator would accept is answered by any node. Errors: NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS,
+// COORDINATOR_NOT_AVAILABLE, UNKNOWN_SERVER_ERROR for what is too large to be written.
 func (c *Coordinator) Submit(groupID string, cmd group.Command, done func(reply any, err error)) {
 	if refusal := c.env.Config.Refuse(cmd); refusal != nil {
 		done(refusal, nil)
@@ -164,8 +165,8 @@ func (c *Coordinator) SubmitAll(cmd group.Command, done func(replies []any, err 
 	}
 }
 
-// TopicsDeleted removes what was committed for topics that are gone. A shard that is loading does it when it is done:
-// node tells of deletions again after an election.
+// TopicsDeleted removes what was committed for topics that are gone. A shard that is loading does it when it is done.
+// What nobody is told of any more, after a crash in between, expires like the offsets of any topic without readers.
 func (c *Coordinator) TopicsDeleted(topics []group.DeletedTopic) {
 	c.mu.Lock()
 	all := c.sorted()

@@ -32,6 +32,11 @@ func (h *held) add(r heldReply) (arm bool) {
 	return arm
 }
 
+// has reports whether a request's reply is held.
+func (h *held) has(t classic.Token) bool {
+	return slices.ContainsFunc(h.queue, func(r heldReply) bool { return r.Token == t })
+}
+
 // take takes out the replies that need no more than the high watermark.
 func (h *held) take(high kafka.Offset) []heldReply {
 	n := 0

@@ -1,6 +1,8 @@
 package coordinator
 
 import (
+	"context"
+	"log/slog"
 	"time"
 
 	"github.com/milena-io/milena/internal/fault"
@@ -119,7 +121,7 @@ func (l *loader) over() bool {
 	return l.s.phase != loading
 }
 
-// failed tries again later: until the log can be read nobody may decide anything here.
+// failed tries again later, and later each time: until the log can be read nobody may decide anything here.
 func (l *loader) failed(err error) {
 	if l.over() {
 		return
@@ -127,9 +129,17 @@ func (l *loader) failed(err error) {
 	s := l.s
 	s.mu.Lock()
 	s.machine = group.New(s.env.Config)
+	wait := min(retryDelay<<min(s.failures, 16), maxRetryDelay)
+	s.failures++
 	s.mu.Unlock()
-	s.env.Logger.Error("Failed to load the groups of a partition", "partition", s.partition, "offset", int64(l.at), "err", err)
-	s.env.World.After(retryDelay, s.load)
+	level := slog.LevelError
+	switch fault.CodeOf(err) {
+	case kafka.ErrNotLeaderOrFollower, kafka.ErrFencedLeaderEpoch, kafka.ErrUnknownLeaderEpoch:
+		level = slog.LevelInfo // the partition has not heard of the election yet, or we not of the next one
+	}
+	s.env.Logger.Log(context.Background(), level, "Failed to load the groups of a partition", "partition", s.partition,
+		"offset", int64(l.at), "retry_ms", wait.Milliseconds(), "err", err)
+	s.env.World.After(wait, s.load)
 }
 
 // done opens the shard once everything that was read is committed.
@@ -144,7 +154,7 @@ func (l *loader) done(err error) {
 		s.mu.Unlock()
 		return
 	}
-	s.phase = active
+	s.phase, s.failures = active, 0
 	s.machine.Commit(l.end)
 	s.writes = writes{next: l.end, committed: l.end}
 	calls := []func(){func() {

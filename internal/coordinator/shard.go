@@ -1,6 +1,8 @@
 package coordinator
 
 import (
+	"context"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -18,15 +20,16 @@ type shard struct {
 	epoch     kafka.LeaderEpoch
 	log       Log
 
-	mu      sync.Mutex
-	phase   phase
-	machine *group.Machine
-	tokens  classic.Token
-	waiting map[classic.Token]func(any, error) // every request not answered yet, parked ones included
-	replies held
-	writes  writes
-	alarm   alarm
-	deleted []group.DeletedTopic // while loading
+	mu       sync.Mutex
+	phase    phase
+	machine  *group.Machine
+	tokens   classic.Token
+	waiting  map[classic.Token]func(any, error) // every request not answered yet, parked ones included
+	replies  held
+	writes   writes
+	alarm    alarm
+	deleted  []group.DeletedTopic // while loading
+	failures int                  // loads in a row that failed
 }
 
 type phase uint8
@@ -40,12 +43,16 @@ const (
 // alarm is the timer for the machine's next deadline.
 type alarm struct {
 	timer     world.Timer
+	set       uint64 // how often it was set: a timer stopped too late knows that it is not the one any more
 	at        time.Duration
 	notBefore time.Duration // after a failed append, so that what failed is not tried in a tight loop
 }
 
-// retryDelay is how long a shard waits before it tries again what failed.
-const retryDelay = time.Second
+// retryDelay is how long a shard waits before it tries again what failed; loads that fail again and again wait longer.
+const (
+	retryDelay    = time.Second
+	maxRetryDelay = 30 * time.Second
+)
 
 func newShard(env Env, partition int32, epoch kafka.LeaderEpoch, log Log) *shard {
 	return &shard{env: env, partition: partition, epoch: epoch, log: log,
@@ -145,12 +152,12 @@ func (s *shard) answer(t classic.Token, body any, err error) []func() {
 // unlock ends a piece of work: what was written is sent on its way, the timer is set, and calls are made without the
 // mutex.
 func (s *shard) unlock(calls []func()) {
+	if w := s.writes.start(); w != nil {
+		calls = append(calls, func() {
+			s.log.Append(s.epoch, w.batch(), func(base kafka.Offset, err error) { s.written(w, base, err) })
+		})
+	}
 	if s.phase == active {
-		if w := s.writes.start(); w != nil {
-			calls = append(calls, func() {
-				s.log.Append(s.epoch, w.batch(), func(base kafka.Offset, err error) { s.written(w, base, err) })
-			})
-		}
 		s.arm()
 	}
 	s.mu.Unlock()
@@ -162,7 +169,7 @@ func (s *shard) unlock(calls []func()) {
 // written is called when a batch is committed, or failed.
 func (s *shard) written(w *write, base kafka.Offset, err error) {
 	s.mu.Lock()
-	if s.phase == resigned || !s.writes.finish(w) {
+	if !s.writes.finish(w) {
 		s.mu.Unlock()
 		return
 	}
@@ -175,7 +182,9 @@ func (s *shard) written(w *write, base kafka.Offset, err error) {
 		return
 	}
 	s.writes.committed = w.end()
-	s.machine.Commit(w.end())
+	if s.phase == active {
+		s.machine.Commit(w.end())
+	}
 	var calls []func()
 	for _, h := range s.replies.take(w.end()) {
 		calls = append(calls, s.answer(h.Token, h.Body, nil)...)
@@ -190,6 +199,10 @@ func (s *shard) failed(w *write, err error) []func() {
 		s.env.Logger.Warn("a batch of group records could not be written", "partition", s.partition, "offset", int64(w.base), "err", err)
 	}}
 	told := appendError(err)
+	if s.phase == resigned {
+		s.writes = writes{}
+		return append(calls, s.dismiss(told)...)
+	}
 	lost := s.machine.Revert(w.base)
 	for _, h := range s.replies.take(kafka.Offset(1<<63 - 1)) {
 		lost = append(lost, h.Token)
@@ -212,10 +225,8 @@ func (s *shard) reload(told error) []func() {
 	s.machine = group.New(s.env.Config)
 	s.writes = writes{}
 	s.replies = held{}
-	if s.alarm.timer != nil {
-		s.alarm.timer.Stop()
-	}
-	s.alarm = alarm{}
+	s.silence()
+	s.alarm.notBefore = 0
 	return append(calls, func() { s.env.World.After(retryDelay, s.load) })
 }
 
@@ -228,7 +239,8 @@ func (s *shard) dismiss(err error) []func() {
 	return calls
 }
 
-// resign ends the shard.
+// resign ends the shard. Nothing is decided any more; what was decided goes on its way into the log, which refuses it if
+// the epoch is over, and whoever waits for that is told what became of it. Everybody else goes to the next coordinator.
 func (s *shard) resign(why string) {
 	s.mu.Lock()
 	if s.phase == resigned {
@@ -236,10 +248,13 @@ func (s *shard) resign(why string) {
 		return
 	}
 	s.phase = resigned
-	if s.alarm.timer != nil {
-		s.alarm.timer.Stop()
+	s.silence()
+	var calls []func()
+	for _, t := range sortedTokens(s.waiting) {
+		if !s.replies.has(t) {
+			calls = append(calls, s.answer(t, nil, notCoordinator(s.partition))...)
+		}
 	}
-	calls := s.dismiss(notCoordinator(s.partition))
 	s.mu.Unlock()
 	s.env.Logger.Info("Resigned as the group coordinator of a partition", "partition", s.partition, "epoch", int32(s.epoch), "reason", why)
 	for _, f := range calls {
@@ -278,17 +293,28 @@ func (s *shard) arm() {
 		s.alarm.timer.Stop()
 	}
 	s.alarm.at = at
-	s.alarm.timer = s.env.World.After(at-s.env.World.Now().Mono, s.ring)
+	s.alarm.set++
+	set := s.alarm.set
+	s.alarm.timer = s.env.World.After(at-s.env.World.Now().Mono, func() { s.ring(set) })
+}
+
+// silence takes the timer back.
+func (s *shard) silence() {
+	if s.alarm.timer != nil {
+		s.alarm.timer.Stop()
+	}
+	s.alarm.timer = nil
+	s.alarm.set++
 }
 
 // ring decides whatever is due.
-func (s *shard) ring() {
+func (s *shard) ring(set uint64) {
 	s.mu.Lock()
-	if s.phase != active {
+	if s.phase != active || s.alarm.set != set {
 		s.mu.Unlock()
 		return
 	}
-	s.alarm.timer = nil // a timer stopped too late rings for the one that took its place, which does no harm
+	s.alarm.timer = nil
 	now := s.env.World.Now()
 	var calls []func()
 	if now.Mono >= s.alarm.notBefore {
@@ -299,10 +325,13 @@ func (s *shard) ring() {
 	s.unlock(calls)
 }
 
+// tell logs what an operator wants to read, in Kafka's words and under the name of the logger that writes them there.
 func (s *shard) tell(e classic.Event) {
+	level := slog.LevelInfo
 	if e.Warn {
-		s.env.Logger.Warn(e.Text, "event", e.Name)
-	} else {
-		s.env.Logger.Info(e.Text, "event", e.Name)
+		level = slog.LevelWarn
 	}
+	s.env.Logger.Log(context.Background(), level, e.Text, "component", eventLogger, "partition", s.partition, "event", e.Name)
 }
+
+const eventLogger = "org.apache.kafka.coordinator.group.GroupMetadataManager"

@@ -26,8 +26,9 @@ type write struct {
 
 func (w *write) end() kafka.Offset { return w.base + kafka.Offset(w.builder.Count()) }
 
-// recordOverhead bounds the bytes of a record beside its key and value.
-const recordOverhead = 24
+// recordOverhead bounds the bytes of a record beside its key and value: four lengths and an offset of five bytes each, a
+// timestamp of ten, attributes and headers of one.
+const recordOverhead = 4*5 + 10 + 2
 
 // encoded is a record as bytes.
 type encoded struct{ key, value []byte }

@@ -8,8 +8,8 @@ import (
 	"github.com/milena-io/milena/internal/machine/group/classic"
 )
 
-// Decide says what a command that Refuse lets pass leads to. It changes nothing. The reply to the token is in the result, or parked in the
-// group and comes with a later one.
+// Decide says what a command that Refuse lets pass leads to. It changes nothing. The reply to the token is in the result,
+// or parked in the group and comes with a later one.
 func (m *Machine) Decide(now kafka.Instant, t classic.Token, cmd Command) Result {
 	switch c := cmd.(type) {
 	case *classic.Join:

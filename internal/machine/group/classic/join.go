@@ -109,10 +109,14 @@ func (d *Draft) joinNew(t Token, j *Join) {
 			d.replaceStatic(t, j, old.ID)
 			return
 		}
+		d.event("group_static_member", "Static member with groupInstanceId=%s and unknown member id joins group %s in %s state. "+
+			"Created a new member id %s for this member and adding to the group.", *j.InstanceID, d.ID, d.State, j.NewMemberID)
 		d.add(t, j, j.NewMemberID)
 		return
 	}
 	if !j.RequireMemberID {
+		d.event("group_member_id", "Dynamic member with unknown member id joins group %s in %s state. Created a new member id %s "+
+			"for this member and adding to the group.", d.ID, d.State, j.NewMemberID)
 		d.add(t, j, j.NewMemberID)
 		return
 	}
