@@ -18,8 +18,9 @@ import (
 // Type is a key's type, in the numbering of DescribeConfigs.
 type Type int8
 
-// The types.
+// The types. A key that is in no table is Unknown, and shown as Kafka shows it: without its value, which may be secret.
 const (
+	Unknown  Type = 0
 	Boolean  Type = 1
 	String   Type = 2
 	Int      Type = 3
@@ -115,7 +116,7 @@ func Keys(s Scope) []*Key {
 }
 
 // Sensitive reports whether the value is never shown.
-func (k *Key) Sensitive() bool { return k.Type == Password }
+func (k *Key) Sensitive() bool { return k.Type == Password || k.Type == Unknown }
 
 // Check holds a value against the key's type and bounds, with Kafka's words. Error: INVALID_CONFIG.
 func (k *Key) Check(value string) error {

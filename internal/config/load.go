@@ -168,6 +168,9 @@ func (l *loader) fill() {
 			set[key] = value
 		}
 	}
+	if _, ok := set["broker.id"]; !ok {
+		set["broker.id"] = set["node.id"] // the two are one, whichever name a client asks for
+	}
 	if set["log.dirs"] == "" {
 		if dir, ok := set["log.dir"]; ok {
 			set["log.dirs"] = dir

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -25,7 +26,7 @@ type Layers struct {
 	Static         map[string]string // file, environment, arguments
 }
 
-// Synonym is one place that has a value for a key, under its own name there.
+// Synonym is one place that has a value for a key, under its own name and in its own unit there.
 type Synonym struct {
 	Name   string
 	Value  string
@@ -42,8 +43,31 @@ type Resolved struct {
 	Synonyms []Synonym
 }
 
-// ResolveBroker resolves a broker key.
-func (l Layers) ResolveBroker(k *Key) Resolved { return resolved(k, l.broker(k.Name)) }
+// ResolveBroker resolves a broker key. For log.retention.ms the keys that speak when it is not set are listed behind it.
+func (l Layers) ResolveBroker(k *Key) Resolved {
+	r := resolved(k, l.broker(k.Name))
+	if k.Name == "log.retention.ms" {
+		r.Synonyms = append(append(r.Synonyms, l.broker("log.retention.minutes")...), l.broker("log.retention.hours")...)
+	}
+	return r
+}
+
+// Unknown lists what is set under names that no table has, by name.
+func (l Layers) Unknown() []Resolved {
+	var out []Resolved
+	seen := map[string]bool{}
+	for _, set := range []map[string]string{l.Dynamic, l.DynamicDefault, l.Static} {
+		for name := range set {
+			if _, known := Lookup(Broker, name); !known && !seen[name] {
+				seen[name] = true
+				k := &Key{Name: name}
+				out = append(out, resolved(k, l.broker(name)))
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b Resolved) int { return strings.Compare(a.Key.Name, b.Key.Name) })
+	return out
+}
 
 // broker lists the places that have a broker key, by precedence.
 func (l Layers) broker(name string) []Synonym {
@@ -78,16 +102,12 @@ func (l Layers) Resolve(k *Key, overrides map[string]string, own Source) Resolve
 				case source == SourceDefault:
 					defaults = append(defaults, s)
 				default:
-					s.Value = scaled(name, k.Name, s.Value)
 					out = append(out, s)
 				}
 			}
 		}
 	}
-	for _, s := range defaults {
-		s.Value = scaled(s.Name, k.Name, s.Value)
-		out = append(out, s)
-	}
+	out = append(out, defaults...)
 	if len(defaults) == 0 && k.HasDefault {
 		out = append(out, Synonym{k.Name, k.Default, SourceDefault})
 	}
@@ -116,7 +136,7 @@ func resolved(k *Key, s []Synonym) Resolved {
 	if len(s) == 0 {
 		return Resolved{Key: k, Null: true, Source: SourceDefault}
 	}
-	return Resolved{Key: k, Value: s[0].Value, Source: s[0].Source, Synonyms: s}
+	return Resolved{Key: k, Value: scaled(s[0].Name, k.Name, s[0].Value), Source: s[0].Source, Synonyms: s}
 }
 
 // Topic resolves every topic key to a value.

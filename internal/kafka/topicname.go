@@ -11,7 +11,7 @@ func TopicNameProblem(name string) string {
 	case name == "":
 		return "Topic name is invalid: the empty string is not allowed"
 	case name == "." || name == "..":
-		return "Topic name is invalid: '.' or '..' is not allowed"
+		return fmt.Sprintf("Topic name is invalid: '%s' is not allowed", name)
 	case len(name) > MaxTopicName:
 		return fmt.Sprintf("Topic name is invalid: the length of '%s' is longer than the max allowed length %d", name, MaxTopicName)
 	}

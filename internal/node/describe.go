@@ -20,7 +20,6 @@ func (n description) LogDirs() []cluster.LogDir {
 	if err := n.Failed(); fault.IsKind(err, fault.Disk) {
 		d.Err = err
 	}
-	d.Logs = append(d.Logs, cluster.LogSize{Partition: metadataPartition, Bytes: n.storage.log.Size()})
 	for _, p := range n.replicas.all() {
 		d.Logs = append(d.Logs, cluster.LogSize{Partition: p.Name(), Bytes: p.Size()})
 	}

@@ -321,7 +321,7 @@ func TestDescriptions(t *testing.T) {
 	dirs := kmsg.NewPtrDescribeLogDirsRequest()
 	dirs.Version = 4
 	d := ask[*kmsg.DescribeLogDirsResponse](r, dirs)
-	if len(d.Dirs) != 1 || len(d.Dirs[0].Topics) != 2 || d.Dirs[0].Topics[1].Partitions[0].Size == 0 {
+	if len(d.Dirs) != 1 || len(d.Dirs[0].Topics) != 1 || d.Dirs[0].Topics[0].Partitions[0].Size == 0 {
 		t.Errorf("log dirs %+v", d.Dirs)
 	}
 	quorum := kmsg.NewPtrDescribeQuorumRequest()

@@ -56,22 +56,26 @@ func (p *Partition) Append(a Append, done func(Appended)) {
 }
 
 func (p *Partition) appendLocked(a Append, done func(Appended)) (result Appended, calls []func(), parked bool) {
-	if err := p.lead(a.Epoch); err != nil {
-		return Appended{Err: err}, nil, false
+	result.LogStart = kafka.NoOffset
+	if result.Err = p.lead(a.Epoch); result.Err != nil {
+		return result, nil, false
 	}
+	result.LogStart = p.log.Offsets().LogStart
 	if a.Acks == -1 && !p.rep.EnoughInSync() {
-		return Appended{Err: fault.New("partition", kafka.ErrNotEnoughReplicas,
-			"%s has %d of min.insync.replicas=%d in sync", p.name, len(p.reg.ISR), p.rep.MinISR())}, nil, false
+		result.Err = fault.New("partition", kafka.ErrNotEnoughReplicas,
+			"%s has %d of min.insync.replicas=%d in sync", p.name, len(p.reg.ISR), p.rep.MinISR())
+		return result, nil, false
 	}
 	out, err := p.log.AppendAsLeader(p.env.World.Now(), a.Batch, p.reg.LeaderEpoch, a.Origin)
-	result = Appended{Appended: out, Err: err}
 	if err != nil {
+		result.Err = err
 		if fault.IsKind(err, fault.Disk) {
 			calls = p.fail(err)
 			calls = append(calls, func() { p.env.Failed(err) })
 		}
 		return result, calls, false
 	}
+	result.Appended = out
 	calls = p.settle(p.rep.Appended(p.log.Offsets().End))
 	p.flushAppended()
 	if a.Acks != -1 || p.rep.HighWatermark() > out.Last {

@@ -31,10 +31,14 @@ func (c *Cluster) ApiVersions(req *wire.Request) {
 	}
 	img := c.image()
 	out.FinalizedFeaturesEpoch = int64(img.Offset())
-	for name, level := range img.Features() {
+	finalized := func(name string, level int16) {
 		f := kmsg.NewApiVersionsResponseFinalizedFeature()
 		f.Name, f.MaxVersionLevel, f.MinVersionLevel = name, level, level
 		out.FinalizedFeatures = append(out.FinalizedFeatures, f)
+	}
+	finalized(staterecord.FeatureKRaft, 1) // stands in a control record, and every cluster of ours begins with it
+	for name, level := range img.Features() {
+		finalized(name, level)
 	}
 	req.Reply(wire.Reply{Message: out})
 }

@@ -14,13 +14,15 @@ const metadataTopic = "__cluster_metadata"
 func (c *Cluster) DescribeQuorum(req *wire.Request) {
 	in := req.Body.(*kmsg.DescribeQuorumRequest)
 	out := in.ResponseKind().(*kmsg.DescribeQuorumResponse)
+	none, unknown := "", "This server does not host this topic-partition."
+	out.ErrorMessage = &none
 	if len(in.Topics) != 1 || in.Topics[0].Topic != metadataTopic || len(in.Topics[0].Partitions) != 1 || in.Topics[0].Partitions[0].Partition != 0 {
 		for i := range in.Topics {
 			rt := kmsg.NewDescribeQuorumResponseTopic()
 			rt.Topic = in.Topics[i].Topic
 			for _, p := range in.Topics[i].Partitions {
 				rp := kmsg.NewDescribeQuorumResponseTopicPartition()
-				rp.Partition, rp.ErrorCode = p.Partition, int16(kafka.ErrUnknownTopicOrPartition)
+				rp.Partition, rp.ErrorCode, rp.ErrorMessage = p.Partition, int16(kafka.ErrUnknownTopicOrPartition), &unknown
 				rt.Partitions = append(rt.Partitions, rp)
 			}
 			out.Topics = append(out.Topics, rt)
@@ -30,9 +32,11 @@ func (c *Cluster) DescribeQuorum(req *wire.Request) {
 	}
 	d := c.node.Quorum()
 	rp := kmsg.NewDescribeQuorumResponseTopicPartition()
+	rp.ErrorMessage = &none
 	rp.LeaderID, rp.LeaderEpoch, rp.HighWatermark = int32(d.Leader), int32(d.Epoch), int64(d.HighWatermark)
 	if !d.Leading {
-		rp.ErrorCode = int16(kafka.ErrNotLeaderOrFollower)
+		elsewhere := "For requests intended only for the leader, this error indicates that the broker is not the current leader."
+		rp.ErrorCode, rp.ErrorMessage = int16(kafka.ErrNotLeaderOrFollower), &elsewhere
 	}
 	rp.CurrentVoters, rp.Observers = replicaStates(d.Voters), replicaStates(d.Observers)
 	rt := kmsg.NewDescribeQuorumResponseTopic()

@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/machine/controller"
 	"github.com/milena-io/milena/internal/wire"
 )
@@ -17,7 +18,7 @@ const (
 )
 
 // UpdateFeatures serves UpdateFeatures v0-2 (KIP-584, KIP-1022), on any broker. Levels change all together or not at
-// all; the error stands on top and up to v1 on each feature, too.
+// all; the error stands on top and names the feature; only a success has a result for each, up to v1.
 func (c *Cluster) UpdateFeatures(req *wire.Request) {
 	in := req.Body.(*kmsg.UpdateFeaturesRequest)
 	out := in.ResponseKind().(*kmsg.UpdateFeaturesResponse)
@@ -38,16 +39,16 @@ func (c *Cluster) UpdateFeatures(req *wire.Request) {
 			req.Reply(wire.Reply{Message: out})
 			return
 		}
+		none := kafka.ErrNone.String()
 		for _, f := range reply.([]controller.UpdatedFeature) {
-			r := kmsg.NewUpdateFeaturesResponseResult()
-			r.Feature = f.Name
-			if !f.OK() {
-				r.ErrorCode, r.ErrorMessage = int16(f.Code), &f.Message
-				if out.ErrorCode == 0 {
-					out.ErrorCode, out.ErrorMessage = r.ErrorCode, &f.Message
-				}
+			if !f.OK() && f.Code != kafka.ErrFeatureUpdateFailed { // that one only went with another
+				why := "The update failed for all features since the following feature had an error: " + f.Message
+				out.ErrorCode, out.ErrorMessage, out.Results = int16(f.Code), &why, nil
+				break
 			}
 			if in.Version <= 1 {
+				r := kmsg.NewUpdateFeaturesResponseResult()
+				r.Feature, r.ErrorMessage = f.Name, &none
 				out.Results = append(out.Results, r)
 			}
 		}

@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"fmt"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/milena-io/milena/internal/kafka"
@@ -15,7 +17,7 @@ func (c *Cluster) DescribeCluster(req *wire.Request) {
 	out.ClusterAuthorizedOperations = -1 << 31
 	out.ControllerID, out.EndpointType = int32(kafka.NoNode), 1
 	if in.Version >= 1 && in.EndpointType != 1 {
-		code, why := kafka.ErrUnsupportedEndpointType, "Unsupported endpoint type."
+		code, why := kafka.ErrUnsupportedEndpointType, fmt.Sprintf("Unsupported endpoint type %d", in.EndpointType)
 		if in.EndpointType == 2 {
 			code, why = kafka.ErrMismatchedEndpointType, "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER"
 		}

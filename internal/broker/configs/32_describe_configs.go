@@ -23,9 +23,14 @@ func (c *Configs) DescribeConfigs(req *wire.Request) {
 		r := kmsg.NewDescribeConfigsResponseResource()
 		r.ResourceType, r.ResourceName = asked.ResourceType, asked.ResourceName
 		values, err := c.resolved(int8(asked.ResourceType), asked.ResourceName)
+		why := "" // Kafka's success, and an unknown topic, have an empty message and not a null one
 		if err != nil {
-			r.ErrorCode, r.ErrorMessage = int16(fault.CodeOf(err)), fault.MessageOf(err)
+			r.ErrorCode = int16(fault.CodeOf(err))
+			if m := fault.MessageOf(err); m != nil {
+				why = *m
+			}
 		}
+		r.ErrorMessage = &why
 		for _, v := range values {
 			if len(asked.ConfigNames) == 0 || slices.Contains(asked.ConfigNames, v.Key.Name) {
 				r.Configs = append(r.Configs, entry(&v, int8(asked.ResourceType), in))
@@ -45,7 +50,7 @@ func (c *Configs) resolved(t int8, name string) ([]config.Resolved, error) {
 			return nil, fault.New(op, kafka.ErrInvalidTopicException, "%s", why)
 		}
 		if c.image().TopicNamed(name) == nil {
-			return nil, fault.New(op, kafka.ErrUnknownTopicOrPartition, "This server does not host this topic-partition.")
+			return nil, fault.New(op, kafka.ErrUnknownTopicOrPartition, "")
 		}
 		overrides := c.image().Configs(image.TopicResource(name)).Map()
 		return each(config.Topic, func(k *config.Key) config.Resolved {
@@ -60,16 +65,17 @@ func (c *Configs) resolved(t int8, name string) ([]config.Resolved, error) {
 			return c.settings.Layers().Resolve(k, overrides, config.SourceGroup)
 		}), nil
 	case brokerType:
-		if err := c.brokerNamed(name); err != nil {
+		if err := c.brokerNamed(name, false); err != nil {
 			return nil, err
 		}
 		if name == "" {
 			return c.clusterDefaults(), nil
 		}
 		layers := c.settings.Layers()
-		return each(config.Broker, layers.ResolveBroker), nil
+		return append(each(config.Broker, layers.ResolveBroker), layers.Unknown()...), nil
 	}
-	return nil, fault.New(op, kafka.ErrInvalidRequest, "Unsupported resource type: %s", resourceName(t, name))
+	return nil, fault.New(op, kafka.ErrInvalidRequest, "This most likely occurs because of a request being malformed by the client library "+
+		"or the message was sent to an incompatible broker. See the broker logs for more details.")
 }
 
 func each(s config.Scope, resolve func(*config.Key) config.Resolved) []config.Resolved {
@@ -88,7 +94,7 @@ func (c *Configs) clusterDefaults() []config.Resolved {
 	for _, set := range c.image().Configs(image.ClusterDefaults) {
 		k, ok := config.Lookup(config.Broker, set.Name)
 		if !ok {
-			k = &config.Key{Name: set.Name, Type: config.String, Dynamic: config.ClusterWide}
+			k = &config.Key{Name: set.Name, Dynamic: config.ClusterWide}
 		}
 		out = append(out, config.Resolved{
 			Key: k, Value: set.Value, Source: config.SourceDefaultBroker,
@@ -109,6 +115,9 @@ func entry(v *config.Resolved, resource int8, in *kmsg.DescribeConfigsRequest) k
 	}
 	if in.IncludeSynonyms {
 		for _, s := range v.Synonyms {
+			if s.Source == config.SourceDefault && resource == topicType && len(v.Key.Synonyms) == 0 {
+				continue // a key of topics alone: nothing stands behind it
+			}
 			r := kmsg.NewDescribeConfigsResponseResourceConfigConfigSynonym()
 			r.Name, r.Source = s.Name, kmsg.ConfigSource(s.Source)
 			if !e.IsSensitive {

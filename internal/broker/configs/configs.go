@@ -6,7 +6,6 @@
 package configs
 
 import (
-	"fmt"
 	"strconv"
 	"time"
 
@@ -52,29 +51,23 @@ const (
 // timeout of changes: these requests carry none.
 const alterTimeout = 30 * time.Second
 
-// resourceName prints a resource as Kafka's messages do.
-func resourceName(t int8, name string) string {
-	kinds := map[int8]string{2: "TOPIC", 4: "BROKER", 8: "BROKER_LOGGER", 16: "CLIENT_METRICS", 32: "GROUP"}
-	kind, ok := kinds[t]
-	if !ok {
-		kind = "UNKNOWN"
-	}
-	return fmt.Sprintf("ConfigResource(type=%s, name='%s')", kind, name)
-}
-
 // brokerNamed checks the name of a broker resource: empty for all brokers, or this one, since a client asks each broker
-// about itself.
-func (c *Configs) brokerNamed(name string) error {
+// about itself. Kafka words the refusal in two ways, of reading and of changing.
+func (c *Configs) brokerNamed(name string, change bool) error {
 	const op = "configs"
 	if name == "" {
 		return nil
 	}
+	what, or := "Broker", " or empty string"
+	if change {
+		what, or = "Node", ""
+	}
 	id, err := strconv.ParseInt(name, 10, 32)
 	if err != nil {
-		return fault.New(op, kafka.ErrInvalidRequest, "Broker id must be an integer, but it is: %s", name)
+		return fault.New(op, kafka.ErrInvalidRequest, "%s id must be an integer, but it is: %s", what, name)
 	}
 	if self := c.settings.NodeID(); kafka.NodeID(id) != self {
-		return fault.New(op, kafka.ErrInvalidRequest, "Unexpected broker id, expected %d or empty string, but received %s", self, name)
+		return fault.New(op, kafka.ErrInvalidRequest, "Unexpected broker id, expected %d%s, but received %s", self, or, name)
 	}
 	return nil
 }

@@ -34,12 +34,12 @@ func (c *Configs) refused(a *controller.AlterResource) error {
 		}
 		return nil
 	case staterecord.ResourceBroker:
-		if err := c.brokerNamed(a.Name); err != nil {
+		if err := c.brokerNamed(a.Name, true); err != nil {
 			return err
 		}
 		return static(a)
 	}
-	return fault.New(op, kafka.ErrInvalidRequest, "Resource type is unknown or not supported: %s", resourceName(int8(a.Type), a.Name))
+	return fault.New(op, kafka.ErrInvalidRequest, "Unknown resource type %d", a.Type)
 }
 
 // static refuses keys that change only by a restart, and for all brokers those that each has of its own.
@@ -63,6 +63,5 @@ func static(a *controller.AlterResource) error {
 		return nil
 	}
 	slices.Sort(names)
-	return fault.New("configs.alter", kafka.ErrInvalidRequest, "Invalid config value for resource %s: %s: [%s]",
-		resourceName(int8(a.Type), a.Name), why, strings.Join(names, ", "))
+	return fault.New("configs.alter", kafka.ErrInvalidRequest, "%s: [%s]", why, strings.Join(names, ", "))
 }

@@ -73,7 +73,7 @@ func (f *Fetches) Fetch(req *wire.Request) {
 	closing := f.closing
 	f.mu.Unlock()
 	if code != kafka.ErrNone {
-		req.Reply(wire.Reply{Payload: wire.EncodeFetch(req.Version, &wire.FetchAnswer{ErrorCode: code, SessionID: in.SessionID})})
+		req.Reply(wire.Reply{Payload: wire.EncodeFetch(req.Version, &wire.FetchAnswer{ErrorCode: code})})
 		return
 	}
 	w := &pending{

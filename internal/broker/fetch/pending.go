@@ -212,6 +212,10 @@ func (w *pending) part(r *result) wire.FetchPartition {
 		PreferredReplica: kafka.NoNode,
 	}
 	if r.err != nil {
+		out.HighWatermark, out.LastStable, out.LogStart = kafka.NoOffset, kafka.NoOffset, kafka.NoOffset
+		if found := out.ErrorCode; found == kafka.ErrUnknownTopicOrPartition || found == kafka.ErrUnknownTopicId {
+			out.Aborted = []wire.AbortedTxn{} // where Kafka never came to the log, the list is empty and not null
+		}
 		if out.ErrorCode == kafka.ErrNotLeaderOrFollower || out.ErrorCode == kafka.ErrFencedLeaderEpoch {
 			out.Leader = w.area.partitions.Leader(w.req.Peer.Listener, r.key.Topic, r.key.TopicID, r.key.Partition)
 		}

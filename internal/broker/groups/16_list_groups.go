@@ -37,7 +37,7 @@ func (g *Groups) ListGroups(req *wire.Request) {
 		for _, r := range replies {
 			for _, listed := range r.(group.ListReply).Groups {
 				og := kmsg.NewListGroupsResponseGroup()
-				og.Group, og.ProtocolType, og.GroupState, og.GroupType = listed.Group, listed.ProtocolType, listed.State.String(), "Classic"
+				og.Group, og.ProtocolType, og.GroupState, og.GroupType = listed.Group, listed.ProtocolType, listed.State.String(), classicType
 				out.Groups = append(out.Groups, og)
 			}
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log"
 	"github.com/milena-io/milena/internal/partition"
 	"github.com/milena-io/milena/internal/record"
 	"github.com/milena-io/milena/internal/wire"
@@ -86,7 +87,7 @@ type inflight struct {
 func (w *inflight) append(i int, records []byte) {
 	found, b, err := w.check(i, records)
 	if err != nil {
-		w.outcome(i, partition.Appended{Err: err})
+		w.outcome(i, partition.Appended{Appended: log.Appended{LogStart: kafka.NoOffset}, Err: err})
 		return
 	}
 	found.Append(partition.Append{Batch: b, Acks: w.acks, Origin: partition.Client, Epoch: kafka.NoLeaderEpoch},
@@ -128,8 +129,11 @@ func oneBatch(records []byte) (record.Batch, error) {
 		return nil, fault.New("produce", kafka.ErrInvalidRecord, "Produce requests must have exactly one record batch per partition, this one has none")
 	}
 	b, rest, err := record.Next(records)
-	if err != nil {
-		return nil, fault.New("produce", kafka.ErrCorruptMessage, "%v", err)
+	switch {
+	case errors.Is(err, record.ErrShort):
+		return nil, fault.New("produce", kafka.ErrInvalidRecord, "Produce requests must have exactly one record batch per partition, this one ends before its batch does")
+	case err != nil:
+		return nil, err
 	}
 	if len(rest) > 0 {
 		return nil, fault.New("produce", kafka.ErrInvalidRecord, "Produce requests must have exactly one record batch per partition, %d bytes follow the first", len(rest))
@@ -167,6 +171,11 @@ func (w *inflight) fill(i int, a partition.Appended) {
 	}
 	w.failed = true
 	p.ErrorCode, p.ErrorMessage = fault.CodeOf(a.Err), fault.MessageOf(a.Err)
+	switch p.ErrorCode {
+	case kafka.ErrNotLeaderOrFollower, kafka.ErrMessageTooLarge, kafka.ErrRecordListTooLarge, kafka.ErrCorruptMessage, kafka.ErrKafkaStorageError:
+	default:
+		p.LogStart = a.LogStart // Kafka tells where the log begins when it refuses what is in a batch, and not with these
+	}
 	var invalid *record.Invalid
 	if errors.As(a.Err, &invalid) {
 		for i := range invalid.Records {

@@ -82,6 +82,7 @@ func nodeIDs(in []int32) []kafka.NodeID {
 func refusedTopic(name string, code kafka.ErrorCode, why string) kmsg.CreateTopicsResponseTopic {
 	r := kmsg.NewCreateTopicsResponseTopic()
 	r.Topic, r.ErrorCode, r.NumPartitions, r.ReplicationFactor = name, int16(code), -1, -1
+	r.Configs = []kmsg.CreateTopicsResponseTopicConfig{}
 	if why != "" {
 		r.ErrorMessage = &why
 	}
@@ -93,7 +94,7 @@ func (t *Topics) createdTopic(c *controller.CreatedTopic, asked *kmsg.CreateTopi
 		return refusedTopic(c.Name, c.Code, c.Message)
 	}
 	r := kmsg.NewCreateTopicsResponseTopic()
-	r.Topic, r.NumPartitions, r.ReplicationFactor = c.Name, c.Partitions, c.Replicas
+	r.Topic, r.TopicID, r.NumPartitions, r.ReplicationFactor = c.Name, c.ID, c.Partitions, c.Replicas
 	overrides := map[string]string{}
 	if validated {
 		for i := range asked.Configs {
@@ -102,7 +103,6 @@ func (t *Topics) createdTopic(c *controller.CreatedTopic, asked *kmsg.CreateTopi
 			}
 		}
 	} else {
-		r.TopicID = c.ID
 		overrides = t.image().Configs(image.TopicResource(c.Name)).Map()
 	}
 	r.Configs = t.effectiveConfigs(overrides)

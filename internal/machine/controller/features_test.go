@@ -20,9 +20,9 @@ func TestUpdateFeatures(t *testing.T) {
 			"Invalid update version 31 for feature metadata.version. Local controller 1 only supports versions 7-30"},
 		{FeatureUpdate{"metadata.version", 29, 1}, invalid, "Invalid update version 29 for feature metadata.version. Can't downgrade the " +
 			"version of this feature without setting the upgrade type to either safe or unsafe downgrade."},
-		{FeatureUpdate{"metadata.version", 29, 2}, invalid, "Unsupported metadata.version downgrade from 4.3-IV0 to 4.2-IV1. " +
+		{FeatureUpdate{"metadata.version", 29, 2}, invalid, "Unsupported metadata.version downgrade from 30 to 29. " +
 			"Refusing to perform the requested downgrade because it might delete metadata information."},
-		{FeatureUpdate{"metadata.version", 29, 3}, invalid, "Unsupported metadata.version downgrade from 4.3-IV0 to 4.2-IV1. " +
+		{FeatureUpdate{"metadata.version", 29, 3}, invalid, "Unsupported metadata.version downgrade from 30 to 29. " +
 			"Unsafe metadata downgrade is not supported in this version."},
 		{FeatureUpdate{"metadata.version", 30, 0}, invalid,
 			"Invalid update version 30 for feature metadata.version. The controller does not support the given upgrade type."},

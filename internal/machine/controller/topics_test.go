@@ -69,7 +69,7 @@ func TestCreateTopicIsRefused(t *testing.T) {
 		message string
 	}{
 		{topic("", 1, 1), name, "Topic name is invalid: the empty string is not allowed"},
-		{topic("..", 1, 1), name, "Topic name is invalid: '.' or '..' is not allowed"},
+		{topic("..", 1, 1), name, "Topic name is invalid: '..' is not allowed"},
 		{topic(long, 1, 1), name, "Topic name is invalid: the length of '" + long + "' is longer than the max allowed length 249"},
 		{topic("a/b", 1, 1), name, "Topic name is invalid: 'a/b' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'"},
 		{topic("a_b.c", 1, 1), name, "Topic 'a_b.c' collides with existing topic: a.b_c"},

@@ -68,8 +68,7 @@ func updateFeature(d *decision, f FeatureUpdate, again bool) error {
 		if f.UpgradeType == unsafeDowngrade {
 			why = "Unsafe metadata downgrade is not supported in this version."
 		}
-		return fault.New(op, kafka.ErrInvalidUpdateVersion, "Unsupported metadata.version downgrade from %s to %s. %s",
-			staterecord.MetadataVersion(current).Release(), staterecord.MetadataVersion(f.Level).Release(), why)
+		return fault.New(op, kafka.ErrInvalidUpdateVersion, "Unsupported metadata.version downgrade from %d to %d. %s", current, f.Level, why)
 	}
 	d.add(&staterecord.FeatureLevel{Name: f.Name, Level: f.Level})
 	return nil
