@@ -56,14 +56,21 @@ make_node() {
     "kafkajs-snappy@$KAFKAJS_SNAPPY_VERSION" "lz4-napi@$LZ4_NAPI_VERSION" "zstd-codec@$ZSTD_CODEC_VERSION")
 }
 
-make_kcat() { # unpacked, not installed, so that no root is needed when the machine already knows the package index
-  (cd "$part" && apt-get download kcat librdkafka1 libyajl2 >/dev/null && for deb in *.deb; do dpkg -x "$deb" .; done)
-}
-
-make_text() { # the first million non-empty lines of Debian's package index: real text, long and short lines, UTF-8
+index() { # the packages that Debian offers, in lists of our own: neither the machine's nor root are needed
   mkdir -p "$part/lists/partial" "$part/cache"
   apt=(-o "Dir::State::Lists=$part/lists" -o "Dir::Cache=$part/cache" -o APT::Sandbox::User=)
   apt-get "${apt[@]}" update -qq
+}
+
+make_kcat() { # unpacked, not installed
+  index
+  (cd "$part" && apt-get "${apt[@]}" download kcat librdkafka1 libyajl2 libsasl2-2 liblz4-1 libzstd1 >/dev/null &&
+    for deb in *.deb; do dpkg -x "$deb" . && rm "$deb"; done)
+  rm -r "$part/lists" "$part/cache"
+}
+
+make_text() { # the first million non-empty lines of Debian's package index: real text, long and short lines, UTF-8
+  index
   apt-get "${apt[@]}" indextargets --format '$(FILENAME)' 'Created-By: Packages' | sort >"$part/files"
   while read -r file; do
     [ ! -e "$file" ] || /usr/lib/apt/apt-helper "${apt[@]}" cat-file "$file"
