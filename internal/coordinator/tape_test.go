@@ -151,9 +151,13 @@ func (l tapeLog) Read(from kafka.Offset, maxBytes int) ([]byte, error) {
 	}
 	var out []byte
 	for _, b := range l.batches {
-		if b.LastOffset() >= from && (len(out) == 0 || len(out)+len(b) <= maxBytes) {
-			out = append(out, b...)
+		if b.LastOffset() < from {
+			continue
 		}
+		if len(out) > 0 && len(out)+len(b) > maxBytes {
+			break
+		}
+		out = append(out, b...)
 	}
 	return out, nil
 }

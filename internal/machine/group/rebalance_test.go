@@ -197,12 +197,16 @@ func TestGenerationsRiseAcrossFailover(t *testing.T) {
 	told := all[0].generation
 	l.reload()
 	l.state(classic.PreparingRebalance) // the log knows the generation before, and that a later one was told
-	if code := all[0].beat(); code != kafka.ErrIllegalGeneration {
+	if code := all[0].beat(); code != kafka.ErrRebalanceInProgress {
 		t.Errorf("a heartbeat of the generation that was lost: %s", code)
 	}
 	all[0].askSync("m-1")
-	if r := reply[classic.SyncReply](l, all[0].sync); r.Err != kafka.ErrIllegalGeneration {
+	if r := reply[classic.SyncReply](l, all[0].sync); r.Err != kafka.ErrRebalanceInProgress {
 		t.Errorf("a sync of it: %+v", r)
+	}
+	all[0].generation--
+	if code := all[0].commitAt(9); code != kafka.ErrIllegalGeneration {
+		t.Errorf("a commit of the generation before the one that was told: %s", code)
 	}
 	all[0].rejoin()
 	if !l.parked(all[0].join) {

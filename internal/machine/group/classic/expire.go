@@ -81,13 +81,15 @@ func (d *Draft) expireJoin() {
 }
 
 // Loaded starts the sessions of a group that was read from the log; nobody knows how long its members were silent. When
-// members were told of a generation that was never assigned, the one before is not told again: they all join anew.
+// members were told of a generation that was never assigned, they all join anew, and the group stands at that generation
+// until they have: whoever knows only the one before commits no more.
 func (d *Draft) Loaded() {
 	for _, m := range d.Members {
 		d.alive(d.member(m.ID), ms(m.SessionTimeoutMs))
 	}
 	switch n := len(d.Members); {
 	case n > 0 && d.Promised > d.Generation:
+		d.Generation = d.Promised
 		d.prepare(fmt.Sprintf("generation %d was told, and the coordinator moved before it was assigned", d.Promised))
 	case n > d.cfg.MaxSize:
 		d.prepare(fmt.Sprintf("Freshly-loaded group %s (size %d) is over capacity %d. Rebalancing in order to give a chance for "+
