@@ -3,6 +3,7 @@ package disk
 import (
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/milena-io/milena/internal/world"
 )
@@ -16,6 +17,8 @@ import (
 type Flusher struct {
 	world world.World
 	name  string
+	// Synced, when it is set before the first Flush, is told of every sync that was good and how long it took.
+	Synced func(took time.Duration)
 
 	mu      sync.Mutex
 	waiting []flushCall
@@ -92,7 +95,7 @@ func (f *Flusher) sync() {
 	f.mu.Unlock()
 	var err error
 	if t != nil {
-		err = t.Sync()
+		err = f.timed(t)
 	}
 	f.mu.Lock()
 	if err != nil {
@@ -110,6 +113,19 @@ func (f *Flusher) sync() {
 	if over {
 		f.end(r)
 	}
+}
+
+// timed syncs a target.
+func (f *Flusher) timed(t Syncer) error {
+	if f.Synced == nil {
+		return t.Sync()
+	}
+	began := f.world.Now().Mono
+	err := t.Sync()
+	if err == nil {
+		f.Synced(f.world.Now().Mono - began)
+	}
+	return err
 }
 
 // end calls everybody of the round back and begins the next one if somebody waits.

@@ -141,11 +141,14 @@ func (d *Dir) Options(tp kafka.TopicPartition, c Config, now kafka.Instant) Opti
 	}
 }
 
-// HighWatermark returns the checkpointed high watermark, 0 when there is none.
-func (d *Dir) HighWatermark(tp kafka.TopicPartition) kafka.Offset {
+// Checkpointed is what the checkpoints have of a log, 0 where they have nothing.
+type Checkpointed struct{ RecoveryPoint, LogStart, HighWatermark kafka.Offset }
+
+// Checkpointed returns what the checkpoints have of a log.
+func (d *Dir) Checkpointed(tp kafka.TopicPartition) Checkpointed {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.high[tp]
+	return Checkpointed{RecoveryPoint: d.recovery[tp], LogStart: d.logStart[tp], HighWatermark: d.high[tp]}
 }
 
 // SaveRecoveryPoints writes the recovery points of the given logs, keeping those of others: each log's durable offset.

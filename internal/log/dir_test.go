@@ -226,8 +226,8 @@ func TestRecreatedTopicInheritsNothing(t *testing.T) {
 				reopen("after append")
 				l = open(kafka.TopicID{2})
 			}
-			if o := l.Offsets(); o.End != 2 || o.LogStart != 0 || d.HighWatermark(name) != 0 {
-				t.Fatalf("%s: %+v, high watermark %d", crash, o, d.HighWatermark(name))
+			if o := l.Offsets(); o.End != 2 || o.LogStart != 0 || d.Checkpointed(name).HighWatermark != 0 {
+				t.Fatalf("%s: %+v, high watermark %d", crash, o, d.Checkpointed(name).HighWatermark)
 			}
 		}
 	}

@@ -12,6 +12,16 @@ type description struct{ *Node }
 
 // LogDirs describes the log directory.
 func (n description) LogDirs() []cluster.LogDir {
+	dirs := n.volumes()
+	d := &dirs[0]
+	for _, p := range n.replicas.all() {
+		d.Logs = append(d.Logs, cluster.LogSize{Partition: p.Name(), Bytes: n.replicas.standing(p).Bytes})
+	}
+	return dirs
+}
+
+// volumes describes the log directory without the logs in it.
+func (n description) volumes() []cluster.LogDir {
 	d := cluster.LogDir{Path: n.storage.dir.Path(), ID: n.storage.meta.DirectoryID}
 	var err error
 	if d.TotalBytes, d.FreeBytes, err = n.o.FS.Usage(d.Path); err != nil {
@@ -19,9 +29,6 @@ func (n description) LogDirs() []cluster.LogDir {
 	}
 	if err := n.Failed(); fault.IsKind(err, fault.Disk) {
 		d.Err = err
-	}
-	for _, p := range n.replicas.all() {
-		d.Logs = append(d.Logs, cluster.LogSize{Partition: p.Name(), Bytes: p.Size()})
 	}
 	return []cluster.LogDir{d}
 }

@@ -45,6 +45,8 @@ type Options struct {
 	Listen   func(network, addr string) (net.Listener, error)
 	Logger   *slog.Logger
 	Observer listen.Observer // may be nil
+	// Synced is told of every sync of a file and how long it took; may be nil.
+	Synced func(took time.Duration)
 	// Failed is told once when the node cannot go on: its disk failed or its metadata log lies. It is to be killed, not
 	// stopped: nothing can be closed cleanly any more.
 	Failed func(error)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/image"
@@ -12,6 +13,7 @@ import (
 	"github.com/milena-io/milena/internal/machine/group"
 	"github.com/milena-io/milena/internal/machine/replica"
 	"github.com/milena-io/milena/internal/partition"
+	"github.com/milena-io/milena/internal/staterecord"
 	"github.com/milena-io/milena/internal/wire"
 )
 
@@ -23,6 +25,10 @@ type replicas struct {
 	mu     sync.RWMutex
 	byID   map[kafka.TopicIDPartition]*partition.Partition
 	byName map[kafka.TopicPartition]*partition.Partition
+
+	traffic traffic
+	dormant dormant
+	unclean atomic.Uint64 // elections of leaders that were not in sync
 }
 
 func newReplicas(n *Node) *replicas {
@@ -149,6 +155,9 @@ func (r *replicas) change(img *image.Image, t image.TopicChange, c image.Partiti
 	topic := t.Topic()
 	name := kafka.TopicPartition{Topic: topic.Name, Partition: c.ID}
 	id := kafka.TopicIDPartition{TopicID: topic.ID, Partition: c.ID}
+	if c.Old != nil && c.New != nil && c.New.Recovery == staterecord.Recovering && c.New.LeaderEpoch != c.Old.LeaderEpoch {
+		r.unclean.Add(1)
+	}
 	switch {
 	case mine:
 		reg := registration(c.New)
@@ -188,7 +197,8 @@ func (r *replicas) ensure(img *image.Image, topic *image.Topic, name kafka.Topic
 		o.TopicID, o.Later = topic.ID, r.n.later
 		return log.Open(o)
 	}
-	p = partition.New(r.env, name, *cfg, dir.HighWatermark(name), open)
+	p = partition.New(r.env, name, *cfg, dir.Checkpointed(name).HighWatermark, open)
+	p.Traffic = r.traffic.join(topic.Name)
 	r.mu.Lock()
 	r.byID[id], r.byName[name] = p, p
 	r.mu.Unlock()
@@ -207,6 +217,8 @@ func (r *replicas) remove(name kafka.TopicPartition, id kafka.TopicIDPartition) 
 	if p == nil {
 		return
 	}
+	r.traffic.leave(name.Topic)
+	r.dormant.forget(p)
 	if err := p.Delete(); err != nil {
 		if fault.IsKind(err, fault.Disk) {
 			r.env.Failed(err)

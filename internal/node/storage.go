@@ -40,6 +40,7 @@ func (n *Node) openStorage() error {
 	}
 	n.storage.meta = meta
 	n.storage.flusher = disk.NewFlusher(n.o.World, dir.Path())
+	n.storage.flusher.Synced = n.o.Synced
 	return nil
 }
 

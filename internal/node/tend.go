@@ -48,13 +48,13 @@ func (n *Node) every(key string, f func() error) {
 func (n *Node) checkpoint(recovery bool) error {
 	points := checkpoint.Offsets{}
 	for _, p := range n.replicas.all() {
-		durable, high, ok := p.Points()
+		s := p.Standing()
 		switch {
-		case !ok:
+		case !s.Open:
 		case recovery:
-			points[p.Name()] = durable
+			points[p.Name()] = s.Durable
 		default:
-			points[p.Name()] = high
+			points[p.Name()] = s.High
 		}
 	}
 	if len(points) == 0 {

@@ -49,6 +49,7 @@ func (p *Partition) Append(a Append, done func(Appended)) {
 	p.mu.Lock()
 	result, calls, parked := p.appendLocked(a, done)
 	p.mu.Unlock()
+	p.Traffic.appended(&result)
 	run(calls)
 	if !parked {
 		done(result)

@@ -109,23 +109,22 @@ func (p *Partition) Producers() ([]ProducerState, error) {
 	return p.log.Producers(), nil
 }
 
-// Size returns the bytes of the log on disk, zero while it was never opened.
-func (p *Partition) Size() int64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.log == nil {
-		return 0
-	}
-	return p.log.Size()
+// Standing is where a partition stands, for checkpoints and for whom it is shown to.
+type Standing struct {
+	Open                         bool // the log is open; otherwise all that is known is the high watermark at the last checkpoint
+	Bytes                        int64
+	LogStart, High, Durable, End kafka.Offset
 }
 
-// Points returns what the checkpoints keep: the offset below which everything is durable, and the high watermark; false
-// while the log was never opened.
-func (p *Partition) Points() (recovery, high kafka.Offset, ok bool) {
+// Standing tells where the partition stands. It doesn't open the log.
+func (p *Partition) Standing() Standing {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.log == nil {
-		return 0, 0, false
+		return Standing{High: p.high}
 	}
-	return p.log.Offsets().Durable, p.rep.HighWatermark(), true
+	o := p.log.Offsets()
+	return Standing{
+		Open: true, Bytes: p.log.Size(), LogStart: o.LogStart, High: p.rep.HighWatermark(), Durable: o.Durable, End: o.End,
+	}
 }

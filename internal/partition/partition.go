@@ -40,6 +40,9 @@ type Env struct {
 
 // Partition is this node's replica of one partition. Its methods are safe for concurrent use.
 type Partition struct {
+	// Traffic is what is counted of clients; the partitions of a topic share it. It is set before the first use.
+	Traffic *Traffic
+
 	env  *Env
 	name kafka.TopicPartition
 	open func() (*log.Log, error) // opens and recovers the log, once
@@ -61,7 +64,7 @@ type Partition struct {
 // without touching their files (architecture D6).
 func New(env *Env, name kafka.TopicPartition, cfg Config, high kafka.Offset, open func() (*log.Log, error)) *Partition {
 	p := &Partition{
-		env: env, name: name, open: open, cfg: cfg, high: high,
+		Traffic: &Traffic{}, env: env, name: name, open: open, cfg: cfg, high: high,
 		reg: replica.Registration{Leader: kafka.NoNode, LeaderEpoch: kafka.NoLeaderEpoch, PartitionEpoch: -1},
 	}
 	p.watchers.prev, p.watchers.next = &p.watchers, &p.watchers

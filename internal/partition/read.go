@@ -24,6 +24,7 @@ type Records struct {
 	LogStart   kafka.Offset
 	Aborted    []log.AbortedTxn // sorted by first offset; nil unless Committed
 	Diverging  *EpochEnd        // set: no records, the client's log parted from ours here
+	traffic    *Traffic
 }
 
 // EpochEnd is where an epoch ends in this log.
@@ -44,12 +45,12 @@ func (p *Partition) Read(r Read) (Records, error) {
 	p.mu.Lock()
 	if err := p.lead(r.CurrentEpoch); err != nil {
 		p.mu.Unlock()
-		return Records{High: kafka.NoOffset, LastStable: kafka.NoOffset, LogStart: kafka.NoOffset}, err
+		return Records{High: kafka.NoOffset, LastStable: kafka.NoOffset, LogStart: kafka.NoOffset, traffic: p.Traffic}, err
 	}
 	l, o := p.log, p.offsets()
 	p.mu.Unlock()
 
-	out := Records{High: o.High, LastStable: o.LastStable, LogStart: o.LogStart}
+	out := Records{High: o.High, LastStable: o.LastStable, LogStart: o.LogStart, traffic: p.Traffic}
 	if r.LastEpoch != kafka.NoLeaderEpoch {
 		epoch, end := l.EndOffsetForEpoch(r.LastEpoch)
 		if epoch < 0 || end < 0 {

@@ -46,18 +46,27 @@ func Run(ctx context.Context, o Options) error {
 		logger.Warn(f.Key+" "+f.Message, "component", "config", "where", f.Origin)
 	}
 	logger.Info("Kafka version: 4.3", "component", "kafka.server", "log.dirs", loaded.Values.Text("log.dirs"))
+	now := world.NewReal()
 	s := &running{logger: logger, ready: make(chan error, 1), failed: make(chan error, 1)}
-	w := s.watch(&loaded)
-	s.node, err = node.Start(node.Options{
-		World: world.NewReal(), FS: files, Values: loaded.Values, ClusterID: loaded.ClusterID, Listen: net.Listen,
-		Logger: logger, Observer: w.observer(), Failed: func(err error) { s.failed <- err },
-	}, func(err error) { s.ready <- err })
+	if s.window, err = openWindow(loaded.Values, now, logger); err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+	defer s.window.close()
+	n := node.Options{
+		World: now, FS: files, Values: loaded.Values, ClusterID: loaded.ClusterID, Listen: net.Listen, Logger: logger,
+		Failed: func(err error) { s.failed <- err },
+	}
+	if m := s.window.metrics; m != nil {
+		n.Observer, n.Synced = m, m.Synced
+	}
+	s.node, err = node.Start(n, func(err error) { s.ready <- err })
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
-	defer w.close()
-	w.serve(s.node)
-	return s.wait(ctx, w)
+	if m := s.window.metrics; m != nil {
+		m.Watch(s.node.Gauges())
+	}
+	return s.wait(ctx)
 }
 
 // load reads the files and merges them with everything else.
@@ -105,6 +114,7 @@ func readFile(files disk.FS, name string) (string, error) {
 // running is the node and what it told.
 type running struct {
 	node   *node.Node
+	window window
 	logger *slog.Logger
 	ready  chan error
 	failed chan error
@@ -114,13 +124,13 @@ type running struct {
 const stopTime = 30 * time.Second
 
 // wait waits for the start, then for the end.
-func (s *running) wait(ctx context.Context, w *window) error {
+func (s *running) wait(ctx context.Context) error {
 	select {
 	case err := <-s.ready:
 		if err != nil {
 			return fmt.Errorf("start: %w", err)
 		}
-		w.open()
+		s.window.serving(nil)
 	case <-ctx.Done():
 		return s.stop()
 	}
@@ -134,6 +144,7 @@ func (s *running) wait(ctx context.Context, w *window) error {
 
 func (s *running) stop() error {
 	s.logger.Info("shutting down", "component", "kafka.server")
+	s.window.serving(errors.New("the node is stopping"))
 	done := make(chan error, 1)
 	begun := time.Now()
 	s.node.Stop(func(err error) { done <- err })

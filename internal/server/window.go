@@ -1,17 +1,63 @@
 package server
 
 import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"syscall"
+
 	"github.com/milena-io/milena/internal/config"
-	"github.com/milena-io/milena/internal/listen"
-	"github.com/milena-io/milena/internal/node"
+	"github.com/milena-io/milena/internal/metrics"
+	"github.com/milena-io/milena/internal/world"
 )
 
-// window is what operators see of a running node from outside.
-type window struct{}
+// metricsKey names the address of the window.
+const metricsKey = "milena.metrics.listeners"
 
-func (s *running) watch(*config.Loaded) *window { return &window{} }
+// window is what operators see of a running node from outside. It opens before the node is ready, so that they can ask
+// why it is not, and closes after it stopped. Without an address nothing is bound and nothing counted.
+type window struct {
+	metrics *metrics.Metrics // nil without an address
+	server  *metrics.Server
+}
 
-func (w *window) observer() listen.Observer { return nil }
-func (w *window) serve(*node.Node)          {}
-func (w *window) open()                     {}
-func (w *window) close()                    {}
+// openWindow binds the address. A port that somebody else has is an error when it was asked for and a warning when it is the
+// default: a second broker on a machine shall start without a word of configuration for its metrics.
+func openWindow(v config.Values, w world.World, logger *slog.Logger) (window, error) {
+	addr := v.Text(metricsKey)
+	if addr == "" {
+		return window{}, nil
+	}
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		return window{}, fmt.Errorf("%s=%s is not host:port (%w); leave it empty for no metrics", metricsKey, addr, err)
+	}
+	logger = logger.With("component", "milena.metrics")
+	version, commit := metrics.Build()
+	m := metrics.New(metrics.Options{
+		Version: version, Commit: commit, Now: w.Now, PartitionLimit: int(v.Int("milena.metrics.partition.limit")),
+	})
+	server, err := m.Serve(addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE) && !v.IsSet(metricsKey):
+		logger.Warn("The port of /metrics is taken; this broker goes on without. Choose another with "+metricsKey+", or leave that empty.", "address", addr)
+		return window{}, nil
+	case err != nil:
+		return window{}, fmt.Errorf("%s cannot bind %s: %w; free the port, choose another with --override %s=HOST:PORT, or leave it empty for no metrics", metricsKey, addr, err, metricsKey)
+	}
+	logger.Info("Metrics on http://" + server.Addr().String() + "/metrics")
+	return window{metrics: m, server: server}, nil
+}
+
+func (w window) close() {
+	if w.server != nil {
+		w.server.Close()
+	}
+}
+
+// serving tells that clients are served, or why they are not.
+func (w window) serving(err error) {
+	if w.metrics != nil {
+		w.metrics.Serving(err)
+	}
+}

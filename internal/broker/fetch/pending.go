@@ -66,6 +66,7 @@ func (w *pending) start(maxWait time.Duration) {
 		return
 	}
 	first.release()
+	w.req.Timeline.Appended = w.area.world.Now().Mono // the rest is waiting for records to come
 	w.watch()
 	w.mu.Lock()
 	w.deadline = w.area.deadlines.Add(maxWait, w.expired)
@@ -184,6 +185,7 @@ func (w *pending) answer(p pass) {
 	w.area.mu.Lock()
 	for i := range p.results {
 		r := &p.results[i]
+		r.records.Answered(r.err)
 		include := w.session.Answered(r.key, fetchsession.Answer{
 			Err: fault.CodeOf(r.err), Bytes: int(r.records.Slice.Len),
 			HighWatermark: r.records.High, LogStart: r.records.LogStart, Always: r.records.Diverging != nil,
@@ -201,7 +203,6 @@ func (w *pending) answer(p pass) {
 			held[i].Slice.Release()
 		}
 	}
-	w.req.Timeline.Appended = w.area.world.Now().Mono
 	w.req.Reply(wire.Reply{Payload: wire.EncodeFetch(w.req.Version, &a)})
 }
 

@@ -195,6 +195,7 @@ func (w *inflight) await(timeout time.Duration) {
 	if w.replied || w.left == 0 {
 		return
 	}
+	w.req.Timeline.Appended = w.area.world.Now().Mono // nobody replies while the mutex is held
 	w.deadline = w.area.deadlines.Add(timeout, w.expired)
 }
 

@@ -1,0 +1,96 @@
+package metrics
+
+import (
+	"strconv"
+	"time"
+)
+
+// standing writes the figures of the node and the cluster as a whole.
+func (p *page) standing(s *Standing) {
+	p.alone("kafka_server_kafkaserver_brokerstate", gauge, "State of the broker: 1 starting, 2 recovery, 3 running, 6 stopping.", int64(s.State))
+	r := &s.Replicas
+	const manager = "kafka_server_replicamanager_"
+	p.alone(manager+"leadercount", gauge, "Partitions that this broker leads.", int64(r.Led))
+	p.alone(manager+"partitioncount", gauge, "Replicas of this broker.", int64(r.All))
+	p.alone(manager+"underreplicatedpartitions", gauge, "Partitions led here with a replica that is not in sync.", int64(r.UnderReplicated))
+	p.alone(manager+"underminisrpartitioncount", gauge, "Partitions led here with fewer replicas in sync than min.insync.replicas.", int64(r.UnderMinISR))
+	p.alone(manager+"atminisrpartitioncount", gauge, "Partitions led here with just min.insync.replicas in sync.", int64(r.AtMinISR))
+	p.alone(manager+"offlinereplicacount", gauge, "Replicas of this broker in a log directory that failed.", int64(r.Offline))
+	p.alone(manager+"reassigningpartitions", gauge, "Partitions led here that are being moved.", int64(r.Reassigning))
+	p.dirs(s.Dirs)
+	const socket = "kafka_network_socketserver_"
+	p.alone(socket+"memorypoolused", gauge, "Bytes that requests and answers hold.", s.Memory.Used)
+	p.alone(socket+"memorypoolavailable", gauge, "Bytes that requests and answers may still take.", max(0, s.Memory.Limit-s.Memory.Used))
+	p.controller(&s.Controller, s.Brokers)
+}
+
+func (p *page) dirs(dirs []Dir) {
+	offline := 0
+	for _, d := range dirs {
+		offline += int(one(d.Offline))
+	}
+	p.alone("kafka_log_logmanager_offlinelogdirectorycount", gauge, "Log directories that failed.", int64(offline))
+	p.family("milena_log_dir_total_bytes", gauge, "Size of the volume that the log directory is on.")
+	for _, d := range dirs {
+		if d.TotalBytes >= 0 {
+			p.int(label("dir", d.Path), d.TotalBytes)
+		}
+	}
+	p.family("milena_log_dir_usable_bytes", gauge, "Bytes that are left on that volume.")
+	for _, d := range dirs {
+		if d.UsableBytes >= 0 {
+			p.int(label("dir", d.Path), d.UsableBytes)
+		}
+	}
+}
+
+func (p *page) controller(c *Controller, brokers []Broker) {
+	active, fenced := 0, 0
+	for _, b := range brokers {
+		fenced += int(one(b.Fenced))
+		active += int(one(!b.Fenced))
+	}
+	const prefix = "kafka_controller_kafkacontroller_"
+	p.alone(prefix+"activecontrollercount", gauge, "1 when this node is the active controller.", one(c.Active))
+	p.alone(prefix+"activebrokercount", gauge, "Registered brokers that are not fenced.", int64(active))
+	p.alone(prefix+"fencedbrokercount", gauge, "Registered brokers that are fenced.", int64(fenced))
+	p.alone(prefix+"globaltopiccount", gauge, "Topics of the cluster.", int64(c.Topics))
+	p.alone(prefix+"globalpartitioncount", gauge, "Partitions of the cluster.", int64(c.Partitions))
+	p.alone(prefix+"offlinepartitionscount", gauge, "Partitions that nobody leads.", int64(c.OfflinePartitions))
+	p.alone(prefix+"preferredreplicaimbalancecount", gauge, "Partitions that another than the first replica leads.", int64(c.NotPreferred))
+	p.family("kafka_controller_controllerstats_uncleanleaderelections_total", counter, "Elections of a leader that was not in sync, seen since the start.")
+	p.uint("", c.UncleanElections)
+	p.alone("kafka_server_brokermetadatametrics_last_applied_record_offset", gauge, "Offset of the metadata log up to which this broker acts.", c.LastAppliedOffset)
+	p.alone("kafka_server_brokermetadatametrics_last_applied_record_timestamp", gauge, "Timestamp of that record in ms.", c.LastAppliedTimestamp)
+	p.alone("kafka_brokers", gauge, "Brokers of the cluster that are not fenced.", int64(active))
+	p.family("kafka_broker_info", gauge, "1 for each registered broker.")
+	for _, b := range brokers {
+		p.int(label("id", strconv.Itoa(int(b.ID)), "address", b.Address), 1)
+	}
+}
+
+// quorum writes Kafka's raft-metrics. A node that nobody voted against and that leads has voted for itself.
+func (m *Metrics) quorum(p *page, now time.Duration, s *Standing) {
+	q := &s.Quorum
+	const prefix = "kafka_server_raftmetrics_"
+	p.alone(prefix+"current_leader", gauge, "Node that leads the metadata quorum, -1 when it is not known.", int64(q.Leader))
+	p.alone(prefix+"current_epoch", gauge, "Epoch of the metadata quorum.", int64(q.Epoch))
+	vote, state := int64(-1), "unattached"
+	switch {
+	case q.Leading:
+		vote, state = int64(s.Node), "leader"
+	case q.Leader >= 0:
+		state = "follower"
+	}
+	p.alone(prefix+"current_vote", gauge, "Node that this one voted for in the epoch, -1 for nobody.", vote)
+	p.family(prefix+"current_state", gauge, "1 for the state that the node is in: leader, follower or unattached.")
+	p.int(label("current_state", state), 1)
+	p.alone(prefix+"high_watermark", gauge, "Offset up to which the metadata log is committed.", int64(q.HighWatermark))
+	p.alone(prefix+"log_end_offset", gauge, "End of this node's metadata log.", int64(q.LogEnd))
+	p.family(prefix+"append_records_rate", gauge, "Records a second that were appended to the metadata log, over the last minute.")
+	p.float("", m.seen.appends.rate(now, float64(q.LogEnd)))
+	if q.Leading {
+		p.alone(prefix+"number_of_voters", gauge, "Voters of the metadata quorum.", int64(q.Voters))
+		p.alone(prefix+"number_of_observers", gauge, "Observers of the metadata quorum.", int64(q.Observers))
+	}
+}

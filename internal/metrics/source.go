@@ -1,0 +1,127 @@
+package metrics
+
+import "github.com/milena-io/milena/internal/kafka"
+
+// Source is what a page asks of a node. It is called on the goroutine of a scrape, beside everything else that the node
+// does, so it holds no lock for longer than a single partition's figures take.
+type Source interface {
+	// Standing tells of the node as a whole.
+	Standing() Standing
+	// Topics tells of the topics that this node has replicas of, by name.
+	Topics() []Topic
+	// Partitions tells of the partitions that this node leads, by name and number.
+	Partitions() []Partition
+	// Groups tells of the groups that this node coordinates, by name. done is called once, perhaps before Groups returns,
+	// with an error while their state is being loaded.
+	Groups(done func([]Group, error))
+}
+
+// Standing is a node as a whole.
+type Standing struct {
+	Node       kafka.NodeID
+	State      BrokerState
+	Memory     Memory
+	Dirs       []Dir
+	Brokers    []Broker // that are registered, by id
+	Replicas   Replicas
+	Traffic    Traffic // of all topics since the start, deleted ones included
+	Controller Controller
+	Quorum     Quorum
+}
+
+// BrokerState is the state of a broker as Kafka numbers it.
+type BrokerState int
+
+// The states.
+const (
+	Starting BrokerState = 1
+	Recovery BrokerState = 2
+	Running  BrokerState = 3
+	Stopping BrokerState = 6
+	Failed   BrokerState = 7 // Kafka's SHUTTING_DOWN: it gives up
+)
+
+// Memory is what requests and answers hold and may hold, in bytes.
+type Memory struct{ Used, Limit int64 }
+
+// Dir is a log directory and the volume that it is on; the bytes are -1 where they are not known.
+type Dir struct {
+	Path                    string
+	Offline                 bool
+	TotalBytes, UsableBytes int64
+}
+
+// Broker is a registered broker.
+type Broker struct {
+	ID      kafka.NodeID
+	Address string // of its first listener, host:port
+	Fenced  bool
+}
+
+// Replicas counts this node's replicas.
+type Replicas struct {
+	All, Led, UnderReplicated, UnderMinISR, AtMinISR, Offline, Reassigning int
+}
+
+// Controller is the cluster as the controller sees it.
+type Controller struct {
+	Active                                  bool
+	Topics, Partitions                      int
+	OfflinePartitions, NotPreferred         int
+	UncleanElections                        uint64 // that this node has seen
+	LastAppliedOffset, LastAppliedTimestamp int64  // of the metadata log, on this node
+}
+
+// Quorum is how the metadata quorum stands.
+type Quorum struct {
+	Leader        kafka.NodeID
+	Epoch         kafka.LeaderEpoch
+	Leading       bool
+	HighWatermark kafka.Offset
+	LogEnd        kafka.Offset
+	Voters        int
+	Observers     int
+}
+
+// Topic is a topic that this node has replicas of.
+type Topic struct {
+	Name       string
+	Partitions int // of the whole topic
+	Traffic    Traffic
+}
+
+// Traffic counts what clients did with topics.
+type Traffic struct {
+	Produces, FailedProduces, BytesIn, Records uint64
+	Fetches, FailedFetches, BytesOut           uint64
+}
+
+// Partition is a partition that this node leads.
+type Partition struct {
+	kafka.TopicPartition
+	Bytes              int64
+	LogStart, High     kafka.Offset
+	LogEnd             kafka.Offset
+	Leader             kafka.NodeID
+	Preferred          bool
+	Replicas, InSync   int
+	MinISR             int
+	UnderReplicated    bool
+	UnderMinISR, AtMin bool
+}
+
+// Group is a consumer group that this node coordinates.
+type Group struct {
+	Name    string
+	State   string
+	Members int
+	Offsets []Committed // by topic and partition
+}
+
+// Committed is a committed offset and how far behind its partition it is.
+type Committed struct {
+	kafka.TopicPartition
+	Offset kafka.Offset
+	Lag    int64
+	Known  bool // Lag is known: this node leads the partition
+}

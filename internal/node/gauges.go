@@ -1,0 +1,176 @@
+package node
+
+import (
+	"cmp"
+	"net"
+	"slices"
+	"strconv"
+
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/image"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/metrics"
+	"github.com/milena-io/milena/internal/partition"
+)
+
+// gauges is the node as metrics.Source. It walks images, which need no lock, and takes a partition's mutex only to copy
+// that partition's few figures.
+type gauges struct{ n *Node }
+
+// Gauges shows the node to metrics.
+func (n *Node) Gauges() metrics.Source { return gauges{n} }
+
+// Standing tells of the node as a whole.
+func (g gauges) Standing() metrics.Standing {
+	n, img := g.n, g.n.feed.Image()
+	d := n.quorum.Describe()
+	at := img.Position()
+	budget := n.edge.sessions.Budget
+	s := metrics.Standing{
+		Node: n.settings.NodeID(), State: g.state(img), Dirs: g.dirs(),
+		Memory:  metrics.Memory{Used: budget.Used(), Limit: n.o.Values.Int("milena.request.memory.max.bytes")},
+		Traffic: n.replicas.traffic.all(),
+		Controller: metrics.Controller{
+			Active: n.quorum.Active(), Topics: img.TopicCount(), OfflinePartitions: img.LeaderlessCount(),
+			NotPreferred: img.NotPreferredCount(), UncleanElections: n.replicas.unclean.Load(),
+			LastAppliedOffset: int64(at.Offset), LastAppliedTimestamp: at.TimestampMs,
+		},
+		Quorum: metrics.Quorum{
+			Leader: d.Leader, Epoch: d.Epoch, Leading: d.Leading, HighWatermark: d.HighWatermark,
+			LogEnd: n.storage.log.Offsets().End, Voters: len(d.Voters), Observers: len(d.Observers),
+		},
+	}
+	for b := range img.Brokers() {
+		at := ""
+		if len(b.Endpoints) > 0 {
+			at = net.JoinHostPort(b.Endpoints[0].Host, strconv.Itoa(int(b.Endpoints[0].Port)))
+		}
+		s.Brokers = append(s.Brokers, metrics.Broker{ID: b.ID, Address: at, Fenced: b.Fenced})
+	}
+	for t := range img.Topics() {
+		s.Controller.Partitions += t.Len()
+	}
+	s.Replicas = g.replicas(img)
+	return s
+}
+
+// state is where the broker is in its life.
+func (g gauges) state(img *image.Image) metrics.BrokerState {
+	g.n.mu.Lock()
+	failed, stopping := g.n.failed != nil, g.n.stopping
+	g.n.mu.Unlock()
+	b := img.Broker(g.n.settings.NodeID())
+	switch {
+	case failed:
+		return metrics.Failed
+	case stopping:
+		return metrics.Stopping
+	case b == nil || !g.n.replicas.ours(img):
+		return metrics.Starting
+	case b.Fenced:
+		return metrics.Recovery
+	}
+	return metrics.Running
+}
+
+func (g gauges) dirs() []metrics.Dir {
+	var out []metrics.Dir
+	for _, d := range (description{g.n}).volumes() {
+		out = append(out, metrics.Dir{Path: d.Path, Offline: d.Err != nil, TotalBytes: d.TotalBytes, UsableBytes: d.FreeBytes})
+	}
+	return out
+}
+
+// replicas counts this node's replicas, as the image has them.
+func (g gauges) replicas(img *image.Image) (out metrics.Replicas) {
+	offline := fault.IsKind(g.n.Failed(), fault.Disk)
+	for t := range img.Topics() {
+		minISR := -1
+		for _, p := range t.Partitions() {
+			if !slices.Contains(p.Replicas(), g.n.settings.NodeID()) {
+				continue
+			}
+			out.All++
+			if offline {
+				out.Offline++
+			}
+			if p.Leader != g.n.settings.NodeID() {
+				continue
+			}
+			if minISR < 0 {
+				minISR = g.n.settings.partition(img, t.Name).MinISR
+			}
+			out.Led++
+			count := func(n *int, yes bool) {
+				if yes {
+					*n++
+				}
+			}
+			count(&out.UnderReplicated, underReplicated(p))
+			count(&out.UnderMinISR, len(p.ISR()) < least(p, minISR))
+			count(&out.AtMinISR, len(p.ISR()) == least(p, minISR))
+			count(&out.Reassigning, p.Reassigning())
+		}
+	}
+	return out
+}
+
+// underReplicated leaves those out that a reassignment is only adding, as Kafka does.
+func underReplicated(p *image.Partition) bool {
+	return len(p.ISR()) < len(p.Replicas())-len(p.Adding())
+}
+
+// least is min.insync.replicas of a partition, which cannot ask for more than its replicas (KIP-966).
+func least(p *image.Partition, minISR int) int { return min(minISR, len(p.Replicas())) }
+
+// Topics tells of the topics that this node has replicas of.
+func (g gauges) Topics() []metrics.Topic {
+	img := g.n.feed.Image()
+	all := g.n.replicas.traffic.topics()
+	for i := range all {
+		if t := img.TopicNamed(all[i].Name); t != nil {
+			all[i].Partitions = t.Len()
+		}
+	}
+	return all
+}
+
+// Partitions tells of the partitions that this node leads.
+func (g gauges) Partitions() []metrics.Partition {
+	img, self := g.n.feed.Image(), g.n.settings.NodeID()
+	var out []metrics.Partition
+	for t := range img.Topics() {
+		minISR := -1
+		for number, p := range t.Partitions() {
+			if p.Leader != self {
+				continue
+			}
+			if minISR < 0 {
+				minISR = g.n.settings.partition(img, t.Name).MinISR
+			}
+			found, err := g.n.replicas.ByID(kafka.TopicIDPartition{TopicID: t.ID, Partition: number})
+			if err != nil {
+				continue // the image is a moment ahead
+			}
+			out = append(out, g.partition(found, p, minISR))
+		}
+	}
+	return out
+}
+
+func (g gauges) partition(found *partition.Partition, p *image.Partition, minISR int) metrics.Partition {
+	s := g.n.replicas.standing(found)
+	return metrics.Partition{
+		TopicPartition: found.Name(), Bytes: s.Bytes, LogStart: s.LogStart, High: s.High, LogEnd: s.End,
+		Leader: p.Leader, Preferred: p.Leader == p.Preferred(), Replicas: len(p.Replicas()), InSync: len(p.ISR()),
+		MinISR: minISR, UnderReplicated: underReplicated(p), UnderMinISR: len(p.ISR()) < least(p, minISR),
+		AtMin: len(p.ISR()) == least(p, minISR),
+	}
+}
+
+// sortCommitted puts committed offsets into the order of pages.
+func sortCommitted(all []metrics.Committed) {
+	slices.SortFunc(all, func(a, b metrics.Committed) int {
+		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
+	})
+}
