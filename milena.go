@@ -20,6 +20,7 @@ import (
 
 	"github.com/milena-io/milena/internal/config"
 	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/metrics"
 	"github.com/milena-io/milena/internal/node"
 	"github.com/milena-io/milena/internal/world"
 )
@@ -31,7 +32,8 @@ type Config struct {
 	Dir string
 	// Addr is where clients connect, host:port; port 0 takes a free one. Empty is 127.0.0.1:0.
 	Addr string
-	// Settings are broker keys by Kafka's names, such as "num.partitions": "3".
+	// Settings are broker keys by Kafka's names, such as "num.partitions": "3". Metrics are off unless
+	// "milena.metrics.listeners" is among them.
 	Settings map[string]string
 	// Logger takes the broker's log lines; nil drops them.
 	Logger *slog.Logger
@@ -39,8 +41,9 @@ type Config struct {
 
 // Broker is a running broker and controller.
 type Broker struct {
-	node   *node.Node
-	addr   string
+	node    *node.Node
+	metrics *metrics.Server // nil without
+	addr    string
 	failed chan struct{}
 
 	mu    sync.Mutex
@@ -65,11 +68,18 @@ func Start(ctx context.Context, c Config) (*Broker, error) {
 	}
 	b := &Broker{failed: make(chan struct{})}
 	ready := make(chan error, 1)
-	b.node, err = node.Start(node.Options{
-		World: world.NewReal(), FS: files, Values: static, Listen: net.Listen, Logger: logger, Failed: b.fail,
-	}, func(err error) { ready <- err })
+	o := node.Options{World: world.NewReal(), FS: files, Values: static, Listen: net.Listen, Logger: logger, Failed: b.fail}
+	counted, err := b.watch(&o)
 	if err != nil {
 		return nil, fmt.Errorf("milena: start: %w", err)
+	}
+	b.node, err = node.Start(o, func(err error) { ready <- err })
+	if err != nil {
+		b.unwatch()
+		return nil, fmt.Errorf("milena: start: %w", err)
+	}
+	if counted != nil {
+		counted.Watch(b.node.Gauges())
 	}
 	select {
 	case err = <-ready:
@@ -77,13 +87,42 @@ func Start(ctx context.Context, c Config) (*Broker, error) {
 		err = errors.Join(ctx.Err(), b.Close())
 	}
 	if err != nil {
+		b.unwatch()
 		return nil, fmt.Errorf("milena: start: %w", err)
+	}
+	if counted != nil {
+		counted.Serving(nil)
 	}
 	b.addr = b.node.Addr(listenerName).String()
 	return b, nil
 }
 
 const listenerName = "PLAINTEXT"
+
+// watch serves metrics where the settings ask for them, and has the node tell what is to be counted.
+func (b *Broker) watch(o *node.Options) (*metrics.Metrics, error) {
+	const key = "milena.metrics.listeners"
+	addr := o.Values.Text(key)
+	if addr == "" || !o.Values.IsSet(key) {
+		return nil, nil
+	}
+	version, commit := metrics.Build()
+	m := metrics.New(metrics.Options{
+		Version: version, Commit: commit, Now: o.World.Now, PartitionLimit: int(o.Values.Int("milena.metrics.partition.limit")),
+	})
+	var err error
+	if b.metrics, err = m.Serve(addr); err != nil {
+		return nil, fmt.Errorf("%s cannot bind %s: %w", key, addr, err)
+	}
+	o.Observer, o.Synced = m, m.Synced
+	return m, nil
+}
+
+func (b *Broker) unwatch() {
+	if b.metrics != nil {
+		b.metrics.Close()
+	}
+}
 
 // static turns a Config into the broker's keys.
 func (c *Config) static() (config.Values, error) {
@@ -128,6 +167,14 @@ func (b *Broker) Addr() string { return b.addr }
 // BootstrapServers is Addr in the form of Kafka's bootstrap.servers.
 func (b *Broker) BootstrapServers() string { return b.addr }
 
+// MetricsAddr returns where /metrics is served, host:port; empty where the settings don't ask for it.
+func (b *Broker) MetricsAddr() string {
+	if b.metrics == nil {
+		return ""
+	}
+	return b.metrics.Addr().String()
+}
+
 // Failed is closed when the broker cannot go on, because its disk failed; Err then tells why.
 func (b *Broker) Failed() <-chan struct{} { return b.failed }
 
@@ -146,6 +193,7 @@ func (b *Broker) Close() error {
 		done := make(chan error, 1)
 		b.node.Stop(func(err error) { done <- err })
 		err = <-done
+		b.unwatch()
 	})
 	return err
 }

@@ -10,7 +10,8 @@
 // told of the Go runtime and of the process comes from VictoriaMetrics/metrics.
 //
 // Invariants: what the Observer is told costs atomic additions and no allocation once an API, a listener and a reason were
-// seen; a counter never goes down; labels that a client could choose are never made from what it sent.
+// seen; a counter never goes down; what a client makes up (an API key, a version, what it calls itself) makes no series, and
+// topics, partitions and groups only as many as the limit allows.
 package metrics
 
 import (
@@ -27,8 +28,8 @@ import (
 type Options struct {
 	Version string // of the build, for milena_build_info
 	Commit  string
-	// PartitionLimit is milena.metrics.partition.limit: with more partitions, topics or committed offsets than that, their
-	// single series are left out and milena_metrics_truncated is 1.
+	// PartitionLimit is milena.metrics.partition.limit: with more partitions, topics, groups or committed offsets than
+	// that, their single series are left out and milena_metrics_truncated is 1.
 	PartitionLimit int
 	// Now is the node's clock, World.Now.
 	Now func() kafka.Instant

@@ -1,7 +1,9 @@
 package metrics
 
 import (
+	"slices"
 	"time"
+	"unicode/utf8"
 )
 
 // render writes a page.
@@ -27,8 +29,8 @@ func (m *Metrics) render(d dialect) []byte {
 	return p.b
 }
 
-// observed writes what the node tells. Over the limit the series of single partitions, topics or committed offsets stay
-// away, each kind for itself.
+// observed writes what the node tells. Over the limit the series of single partitions, topics, groups or committed offsets
+// stay away, each kind for itself.
 func (m *Metrics) observed(p *page, now time.Duration, s Source, groups []Group, told bool) {
 	limit := m.o.PartitionLimit
 	standing := s.Standing()
@@ -50,10 +52,12 @@ func (m *Metrics) observed(p *page, now time.Duration, s Source, groups []Group,
 		for i := range groups {
 			offsets += len(groups[i].Offsets)
 		}
-		truncated = truncated || offsets > limit
-		p.groups(groups, offsets <= limit)
+		truncated = truncated || offsets > limit || len(groups) > limit
+		if len(groups) <= limit {
+			p.groups(groups, offsets <= limit)
+		}
 	}
-	p.alone("milena_metrics_truncated", gauge, "1 when series of single partitions, topics or offsets were left out: there are more than milena.metrics.partition.limit.", one(truncated))
+	p.alone("milena_metrics_truncated", gauge, "1 when series of single partitions, topics, groups or offsets were left out: there are more than milena.metrics.partition.limit.", one(truncated))
 }
 
 // askGroups asks for the groups and waits for the answer, though not for long.
@@ -74,6 +78,8 @@ func (m *Metrics) askGroups() (groups []Group, ok bool) {
 	defer late.Stop()
 	select {
 	case groups, ok = <-answer:
+		// Clients name groups, and the page is UTF-8: one name that is not would cost all of it.
+		groups = slices.DeleteFunc(groups, func(g Group) bool { return !utf8.ValidString(g.Name) })
 	case <-late.C:
 	}
 	if !ok {

@@ -2,8 +2,10 @@ package metrics
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"time"
 )
 
@@ -22,13 +24,27 @@ func (m *Metrics) Serve(addr string) (*Server, error) {
 	}
 	s := &Server{bound: bound, done: make(chan struct{})}
 	s.http = http.Server{
-		Handler: m.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: mortal(m.Handler()), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 	}
 	go func() {
 		defer close(s.done)
 		_ = s.http.Serve(bound) // ends with Close
 	}()
 	return s, nil
+}
+
+// mortal lets a bug end the process, as everywhere else. net/http would go on, with whatever lock the bug has left.
+func mortal(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if bug := recover(); bug != nil {
+				text := fmt.Sprintf("%v\n\n%s", bug, debug.Stack())
+				go panic(text)
+				select {}
+			}
+		}()
+		h.ServeHTTP(w, r)
+	})
 }
 
 // Addr is where it listens.

@@ -13,7 +13,7 @@ import (
 // Groups tells of the groups that this node coordinates: it lists them, then asks about each one. A group that goes away
 // in between is left out.
 func (g gauges) Groups(done func([]metrics.Group, error)) {
-	g.n.groups.SubmitAll(group.List{}, func(replies []any, err error) {
+	g.n.groups.SubmitAll(&group.List{}, func(replies []any, err error) {
 		if err != nil {
 			done(nil, err)
 			return
@@ -44,10 +44,10 @@ func (s *survey) ask() {
 	s.left, s.gone = 2*len(s.groups)+1, make([]bool, len(s.groups))
 	for i := range s.groups {
 		name := s.groups[i].Name
-		s.g.n.groups.Submit(name, group.Describe{Group: name}, func(reply any, err error) {
+		s.g.n.groups.Submit(name, &group.Describe{Group: name}, func(reply any, err error) {
 			s.take(i, err, func(out *metrics.Group) { out.Members = len(reply.(group.Description).Members) })
 		})
-		s.g.n.groups.Submit(name, group.FetchOffsets{Group: name, All: true}, func(reply any, err error) {
+		s.g.n.groups.Submit(name, &group.FetchOffsets{Group: name, All: true}, func(reply any, err error) {
 			s.take(i, err, func(out *metrics.Group) { s.g.committed(out, reply.(group.FetchReply)) })
 		})
 	}
