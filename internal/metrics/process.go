@@ -60,9 +60,6 @@ func (p *page) foreign(text string) map[string]float64 {
 
 // foreignFamily tells to which family a series belongs when the one before it belonged to last.
 func foreignFamily(name, last string) (string, kind) {
-	if stem, ok := strings.CutSuffix(name, "_bucket"); ok {
-		return stem, histo
-	}
 	for _, suffix := range []string{"_sum", "_count"} {
 		if stem, ok := strings.CutSuffix(name, suffix); ok && stem == last {
 			return last, summary // the kind is not used: the family has begun
@@ -71,6 +68,8 @@ func foreignFamily(name, last string) (string, kind) {
 	switch {
 	case name == "go_gc_duration_seconds":
 		return name, summary
+	case strings.HasSuffix(name, "_bucket"): // of a histogram without sum and count, which is therefore none
+		return name, counter
 	case strings.HasSuffix(name, "_total"), strings.HasSuffix(name, "_count") && name != "go_cpu_count":
 		return name, counter
 	}
