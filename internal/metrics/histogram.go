@@ -84,12 +84,12 @@ func (c *counts) below(bound time.Duration) uint64 {
 
 // quantile estimates a quantile, zero when there was nothing.
 func (c *counts) quantile(q float64) time.Duration {
-	rank := uint64(q * float64(c.total))
+	if c.total == 0 {
+		return 0
+	}
+	rank := min(uint64(q*float64(c.total)), c.total-1)
 	for i, n := range c.buckets {
-		if n == 0 {
-			continue
-		}
-		if rank < n || rank == n && q == 1 {
+		if rank < n {
 			from, to := bucketStart(i), bucketStart(i+1)
 			micros := float64(from) + float64(to-from)*(float64(rank)+0.5)/float64(n)
 			return time.Duration(micros * float64(time.Microsecond))

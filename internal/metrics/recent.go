@@ -11,6 +11,7 @@ type memory struct {
 	apis    map[kafka.APIKey]*recentAPI
 	cpu     drift // seconds of CPU
 	appends drift // records of the metadata log
+	bytes   int   // of the last page
 }
 
 // recentAPI remembers the histograms of one API.

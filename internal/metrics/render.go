@@ -12,7 +12,7 @@ func (m *Metrics) render(d dialect) []byte {
 	m.scrape.Lock()
 	defer m.scrape.Unlock()
 	now := m.o.Now().Mono
-	p := &page{dialect: d, b: make([]byte, 0, 256<<10)}
+	p := &page{dialect: d, b: make([]byte, 0, m.seen.bytes+m.seen.bytes/8+32<<10)}
 	p.family("milena_build_info", gauge, "1, with the build in labels.")
 	p.int(label("version", m.o.Version, "commit", m.o.Commit), 1)
 	p.alone("milena_ready", gauge, "1 when clients are served.", one(*m.serving.Load() == nil))
@@ -26,6 +26,7 @@ func (m *Metrics) render(d dialect) []byte {
 	p.family("milena_metrics_groups_missing_total", counter, "Pages without groups, since their coordinator was loading or took too long.")
 	p.uint("", m.gaps.Load())
 	m.process(p, now)
+	m.seen.bytes = len(p.b)
 	return p.b
 }
 
