@@ -32,6 +32,9 @@ type Appended struct {
 	Err error
 }
 
+// Refused is the outcome of a batch that never came to a partition.
+func Refused(err error) Appended { return Appended{Appended: log.Appended{LogStart: kafka.NoOffset}, Err: err} }
+
 // wait is one acks=all append on its way to the high watermark.
 type wait struct {
 	need   kafka.Offset // answered when the high watermark reaches it
@@ -57,9 +60,8 @@ func (p *Partition) Append(a Append, done func(Appended)) {
 }
 
 func (p *Partition) appendLocked(a Append, done func(Appended)) (result Appended, calls []func(), parked bool) {
-	result.LogStart = kafka.NoOffset
-	if result.Err = p.lead(a.Epoch); result.Err != nil {
-		return result, nil, false
+	if err := p.lead(a.Epoch); err != nil {
+		return Refused(err), nil, false
 	}
 	result.LogStart = p.log.Offsets().LogStart
 	if a.Acks == -1 && !p.rep.EnoughInSync() {

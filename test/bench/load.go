@@ -45,6 +45,16 @@ func makeTopic(ctx context.Context, client *kgo.Client, topic string, partitions
 	return err
 }
 
+func dropTopic(ctx context.Context, node broker.Broker, topic string) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(node.Bootstrap()))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	_, err = kadm.NewClient(client).DeleteTopic(ctx, topic) // err is also the topic's own
+	return err
+}
+
 func producer(ctx context.Context, node broker.Broker, topic string, partitions int, more ...kgo.Opt) (*kgo.Client, error) {
 	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(node.Bootstrap()), kgo.DefaultProduceTopic(topic),
 		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerBatchCompression(kgo.NoCompression()),

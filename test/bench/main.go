@@ -1,5 +1,6 @@
 // Bench measures milena beside Apache Kafka in one run: start to first acknowledgement, memory, CPU per gigabyte,
-// throughput and latency, with the same client, the broker and the client on separate cores.
+// throughput and latency, with the same client, the broker and the client on separate cores. All systems are up at once,
+// and each cell of the table is measured on one after the other, in turns, so that a noisy minute of the machine hits all.
 //
 //	cd test/bench && go run . [-short] [-out FILE] [-only kafka,milena,milena-cache]
 //
@@ -99,20 +100,31 @@ func run(ctx context.Context, p plan, names []string) (string, error) {
 	defer os.RemoveAll(work)
 	r := report{plan: p, cores: cores, machine: machine()}
 	cache := &filler{dir: filepath.Join(work, "fill"), off: !p.fill}
+	var all []*contender
+	defer func() {
+		for _, c := range all {
+			c.node.Kill9()
+		}
+	}()
 	for _, name := range names {
 		log.Printf("%s: filling the page cache", name)
 		if err := cache.top(ctx); err != nil {
 			return "", err
 		}
-		dir := filepath.Join(work, name)
-		s, err := measure(ctx, p, name, cores.broker, dir, cache)
+		c, err := prepare(ctx, p, name, cores.broker, filepath.Join(work, name))
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", name, err)
 		}
-		r.systems = append(r.systems, s)
-		if err := os.RemoveAll(dir); err != nil {
-			return "", err
+		all = append(all, c)
+	}
+	if err := interleave(ctx, p, all, cache); err != nil {
+		return "", err
+	}
+	for _, c := range all {
+		if err := c.finish(); err != nil {
+			return "", fmt.Errorf("%s: %w", c.name, err)
 		}
+		r.systems = append(r.systems, c.system)
 	}
 	log.Print("embedded")
 	if r.embedded, err = embedded(ctx, p.embedded, filepath.Join(work, "embedded")); err != nil {

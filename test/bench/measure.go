@@ -38,7 +38,8 @@ type cell struct {
 // contestant says which system a name is and how it is configured: Kafka's own defaults for sessions, not the short
 // ones of the suites.
 func contestant(name string) (string, map[string]string) {
-	keys := map[string]string{"broker.session.timeout.ms": "9000", "broker.heartbeat.interval.ms": "2000", "log.retention.ms": "-1"}
+	keys := map[string]string{"broker.session.timeout.ms": "9000", "broker.heartbeat.interval.ms": "2000", "log.retention.ms": "-1",
+		"log.segment.delete.delay.ms": "1000"} // so that a measured topic gives its disk back
 	switch name {
 	case "milena-cache":
 		keys["milena.durability"] = "cache"
@@ -54,74 +55,96 @@ func open(name, cpus, dir string) (broker.Broker, error) {
 	return broker.New(kind, broker.Options{Dir: dir, Overrides: keys, CPUs: cpus, Heap: "1g"})
 }
 
-func measure(ctx context.Context, p plan, name, cpus, dir string, cache *filler) (system, error) {
-	s := system{name: name}
+// contender is a system with its running node.
+type contender struct {
+	system
+	node broker.Broker
+}
+
+// prepare measures a system's starts and its rest, and leaves its node running and warm.
+func prepare(ctx context.Context, p plan, name, cpus, dir string) (*contender, error) {
+	c := &contender{system: system{name: name}}
 	for i := range p.starts[name] {
 		log.Printf("%s: start %d", name, i+1)
 		fresh, again, err := firstAcks(ctx, name, cpus, filepath.Join(dir, fmt.Sprint("start", i)))
 		if err != nil {
-			return s, err
+			return nil, err
 		}
-		s.fresh, s.afterKill = append(s.fresh, fresh), append(s.afterKill, again)
+		c.fresh, c.afterKill = append(c.fresh, fresh), append(c.afterKill, again)
 	}
-	node, err := open(name, cpus, filepath.Join(dir, "load"))
+	var err error
+	if c.node, err = open(name, cpus, filepath.Join(dir, "load")); err != nil {
+		return nil, err
+	}
+	c.settings = c.node.Configuration()
+	if err := c.node.Start(ctx); err != nil {
+		return nil, err
+	}
+	if err = c.resting(ctx, p, c.node); err == nil {
+		log.Printf("%s: warming for %s", name, p.warm)
+		err = warm(ctx, c.node, p.warm)
+	}
 	if err != nil {
-		return s, err
+		c.node.Kill9()
+		return nil, err
 	}
-	s.settings = node.Configuration()
-	if err := node.Start(ctx); err != nil {
-		return s, err
-	}
-	defer node.Kill9()
-	if err := s.resting(ctx, p, node); err != nil {
-		return s, err
-	}
-	log.Printf("%s: warming for %s", name, p.warm)
-	if err := warm(ctx, node, p.warm); err != nil {
-		return s, err
-	}
-	if err := s.table(ctx, p, node, cache); err != nil {
-		return s, err
-	}
-	end, err := usageOf(node.Pid())
-	if err != nil {
-		return s, err
-	}
-	s.loadPeak = end.peak
-	return s, node.Stop()
+	return c, nil
 }
 
-// table measures every cell.
-func (s *system) table(ctx context.Context, p plan, node broker.Broker, cache *filler) error {
+// finish takes what is known at the end and stops the node.
+func (c *contender) finish() error {
+	end, err := usageOf(c.node.Pid())
+	if err != nil {
+		return err
+	}
+	c.loadPeak = end.peak
+	return c.node.Stop()
+}
+
+// interleave measures every cell on every system. Who begins changes from cell to cell.
+func interleave(ctx context.Context, p plan, all []*contender, cache *filler) error {
+	turn := 0
 	for _, size := range p.sizes {
 		for _, partitions := range p.partitions {
-			if err := cache.top(ctx); err != nil {
-				return err
+			for i := range all {
+				c := all[(turn+i)%len(all)]
+				if err := c.measure(ctx, p, size, partitions, cache); err != nil {
+					return fmt.Errorf("%s, %d bytes, %d partitions: %w", c.name, size, partitions, err)
+				}
 			}
-			free, err := memFree()
-			if err != nil {
-				return err
-			}
-			if s.freeLeast == 0 || free < s.freeLeast {
-				s.freeLeast = free
-			}
-			s.freeMost = max(s.freeMost, free)
-			log.Printf("%s: %d bytes, %d partitions, %d MiB free", s.name, size, partitions, free>>20)
-			topic := fmt.Sprintf("bench-%d-%d", size, partitions)
-			c := cell{size: size, partitions: partitions}
-			if c.produced, err = repeat(ctx, p, node, topic, size, partitions); err != nil {
-				return err
-			}
-			if c.fetched, err = drain(ctx, node, topic, c.produced.stored, size); err != nil {
-				return err
-			}
-			if c.latency, err = paced(ctx, node, topic, size, partitions, p.perSecond, p.pace); err != nil {
-				return err
-			}
-			s.cells = append(s.cells, c)
+			turn++
 		}
 	}
 	return nil
+}
+
+// measure measures one cell on a topic of its own, which goes when it is done.
+func (c *contender) measure(ctx context.Context, p plan, size, partitions int, cache *filler) error {
+	if err := cache.top(ctx); err != nil {
+		return err
+	}
+	free, err := memFree()
+	if err != nil {
+		return err
+	}
+	if c.freeLeast == 0 || free < c.freeLeast {
+		c.freeLeast = free
+	}
+	c.freeMost = max(c.freeMost, free)
+	log.Printf("%s: %d bytes, %d partitions, %d MiB free", c.name, size, partitions, free>>20)
+	topic := fmt.Sprintf("bench-%d-%d", size, partitions)
+	m := cell{size: size, partitions: partitions}
+	if m.produced, err = repeat(ctx, p, c.node, topic, size, partitions); err != nil {
+		return err
+	}
+	if m.fetched, err = drain(ctx, c.node, topic, m.produced.stored, size); err != nil {
+		return err
+	}
+	if m.latency, err = paced(ctx, c.node, topic, size, partitions, p.perSecond, p.pace); err != nil {
+		return err
+	}
+	c.cells = append(c.cells, m)
+	return dropTopic(ctx, c.node, topic)
 }
 
 // resting measures memory and CPU of a node nobody talks to.

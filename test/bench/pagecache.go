@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -17,10 +18,12 @@ const enoughFree = 500 << 20
 type filler struct {
 	dir   string
 	files int
+	next  int // which to read back next
 	off   bool
 }
 
-// top writes files until next to no memory is free. They stay until the run is over.
+// top writes files until next to no memory is free. They stay until the run is over. When they are as large as memory,
+// what the kernel dropped of them is read back instead, so that a long run does not fill the disk.
 func (f *filler) top(ctx context.Context) error {
 	if f.off {
 		return nil
@@ -28,32 +31,57 @@ func (f *filler) top(ctx context.Context) error {
 	if err := os.MkdirAll(f.dir, 0o755); err != nil {
 		return err
 	}
+	total, err := meminfo("MemTotal")
+	if err != nil {
+		return err
+	}
 	chunk := make([]byte, 64<<20)
-	for {
+	for again := 0; again <= f.files; {
 		free, err := memFree()
 		if err != nil || free < enoughFree {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(f.dir, strconv.Itoa(f.files)), chunk, 0o644); err != nil {
+		if int64(f.files)*int64(len(chunk)) < total {
+			err = os.WriteFile(filepath.Join(f.dir, strconv.Itoa(f.files)), chunk, 0o644)
+			f.files++
+		} else {
+			err = readThrough(filepath.Join(f.dir, strconv.Itoa(f.next%f.files)), chunk)
+			f.next++
+			again++
+		}
+		if err != nil {
 			return err
 		}
-		f.files++
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
+	return nil // everything is cached, and there is room left: more than files of this size can fill
 }
 
-func memFree() (int64, error) {
+func readThrough(path string, buf []byte) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	_, err = io.ReadFull(file, buf)
+	return err
+}
+
+func memFree() (int64, error) { return meminfo("MemFree") }
+
+// meminfo is one line of the kernel's account of memory, in bytes.
+func meminfo(name string) (int64, error) {
 	info, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
 		return 0, err
 	}
 	for _, line := range strings.Split(string(info), "\n") {
-		if strings.HasPrefix(line, "MemFree:") {
+		if strings.HasPrefix(line, name+":") {
 			kib, err := strconv.ParseInt(strings.Fields(line)[1], 10, 64)
 			return kib << 10, err
 		}
 	}
-	return 0, fmt.Errorf("/proc/meminfo has no MemFree")
+	return 0, fmt.Errorf("/proc/meminfo has no %s", name)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,7 @@ func (r report) markdown() string {
 	r.setting(&b)
 	r.starts(&b)
 	r.memory(&b)
+	r.ratios(&b)
 	r.tables(&b)
 	return b.String()
 }
@@ -40,11 +42,54 @@ func (r report) setting(b *strings.Builder) {
 	for _, s := range r.systems {
 		fmt.Fprintf(b, " Free memory before the runs of %s: %d to %d MiB.", s.name, s.freeLeast>>20, s.freeMost>>20)
 	}
+	b.WriteString("\n- All systems were up at once, the others idle, and each cell was measured on one after the other.")
 	fmt.Fprintf(b, "\n- Client: franz-go, acks=all, idempotent, no compression, batches of at most 64 KiB, linger 1 ms. Warmed for %s each; every topic settles for %s, then %d throughput runs of %s, of which the median counts (least to most in parentheses), and %s of latency.\n",
 		r.plan.warm, r.plan.settle, r.plan.repeat, r.plan.saturate, r.plan.pace)
 	b.WriteString("- `kafka`: Apache Kafka with its start script's flags and a heap of 1 GiB; acks=all means the page cache; batches are validated record by record.\n" +
 		"- `milena`: acks=all means stable storage (`milena.durability=sync`), group commit; batches are validated record by record (`milena.validate=full`).\n" +
 		"- `milena-cache`: the same with Kafka's durability (`milena.durability=cache`).\n\n")
+}
+
+// ratios sums the run up: each system's figures over Kafka's, the geometric mean of all cells with the least and the most.
+func (r report) ratios(b *strings.Builder) {
+	i := slices.IndexFunc(r.systems, func(s system) bool { return s.name == "kafka" })
+	if i < 0 {
+		return
+	}
+	kafka := r.systems[i]
+	b.WriteString("## Over Apache Kafka\n\nGeometric mean of the nine cells below (least–most); 1 is Kafka.\n\n" +
+		"| | start, fresh | start after kill -9 | RSS idle | RSS under load | produce MB/s | CPU per GB produced | fetch MB/s | CPU per GB fetched | p50 | p99 | p99.9 |\n" +
+		"|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+	for _, s := range r.systems {
+		if s.name == "kafka" {
+			continue
+		}
+		over := func(figure func(cell) float64) string { return geometric(s.cells, kafka.cells, figure) }
+		fmt.Fprintf(b, "| %s | 1/%.0f | 1/%.0f | %.3f | %.3f | %s | %s | %s | %s | %s | %s | %s |\n", s.name,
+			float64(median(kafka.fresh))/float64(median(s.fresh)), float64(median(kafka.afterKill))/float64(median(s.afterKill)),
+			float64(s.idle.rss)/float64(kafka.idle.rss), float64(s.loadPeak)/float64(kafka.loadPeak),
+			over(func(c cell) float64 { return c.produced.mbPerSecond() }), over(func(c cell) float64 { return c.produced.cpuPerGB() }),
+			over(func(c cell) float64 { return c.fetched.mbPerSecond() }), over(func(c cell) float64 { return c.fetched.cpuPerGB() }),
+			over(func(c cell) float64 { return c.latency.p50.Seconds() }), over(func(c cell) float64 { return c.latency.p99.Seconds() }),
+			over(func(c cell) float64 { return c.latency.p999.Seconds() }))
+	}
+	b.WriteString("\n")
+}
+
+func geometric(ours, theirs []cell, figure func(cell) float64) string {
+	sum, least, most := 0.0, math.Inf(1), 0.0
+	for i := range ours {
+		ratio := figure(ours[i]) / figure(theirs[i])
+		sum += math.Log(ratio)
+		least, most = min(least, ratio), max(most, ratio)
+	}
+	return fmt.Sprintf("%.2f (%.2f–%.2f)", math.Exp(sum/float64(len(ours))), least, most)
+}
+
+func median(all []time.Duration) time.Duration {
+	all = slices.Clone(all)
+	slices.Sort(all)
+	return all[len(all)/2]
 }
 
 func or(text, other string) string {
@@ -68,9 +113,7 @@ func spread(all []time.Duration) string {
 	if len(all) == 0 {
 		return "not measured"
 	}
-	all = slices.Clone(all)
-	slices.Sort(all)
-	return fmt.Sprintf("%s (%s–%s)", ms(all[len(all)/2]), ms(all[0]), ms(all[len(all)-1]))
+	return fmt.Sprintf("%s (%s–%s)", ms(median(all)), ms(slices.Min(all)), ms(slices.Max(all)))
 }
 
 func ms(d time.Duration) string {

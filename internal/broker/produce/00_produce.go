@@ -12,7 +12,6 @@ import (
 
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
-	"github.com/milena-io/milena/internal/log"
 	"github.com/milena-io/milena/internal/partition"
 	"github.com/milena-io/milena/internal/record"
 	"github.com/milena-io/milena/internal/wire"
@@ -62,11 +61,28 @@ func (p *Produces) Produce(req *wire.Request) {
 		return
 	}
 	i := 0
+	unnamed := in.TransactionalID == nil && transactional(&in)
 	for part := range in.All {
-		w.append(i, part.Records)
+		if unnamed {
+			w.outcome(i, partition.Appended{Appended: log.Appended{LogStart: kafka.NoOffset},
+				Err: fault.New("produce", kafka.ErrTransactionalIdAuthorizationFailed, "")})
+		} else {
+			w.append(i, part.Records)
+		}
 		i++
 	}
 	w.await(time.Duration(in.TimeoutMs) * time.Millisecond)
+}
+
+// transactional reports whether any batch belongs to a transaction. Without a transactional id in the request nobody may
+// write one, and Kafka refuses the request as a whole.
+func transactional(in *wire.ProduceRequest) bool {
+	for part := range in.All {
+		if b, _, err := record.Next(part.Records); err == nil && b.IsTransactional() {
+			return true
+		}
+	}
+	return false
 }
 
 // inflight is one Produce request on its way.
@@ -87,7 +103,7 @@ type inflight struct {
 func (w *inflight) append(i int, records []byte) {
 	found, b, err := w.check(i, records)
 	if err != nil {
-		w.outcome(i, partition.Appended{Appended: log.Appended{LogStart: kafka.NoOffset}, Err: err})
+		w.outcome(i, partition.Refused(err))
 		return
 	}
 	found.Append(partition.Append{Batch: b, Acks: w.acks, Origin: partition.Client, Epoch: kafka.NoLeaderEpoch},
@@ -116,6 +132,9 @@ func (w *inflight) check(i int, records []byte) (*partition.Partition, record.Ba
 		return nil, nil, fault.New("produce", kafka.ErrInvalidTopicException, "Cannot append to internal topic %s", found.Name().Topic)
 	}
 	b, err := oneBatch(records)
+	if err == nil && b.IsTransactional() && b.ProducerID() == kafka.NoProducerID {
+		err = fault.New("produce", kafka.ErrInvalidTxnState, "A batch of a transaction has to have a producer id")
+	}
 	if err == nil && b.Codec() == record.Zstd && w.req.Version < 7 {
 		err = fault.New("produce", kafka.ErrUnsupportedCompressionType,
 			"Produce requests with version %d are not allowed to use ZStandard compression", w.req.Version)
@@ -125,6 +144,9 @@ func (w *inflight) check(i int, records []byte) (*partition.Partition, record.Ba
 
 // oneBatch takes a partition's records apart: exactly one batch, all of it (Kafka's rule since Produce v3).
 func oneBatch(records []byte) (record.Batch, error) {
+	if len(records) >= 8 && records[0]&0x80 != 0 {
+		return nil, fault.New("produce", kafka.ErrInvalidRecord, "The base offset of a record batch must be 0, this one is below")
+	}
 	if len(records) == 0 {
 		return nil, fault.New("produce", kafka.ErrInvalidRecord, "Produce requests must have exactly one record batch per partition, this one has none")
 	}
