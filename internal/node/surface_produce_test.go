@@ -82,7 +82,10 @@ func TestSurface09TransactionsAreRefused(t *testing.T) {
 	}
 	o := record.Plain()
 	o.ProducerID, o.ProducerEpoch, o.BaseSequence, o.Transactional = 5, 0, 0, true
-	wantCode(t, r.write("a", 0, built(o, "x")).ErrorCode, kafka.ErrInvalidTxnState)
+	wantCode(t, r.write("a", 0, built(o, "x")).ErrorCode, kafka.ErrTransactionalIdAuthorizationFailed)
+	named := producing("a", 0, -1, built(o, "x"))
+	named.TransactionID = new("tx")
+	wantCode(t, ask[*kmsg.ProduceResponse](r, named).Topics[0].Partitions[0].ErrorCode, kafka.ErrInvalidTxnState)
 }
 
 func TestSurface16Validation(t *testing.T) {

@@ -33,7 +33,9 @@ type Appended struct {
 }
 
 // Refused is the outcome of a batch that never came to a partition.
-func Refused(err error) Appended { return Appended{Appended: log.Appended{LogStart: kafka.NoOffset}, Err: err} }
+func Refused(err error) Appended {
+	return Appended{Appended: log.Appended{LogStart: kafka.NoOffset}, Err: err}
+}
 
 // wait is one acks=all append on its way to the high watermark.
 type wait struct {

@@ -55,7 +55,11 @@ func (p *Partition) OffsetAt(timestampMs int64, committed bool, epoch kafka.Lead
 		if timestampMs == EarliestLocal {
 			first = o.LocalLogStart
 		}
-		return Found{Offset: first, TimestampMs: -1, Epoch: l.EpochAt(first)}, nil
+		epoch := l.EpochAt(first)
+		if first == o.End {
+			epoch = at // the next record will be of the epoch that leads
+		}
+		return Found{Offset: first, TimestampMs: -1, Epoch: epoch}, nil
 	case timestampMs == LatestTiered || timestampMs == EarliestPendingUpload:
 		// Without tiered storage nothing was ever uploaded, and Kafka answers -1 without an error.
 		return notFound, nil
@@ -89,11 +93,21 @@ func (p *Partition) EpochEnd(asked, current kafka.LeaderEpoch) (EpochEnd, error)
 	}
 	l, at, end := p.log, p.reg.LeaderEpoch, p.log.Offsets().End
 	p.mu.Unlock()
-	if asked == at {
-		return EpochEnd{Epoch: at, End: end}, nil // also before the epoch's first record
+	return endOf(l, at, end, asked), nil
+}
+
+// endOf answers for an epoch as if the log had learned of its leader's epoch at when that began, as Kafka's does. Ours
+// learns of it with the first append, and until then the epochs after its latest end where the log ends.
+func endOf(l *log.Log, at kafka.LeaderEpoch, end kafka.Offset, asked kafka.LeaderEpoch) EpochEnd {
+	latest := l.Epochs().Latest().Epoch
+	switch {
+	case asked <= latest || asked > at || asked < 0:
+		e, o := l.EndOffsetForEpoch(asked)
+		return EpochEnd{Epoch: e, End: o}
+	case asked == at || latest < 0:
+		return EpochEnd{Epoch: asked, End: end}
 	}
-	e, o := l.EndOffsetForEpoch(asked)
-	return EpochEnd{Epoch: e, End: o}, nil
+	return EpochEnd{Epoch: latest, End: end}
 }
 
 // ProducerState is what a partition knows of one producer.

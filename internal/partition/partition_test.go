@@ -167,7 +167,8 @@ func TestRetriedDuplicateWaitsLikeItsOriginal(t *testing.T) {
 }
 
 func TestMinISRRefusesBeforeWriting(t *testing.T) {
-	r := newRig(t, disk.NewMem(), replica.Synced, 2, self)
+	r := newRig(t, disk.NewMem(), replica.Synced, 2)
+	r.p.Become(replica.Registration{Leader: self, LeaderEpoch: 2, PartitionEpoch: 2, Replicas: []kafka.NodeID{self, 2}, ISR: []kafka.NodeID{self}})
 	code(t, r.append(-1, "a").Err, kafka.ErrNotEnoughReplicas)
 	if a := r.append(1, "b"); a.Err != nil || a.Base != 0 {
 		t.Fatalf("acks=1 doesn't ask for min.insync.replicas, and nothing was written before it: %+v", a)

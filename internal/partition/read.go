@@ -47,17 +47,17 @@ func (p *Partition) Read(r Read) (Records, error) {
 		p.mu.Unlock()
 		return Records{High: kafka.NoOffset, LastStable: kafka.NoOffset, LogStart: kafka.NoOffset, traffic: p.Traffic}, err
 	}
-	l, o := p.log, p.offsets()
+	l, o, at := p.log, p.offsets(), p.reg.LeaderEpoch
 	p.mu.Unlock()
 
 	out := Records{High: o.High, LastStable: o.LastStable, LogStart: o.LogStart, traffic: p.Traffic}
 	if r.LastEpoch != kafka.NoLeaderEpoch {
-		epoch, end := l.EndOffsetForEpoch(r.LastEpoch)
-		if epoch < 0 || end < 0 {
+		e := endOf(l, at, o.End, r.LastEpoch)
+		if e.Epoch < 0 || e.End < 0 {
 			return out, fault.New("partition.Read", kafka.ErrOffsetOutOfRange, "%s knows no epoch at or before %d", p.name, r.LastEpoch)
 		}
-		if epoch < r.LastEpoch || end < r.From {
-			out.Diverging = &EpochEnd{Epoch: epoch, End: end}
+		if e.Epoch < r.LastEpoch || e.End < r.From {
+			out.Diverging = &e
 			return out, nil
 		}
 	}

@@ -59,8 +59,8 @@ func New(w world.World, p Partitions, limits Limits, logger *slog.Logger) *Fetch
 
 // Fetch serves Fetch v4-18: sessions (KIP-227), topic ids from v13 (KIP-516), divergence (KIP-595), leader hints from
 // v16 (KIP-951). It answers when min.bytes are there, max.wait is over, or any partition has an error; the first batch
-// is returned even when it is larger than every limit. Replica fetches (a replica id of zero or more) are refused with
-// NOT_LEADER_OR_FOLLOWER by partition until replication is built.
+// is returned even when it is larger than every limit. Fetches of replicas (a replica id of zero or more) are refused with
+// NOT_LEADER_OR_FOLLOWER by partition, since no partition has a second one.
 func (f *Fetches) Fetch(req *wire.Request) {
 	in := req.Body.(*kmsg.FetchRequest)
 	f.mu.Lock()
@@ -70,7 +70,6 @@ func (f *Fetches) Fetch(req *wire.Request) {
 	if code == kafka.ErrNone {
 		id, partitions = session.ID(), session.Snapshot()
 	}
-	closing := f.closing
 	f.mu.Unlock()
 	if code != kafka.ErrNone {
 		req.Reply(wire.Reply{Payload: wire.EncodeFetch(req.Version, &wire.FetchAnswer{ErrorCode: code})})
@@ -80,11 +79,11 @@ func (f *Fetches) Fetch(req *wire.Request) {
 		area: f, req: req, session: session, sessionID: id, partitions: partitions, incremental: incremental,
 		ask: ask{
 			minBytes: int(in.MinBytes), committed: in.IsolationLevel == 1,
-			maxBytes: int(min(in.MaxBytes, f.limits.MaxBytes)), byID: in.Version >= 13,
+			maxBytes: int(min(in.MaxBytes, f.limits.MaxBytes)), byID: in.Version >= 13, follower: replica(in) >= 0,
 		},
 	}
 	wait := time.Duration(in.MaxWaitMillis) * time.Millisecond
-	if closing {
+	if f.stops() {
 		wait = 0
 	}
 	w.start(wait)
@@ -96,6 +95,20 @@ func (f *Fetches) Close() {
 	f.closing = true
 	f.mu.Unlock()
 	f.deadlines.Rush()
+}
+
+func (f *Fetches) stops() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.closing
+}
+
+// replica is the id of the broker that replicates, -1 for a consumer.
+func replica(in *kmsg.FetchRequest) int32 {
+	if in.Version >= 15 {
+		return in.ReplicaState.ID
+	}
+	return in.ReplicaID
 }
 
 func (f *Fetches) sessionID() int32 { return int32(f.world.Uint64() & 0x7fffffff) }

@@ -35,6 +35,7 @@ type pending struct {
 type ask struct {
 	committed bool // read_committed
 	byID      bool // topics are named by id
+	follower  bool // a broker asks, to replicate
 	minBytes  int
 	maxBytes  int
 }
@@ -67,11 +68,15 @@ func (w *pending) start(maxWait time.Duration) {
 	}
 	first.release()
 	w.req.Timeline.Appended = w.area.world.Now().Mono // the rest is waiting for records to come
+	w.reading = true                                  // who moves from here on leaves a note: an answer takes away watchers and deadline, so they come first
 	w.watch()
 	w.mu.Lock()
 	w.deadline = w.area.deadlines.Add(maxWait, w.expired)
 	w.mu.Unlock()
-	w.moved() // what we wait for may have come between reading and watching
+	w.readOn() // what we wait for may have come between reading and watching
+	if w.area.stops() {
+		w.expired() // Close may have rushed the others just before this one began to wait
+	}
 }
 
 // watch puts a watcher on every partition that is here. The handles are made first: watchers must not move in memory.
@@ -95,6 +100,13 @@ func (w *pending) moved() {
 		return
 	}
 	w.reading = true
+	w.mu.Unlock()
+	w.readOn()
+}
+
+// readOn reads until it is enough, or until nothing moved meanwhile. Called with reading set.
+func (w *pending) readOn() {
+	w.mu.Lock()
 	for {
 		w.again = false
 		w.mu.Unlock()
@@ -149,7 +161,9 @@ func (w *pending) read() pass {
 		p := &w.partitions[i]
 		r := result{key: p.Key}
 		var found *partition.Partition
-		if found, r.err = w.find(p.Key); r.err == nil {
+		if found, r.err = w.find(p.Key); r.err == nil && w.ask.follower {
+			r.err = fault.New("fetch", kafka.ErrNotLeaderOrFollower, "%s is not replicated to the node that asks", found.Name())
+		} else if r.err == nil {
 			r.records, r.err = found.Read(partition.Read{
 				From: p.FetchOffset, MaxBytes: min(int(p.MaxBytes), left), MinOne: out.bytes == 0,
 				Committed: w.ask.committed, CurrentEpoch: p.CurrentEpoch, LastEpoch: p.LastFetchedEpoch,

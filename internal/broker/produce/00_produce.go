@@ -64,8 +64,7 @@ func (p *Produces) Produce(req *wire.Request) {
 	unnamed := in.TransactionalID == nil && transactional(&in)
 	for part := range in.All {
 		if unnamed {
-			w.outcome(i, partition.Appended{Appended: log.Appended{LogStart: kafka.NoOffset},
-				Err: fault.New("produce", kafka.ErrTransactionalIdAuthorizationFailed, "")})
+			w.outcome(i, partition.Refused(fault.New("produce", kafka.ErrTransactionalIdAuthorizationFailed, "")))
 		} else {
 			w.append(i, part.Records)
 		}
@@ -78,7 +77,7 @@ func (p *Produces) Produce(req *wire.Request) {
 // write one, and Kafka refuses the request as a whole.
 func transactional(in *wire.ProduceRequest) bool {
 	for part := range in.All {
-		if b, _, err := record.Next(part.Records); err == nil && b.IsTransactional() {
+		if b := record.Batch(part.Records); len(b) >= record.HeaderSize && b.Magic() == record.Magic && b.IsTransactional() {
 			return true
 		}
 	}

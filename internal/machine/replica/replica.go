@@ -6,7 +6,7 @@
 // Invariants (reliability.md R5, R6): the high watermark never goes back while the epoch lasts and never passes the log
 // end; it is the minimum over the maximal ISR (committed members and those whose expansion is pending) of the offset
 // that counts, which is the durable one, or the log end under page-cache durability; it does not move while the ISR is
-// below min.insync.replicas (KIP-966).
+// below min.insync.replicas, or below all replicas where they are fewer (KIP-966).
 package replica
 
 import (
@@ -138,7 +138,7 @@ func (r *Replica) Truncated(end kafka.Offset) {
 
 // advance moves the high watermark as far as the rules allow.
 func (r *Replica) advance() bool {
-	if !r.Leads() || len(r.reg.ISR) < r.minISR {
+	if !r.Leads() || !r.EnoughInSync() {
 		return false
 	}
 	low := r.counted(r.end, r.durable)
@@ -179,8 +179,9 @@ func (r *Replica) HighWatermark() kafka.Offset { return r.high }
 // EpochStart returns the log end at which this leader's epoch began; meaningful only on the leader.
 func (r *Replica) EpochStart() kafka.Offset { return r.epochStart }
 
-// EnoughInSync reports whether acks=all writes may be taken: the ISR has min.insync.replicas members.
-func (r *Replica) EnoughInSync() bool { return len(r.reg.ISR) >= r.minISR }
+// EnoughInSync reports whether acks=all writes may be taken: the ISR has min.insync.replicas members, or every replica of
+// a partition that has fewer, as Apache Kafka counts.
+func (r *Replica) EnoughInSync() bool { return len(r.reg.ISR) >= min(r.minISR, len(r.reg.Replicas)) }
 
 // MinISR returns min.insync.replicas as configured.
 func (r *Replica) MinISR() int { return r.minISR }
