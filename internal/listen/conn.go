@@ -116,7 +116,7 @@ func (c *conn) deliver(frame *wire.Buffer) bool {
 		c.flush()
 	}
 	c.framer.SetMax(c.session.MaxRequestBytes())
-	return true
+	return !c.shut.Load() // who was cut begins nothing more, also not of what was read already
 }
 
 // memory waits until the frame that is arriving may go on, and reports whether the connection is still open.
