@@ -194,3 +194,19 @@ func TestGroupCommitOnGoroutines(t *testing.T) {
 		t.Errorf("%d syncs for 101 callers", begun)
 	}
 }
+
+func TestFlusherTellsOfItsSyncs(t *testing.T) {
+	v := world.NewVirtual(3)
+	f := NewFlusher(v, "dir")
+	var told []time.Duration
+	f.Synced = func(took time.Duration) { told = append(told, took) }
+	good := &syncs{tell: func(string) {}}
+	bad := &syncs{tell: func(string) {}, err: errors.New("no")}
+	f.Flush([]Syncer{good}, func(error) {})
+	v.Run(time.Second)
+	f.Flush([]Syncer{bad}, func(error) {})
+	v.Run(time.Second)
+	if len(told) != 1 || told[0] < 0 {
+		t.Errorf("of one good sync and one bad it told %v", told)
+	}
+}

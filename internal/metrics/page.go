@@ -55,15 +55,6 @@ func (p *page) uint(labels string, value uint64) {
 // float writes a sample.
 func (p *page) float(labels string, value float64) { p.part("", labels, value) }
 
-// bool writes 1 or 0.
-func (p *page) bool(labels string, value bool) {
-	n := int64(0)
-	if value {
-		n = 1
-	}
-	p.int(labels, n)
-}
-
 // part writes a sample of a summary or histogram: its _sum, _count or _bucket.
 func (p *page) part(suffix, labels string, value float64) {
 	p.head(suffix, labels)

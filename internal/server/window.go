@@ -39,7 +39,7 @@ func openWindow(v config.Values, w world.World, logger *slog.Logger) (window, er
 	})
 	server, err := m.Serve(addr)
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE) && !v.IsSet(metricsKey):
+	case busy(err) && !v.IsSet(metricsKey):
 		logger.Warn("The port of /metrics is taken; this broker goes on without. Choose another with "+metricsKey+", or leave that empty.", "address", addr)
 		return window{}, nil
 	case err != nil:
@@ -47,6 +47,12 @@ func openWindow(v config.Values, w world.World, logger *slog.Logger) (window, er
 	}
 	logger.Info("Metrics on http://" + server.Addr().String() + "/metrics")
 	return window{metrics: m, server: server}, nil
+}
+
+// busy reports whether somebody else has the port. Windows has a number of its own for that, which the constant is not.
+func busy(err error) bool {
+	const wsaAddressInUse = syscall.Errno(10048)
+	return errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, wsaAddressInUse)
 }
 
 func (w window) close() {
