@@ -64,6 +64,7 @@ type Key struct {
 	Status     Status
 	Hidden     bool // a real 4.3.1 does not show it in DescribeConfigs
 	Min, Max   *int64
+	Rule       func(k *Key, value string) error // of numbers and lists, instead of bounds and Allowed
 	Allowed    []string // of strings and of each element of a list
 	Synonyms   []string // broker keys that give the default, most specific first
 	Doc        string
@@ -131,10 +132,19 @@ func (k *Key) Check(value string) error {
 		if err != nil {
 			return k.invalid(value, "Not a number of type "+map[Type]string{Short: "SHORT", Int: "INT", Long: "LONG"}[k.Type])
 		}
+		if k.Rule != nil {
+			return k.Rule(k, value)
+		}
 		return k.within(value, n)
 	case Double:
-		if _, err := strconv.ParseFloat(strings.TrimSpace(value), 64); err != nil {
+		f, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+		switch {
+		case err != nil:
 			return k.invalid(value, "Not a number of type DOUBLE")
+		case k.Min != nil && !(f >= float64(*k.Min)):
+			return k.invalid(value, fmt.Sprintf("Value must be at least %d", *k.Min))
+		case k.Max != nil && !(f <= float64(*k.Max)):
+			return k.invalid(value, fmt.Sprintf("Value must be no more than %d", *k.Max))
 		}
 	case List:
 		return k.checkList(value)
@@ -156,22 +166,48 @@ func (k *Key) within(value string, n int64) error {
 	return nil
 }
 
+// checkList takes an element twice, as Kafka does until 5.0 (KIP-1161).
 func (k *Key) checkList(value string) error {
-	seen := map[string]bool{}
+	if k.Rule != nil {
+		return k.Rule(k, value)
+	}
 	for _, v := range SplitList(value) {
-		if k.Allowed == nil {
-			continue
-		}
-		if !contains(k.Allowed, v) {
+		switch {
+		case k.Allowed == nil:
+		case v == "":
+			return fault.New("config", kafka.ErrInvalidConfig, "Configuration '%s' values must not be empty.", k.Name)
+		case !contains(k.Allowed, v):
 			return k.invalid(value, "String must be one of: "+strings.Join(k.Allowed, ", "))
 		}
-		if seen[v] {
-			return fault.New("config", kafka.ErrInvalidConfig, "Configuration '%s' values must not be duplicated.", k.Name)
-		}
-		seen[v] = true
 	}
 	return nil
 }
+
+// gzipLevel is the rule of gzip's levels, which have a gap.
+func gzipLevel(k *Key, value string) error {
+	if n, err := strconv.Atoi(strings.TrimSpace(value)); err != nil || n != -1 && (n < 1 || n > 9) {
+		return k.invalid(value, "Value must be between 1 and 9 or equal to -1")
+	}
+	return nil
+}
+
+// throttledReplicas is the rule of lists of partition:broker.
+func throttledReplicas(k *Key, value string) error {
+	list := SplitList(value)
+	if len(list) == 1 && list[0] == "*" {
+		return nil
+	}
+	for _, v := range list {
+		partition, broker, ok := strings.Cut(v, ":")
+		if v != "" && (!ok || !digits(partition) || !digits(broker)) {
+			return k.invalid("["+strings.Join(list, ", ")+"]", k.Name+" must be the literal '*' or a list of replicas in the following format: "+
+				"[partitionId]:[brokerId],[partitionId]:[brokerId],...")
+		}
+	}
+	return nil
+}
+
+func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
 func (k *Key) invalid(value, why string) error {
 	return fault.New("config", kafka.ErrInvalidConfig, "Invalid value %s for configuration %s: %s", value, k.Name, why)

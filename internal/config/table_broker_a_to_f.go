@@ -19,7 +19,7 @@ var brokerAToF = []Key{
 	{Name: "broker.rack", Type: String, Status: Implemented, Doc: "Rack of this broker; replica placement and KIP-392 follower fetch."},
 	{Name: "broker.session.timeout.ms", Type: Int, Default: "9000", HasDefault: true, Status: Implemented, Doc: "Controller fences a broker silent this long."},
 	{Name: "client.quota.callback.class", Type: Class, Status: Refused, Doc: "JVM plug-in."},
-	{Name: "compression.gzip.level", Type: Int, Default: "-1", HasDefault: true, Dynamic: ClusterWide, Status: Implemented, Min: bound(-1), Max: bound(9), Doc: "Gzip level when the broker recompresses (1-9 or -1)."},
+	{Name: "compression.gzip.level", Type: Int, Default: "-1", HasDefault: true, Dynamic: ClusterWide, Status: Implemented, Rule: gzipLevel, Doc: "Gzip level when the broker recompresses (1-9 or -1)."},
 	{Name: "compression.lz4.level", Type: Int, Default: "9", HasDefault: true, Dynamic: ClusterWide, Status: Implemented, Min: bound(1), Max: bound(17), Doc: "Lz4 level when the broker recompresses (1-17)."},
 	{Name: "compression.type", Type: String, Default: "producer", HasDefault: true, Dynamic: ClusterWide, Status: Implemented, Allowed: []string{"uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"}, Doc: "Producer = keep as sent; otherwise recompress to uncompressed/gzip/snappy/lz4/zstd."},
 	{Name: "compression.zstd.level", Type: Int, Default: "3", HasDefault: true, Dynamic: ClusterWide, Status: Implemented, Min: bound(-131072), Max: bound(22), Doc: "Zstd level when the broker recompresses (-131072..22)."},

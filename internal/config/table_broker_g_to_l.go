@@ -84,7 +84,7 @@ var brokerGToL = []Key{
 	{Name: "log.cleaner.io.buffer.size", Type: Int, Default: "524288", HasDefault: true, Dynamic: ClusterWide, Doc: "Io buffers of the cleaner."},
 	{Name: "log.cleaner.io.max.bytes.per.second", Type: Double, Default: "1.7976931348623157E308", HasDefault: true, Dynamic: ClusterWide, Doc: "Throttle of cleaner io."},
 	{Name: "log.cleaner.max.compaction.lag.ms", Type: Long, Default: "9223372036854775807", HasDefault: true, Dynamic: ClusterWide, Doc: "Longest time a record may stay uncompacted."},
-	{Name: "log.cleaner.min.cleanable.ratio", Type: Double, Default: "0.5", HasDefault: true, Dynamic: ClusterWide, Doc: "Dirty ratio that makes a log eligible."},
+	{Name: "log.cleaner.min.cleanable.ratio", Type: Double, Default: "0.5", HasDefault: true, Dynamic: ClusterWide, Min: bound(0), Max: bound(1), Doc: "Dirty ratio that makes a log eligible."},
 	{Name: "log.cleaner.min.compaction.lag.ms", Type: Long, Default: "0", HasDefault: true, Dynamic: ClusterWide, Doc: "Shortest time a record stays uncompacted."},
 	{Name: "log.cleaner.threads", Type: Int, Default: "1", HasDefault: true, Dynamic: ClusterWide, Min: bound(0), Doc: "Cleaner threads."},
 	{Name: "log.cleanup.policy", Type: List, Default: "delete", HasDefault: true, Dynamic: ClusterWide, Status: Implemented, Allowed: []string{"compact", "delete"}, Doc: "Delete, compact or both; empty list allowed from 4.2 = keep for ever."},

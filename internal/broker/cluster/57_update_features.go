@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -31,7 +32,12 @@ func (c *Cluster) UpdateFeatures(req *wire.Request) {
 				kind = unsafeDowngrade
 			}
 		}
-		cmd.Features = append(cmd.Features, controller.FeatureUpdate{Name: u.Feature, Level: u.MaxVersionLevel, UpgradeType: kind})
+		update := controller.FeatureUpdate{Name: u.Feature, Level: u.MaxVersionLevel, UpgradeType: kind}
+		if i := slices.IndexFunc(cmd.Features, func(f controller.FeatureUpdate) bool { return f.Name == u.Feature }); i >= 0 {
+			cmd.Features[i] = update // named twice: the last one counts, as in Kafka
+			continue
+		}
+		cmd.Features = append(cmd.Features, update)
 	}
 	c.controller.Submit(time.Duration(in.TimeoutMillis)*time.Millisecond, cmd, func(reply any, err error) {
 		if err != nil {
@@ -39,19 +45,28 @@ func (c *Cluster) UpdateFeatures(req *wire.Request) {
 			req.Reply(wire.Reply{Message: out})
 			return
 		}
-		none := kafka.ErrNone.String()
 		for _, f := range reply.([]controller.UpdatedFeature) {
 			if !f.OK() && f.Code != kafka.ErrFeatureUpdateFailed { // that one only went with another
 				why := "The update failed for all features since the following feature had an error: " + f.Message
-				out.ErrorCode, out.ErrorMessage, out.Results = int16(f.Code), &why, nil
+				out.ErrorCode, out.ErrorMessage = int16(f.Code), &why
 				break
 			}
-			if in.Version <= 1 {
-				r := kmsg.NewUpdateFeaturesResponseResult()
-				r.Feature, r.ErrorMessage = f.Name, &none
-				out.Results = append(out.Results, r)
-			}
+		}
+		if out.ErrorCode == 0 && in.Version <= 1 {
+			out.Results = updated(in)
 		}
 		req.Reply(wire.Reply{Message: out})
 	})
+}
+
+// updated is the result of each update, all of them good.
+func updated(in *kmsg.UpdateFeaturesRequest) []kmsg.UpdateFeaturesResponseResult {
+	none := kafka.ErrNone.String()
+	out := make([]kmsg.UpdateFeaturesResponseResult, 0, len(in.FeatureUpdates))
+	for i := range in.FeatureUpdates {
+		r := kmsg.NewUpdateFeaturesResponseResult()
+		r.Feature, r.ErrorMessage = in.FeatureUpdates[i].Feature, &none
+		out = append(out, r)
+	}
+	return out
 }

@@ -58,7 +58,7 @@ func (c *Configs) resolved(t int8, name string) ([]config.Resolved, error) {
 		}), nil
 	case groupType:
 		if name == "" {
-			return nil, fault.New(op, kafka.ErrInvalidRequest, "Group name must not be empty.")
+			return nil, fault.New(op, kafka.ErrInvalidRequest, "Group name must not be empty")
 		}
 		overrides := c.image().Configs(image.Resource{Type: groupResource, Name: name}).Map()
 		return each(config.Group, func(k *config.Key) config.Resolved {

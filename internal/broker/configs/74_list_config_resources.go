@@ -27,7 +27,10 @@ func (c *Configs) ListConfigResources(req *wire.Request) {
 	case len(types) == 0:
 		types = known
 	}
-	for _, t := range types {
+	for i, t := range types {
+		if slices.Contains(types[:i], t) {
+			continue
+		}
 		if !slices.Contains(known, t) {
 			out.ErrorCode = int16(kafka.ErrUnsupportedVersion)
 			out.ConfigResources = nil

@@ -11,14 +11,14 @@ import (
 	"github.com/milena-io/milena/internal/staterecord"
 )
 
-// refused holds a change against what only the broker knows: which of its keys can change while it runs. Values are
-// the controller's to check.
+// refused holds a change against what only the broker knows: which of its keys can change while it runs, and what they
+// may be. Other values are the controller's to check.
 func (c *Configs) refused(a *controller.AlterResource) error {
 	const op = "configs.alter"
 	seen := map[string]bool{}
 	for _, change := range a.Changes {
 		if seen[change.Name] {
-			return fault.New(op, kafka.ErrInvalidRequest, "Error due to duplicate config keys : %s", change.Name)
+			return fault.New(op, kafka.ErrInvalidRequest, "Error due to duplicate config keys")
 		}
 		seen[change.Name] = true
 		if change.Value == nil && change.Op != controller.DeleteConfig {
@@ -42,26 +42,37 @@ func (c *Configs) refused(a *controller.AlterResource) error {
 	return fault.New(op, kafka.ErrInvalidRequest, "Unknown resource type %d", a.Type)
 }
 
-// static refuses keys that change only by a restart, and for all brokers those that each has of its own.
+// static refuses keys that change only by a restart, then values that a key cannot have, and for all brokers keys that
+// each has of its own. The answer is INVALID_REQUEST for all of these, where a topic's bad value is INVALID_CONFIG.
 func static(a *controller.AlterResource) error {
 	var fixed, own []string
+	var bad error
 	for _, change := range a.Changes {
 		k, ok := config.Lookup(config.Broker, strings.TrimSpace(change.Name))
 		switch {
 		case !ok:
+			continue
 		case k.Dynamic == config.ReadOnly:
 			fixed = append(fixed, change.Name)
 		case k.Dynamic == config.PerBroker && a.Name == "":
 			own = append(own, change.Name)
 		}
+		if bad == nil && change.Op == controller.SetConfig {
+			bad = k.Check(*change.Value)
+		}
 	}
-	why, names := "Cannot update these configs dynamically", fixed
-	if len(fixed) == 0 {
-		why, names = "Cannot update these configs at default cluster level, broker id must be specified", own
+	switch {
+	case len(fixed) > 0:
+		return listed("Cannot update these configs dynamically", fixed)
+	case bad != nil:
+		return fault.New("configs.alter", kafka.ErrInvalidRequest, "%s", *fault.MessageOf(bad))
+	case len(own) > 0:
+		return listed("Cannot update these configs at default cluster level, broker id must be specified", own)
 	}
-	if len(names) == 0 {
-		return nil
-	}
+	return nil
+}
+
+func listed(why string, names []string) error {
 	slices.Sort(names)
 	return fault.New("configs.alter", kafka.ErrInvalidRequest, "%s: [%s]", why, strings.Join(names, ", "))
 }

@@ -21,7 +21,7 @@ var firstVersion = map[int64]int16{
 // ListOffsets serves ListOffsets v1-11: an offset by timestamp or by special timestamp, with its leader epoch. A
 // timestamp after the last record answers -1 and -1 without an error. Under read_committed "latest" is the last stable
 // offset. A new leader whose high watermark has not caught up answers OFFSET_NOT_AVAILABLE (KIP-207), before v5
-// LEADER_NOT_AVAILABLE. A partition named twice gets INVALID_REQUEST.
+// LEADER_NOT_AVAILABLE. A partition named twice gets INVALID_REQUEST, once.
 func (f *Fetches) ListOffsets(req *wire.Request) {
 	in := req.Body.(*kmsg.ListOffsetsRequest)
 	out := in.ResponseKind().(*kmsg.ListOffsetsResponse)
@@ -36,18 +36,21 @@ func (f *Fetches) ListOffsets(req *wire.Request) {
 		rt := kmsg.NewListOffsetsResponseTopic()
 		rt.Topic = t.Topic
 		for j := range t.Partitions {
-			rt.Partitions = append(rt.Partitions, f.listOffset(in, t.Topic, &t.Partitions[j], asked))
+			name := kafka.TopicPartition{Topic: t.Topic, Partition: t.Partitions[j].Partition}
+			if asked[name] > 0 {
+				rt.Partitions = append(rt.Partitions, f.listOffset(in, name, &t.Partitions[j], asked[name] > 1))
+			}
+			asked[name] = 0
 		}
 		out.Topics = append(out.Topics, rt)
 	}
 	req.Reply(wire.Reply{Message: out})
 }
 
-func (f *Fetches) listOffset(in *kmsg.ListOffsetsRequest, topic string, p *kmsg.ListOffsetsRequestTopicPartition, asked map[kafka.TopicPartition]int) kmsg.ListOffsetsResponseTopicPartition {
-	name := kafka.TopicPartition{Topic: topic, Partition: p.Partition}
+func (f *Fetches) listOffset(in *kmsg.ListOffsetsRequest, name kafka.TopicPartition, p *kmsg.ListOffsetsRequestTopicPartition, again bool) kmsg.ListOffsetsResponseTopicPartition {
 	r := kmsg.NewListOffsetsResponseTopicPartition()
 	r.Partition, r.Timestamp, r.Offset, r.LeaderEpoch = p.Partition, -1, int64(kafka.NoOffset), int32(kafka.NoLeaderEpoch)
-	if asked[name] > 1 {
+	if again {
 		r.ErrorCode = int16(kafka.ErrInvalidRequest)
 		return r
 	}

@@ -87,7 +87,8 @@ func (t *Topics) missing(q *metadataQuestion) []controller.NewTopic {
 	var out []controller.NewTopic
 	for i := range q.in.Topics {
 		name := q.in.Topics[i].Topic
-		if name == nil || !kafka.TopicID(q.in.Topics[i].TopicID).IsZero() || kafka.IsInternalTopic(*name) || img.TopicNamed(*name) != nil {
+		if name == nil || !kafka.TopicID(q.in.Topics[i].TopicID).IsZero() || kafka.IsInternalTopic(*name) ||
+			*name == kafka.MetadataTopic || img.TopicNamed(*name) != nil {
 			continue
 		}
 		if slices.ContainsFunc(out, func(n controller.NewTopic) bool { return n.Name == *name }) {

@@ -25,6 +25,9 @@ func (t *Topics) CreateTopics(req *wire.Request) {
 	for i := range in.Topics {
 		topic := &in.Topics[i]
 		switch n := times[topic.Topic]; {
+		case n == 1 && topic.Topic == kafka.MetadataTopic:
+			out.Topics = append(out.Topics, refusedTopic(topic.Topic, kafka.ErrInvalidRequest,
+				"Creation of internal topic "+kafka.MetadataTopic+" is prohibited."))
 		case n == 1:
 			asked = append(asked, topic)
 			cmd.Topics = append(cmd.Topics, newTopic(kafka.TopicID(t.world.UUID()), topic))

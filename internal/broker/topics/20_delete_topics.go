@@ -14,7 +14,7 @@ import (
 func (t *Topics) DeleteTopics(req *wire.Request) {
 	in := req.Body.(*kmsg.DeleteTopicsRequest)
 	out := in.ResponseKind().(*kmsg.DeleteTopicsResponse)
-	refs := deletedRefs(in)
+	refs := deletedRefs(in, out)
 	times := map[controller.TopicRef]int{}
 	for _, r := range refs {
 		times[r]++
@@ -29,8 +29,6 @@ func (t *Topics) DeleteTopics(req *wire.Request) {
 			if why = "Topic deletion is disabled."; in.Version >= 3 {
 				code = kafka.ErrTopicDeletionDisabled
 			}
-		case r.ID.IsZero() && r.Name == "" && in.Version >= 6:
-			why = "Neither topic name nor id were specified."
 		case !r.ID.IsZero() && r.Name != "":
 			why = "You may not specify both topic name and topic id."
 		case n > 1 && r.ID.IsZero():
@@ -54,7 +52,12 @@ func (t *Topics) DeleteTopics(req *wire.Request) {
 				out.Topics = append(out.Topics, deletedTopic(r, fault.CodeOf(err), text(fault.MessageOf(err))))
 			}
 		} else {
+			told := map[kafka.TopicID]bool{} // a topic named by name and by id is refused once
 			for _, d := range reply.([]controller.DeletedTopic) {
+				if !d.ID.IsZero() && told[d.ID] {
+					continue
+				}
+				told[d.ID] = true
 				out.Topics = append(out.Topics, deletedTopic(d.TopicRef, d.Code, d.Message))
 			}
 		}
@@ -62,13 +65,21 @@ func (t *Topics) DeleteTopics(req *wire.Request) {
 	})
 }
 
-func deletedRefs(in *kmsg.DeleteTopicsRequest) []controller.TopicRef {
+// deletedRefs lists what is to be deleted. What names nothing at all is refused at once.
+func deletedRefs(in *kmsg.DeleteTopicsRequest, out *kmsg.DeleteTopicsResponse) []controller.TopicRef {
 	var refs []controller.TopicRef
 	for _, name := range in.TopicNames {
 		refs = append(refs, controller.TopicRef{Name: name})
 	}
 	for i := range in.Topics {
-		refs = append(refs, controller.TopicRef{ID: kafka.TopicID(in.Topics[i].TopicID), Name: text(in.Topics[i].Topic)})
+		id, name := kafka.TopicID(in.Topics[i].TopicID), in.Topics[i].Topic
+		if id.IsZero() && name == nil {
+			r := deletedTopic(controller.TopicRef{}, kafka.ErrInvalidRequest, "Neither topic name nor id were specified.")
+			r.Topic = nil
+			out.Topics = append(out.Topics, r)
+			continue
+		}
+		refs = append(refs, controller.TopicRef{ID: id, Name: text(name)})
 	}
 	return refs
 }

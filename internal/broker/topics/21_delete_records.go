@@ -31,12 +31,10 @@ func (t *Topics) DeleteRecords(req *wire.Request) {
 func (t *Topics) deleteRecords(topic string, p *kmsg.DeleteRecordsRequestTopicPartition) kmsg.DeleteRecordsResponseTopicPartition {
 	rp := kmsg.NewDeleteRecordsResponseTopicPartition()
 	rp.Partition, rp.LowWatermark = p.Partition, int64(kafka.NoOffset)
-	if kafka.IsInternalTopic(topic) {
-		rp.ErrorCode = int16(kafka.ErrInvalidTopicException)
-		return rp
-	}
 	found, err := t.partitions.ByName(kafka.TopicPartition{Topic: topic, Partition: p.Partition})
-	if err == nil {
+	if err == nil && kafka.IsInternalTopic(topic) {
+		err = fault.New("topics.DeleteRecords", kafka.ErrInvalidTopicException, "records of internal topic %s are not for clients to delete", topic)
+	} else if err == nil {
 		var low kafka.Offset
 		if low, err = found.DeleteRecords(kafka.Offset(p.Offset)); err == nil {
 			rp.LowWatermark = int64(low)

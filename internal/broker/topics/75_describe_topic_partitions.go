@@ -15,22 +15,19 @@ import (
 func (t *Topics) DescribeTopicPartitions(req *wire.Request) {
 	in := req.Body.(*kmsg.DescribeTopicPartitionsRequest)
 	out := in.ResponseKind().(*kmsg.DescribeTopicPartitionsResponse)
-	limit := t.settings.MaxDescribedPartitions()
-	if n := int(in.ResponsePartitionLimit); n > 0 {
-		limit = min(limit, n)
+	limit := max(min(t.settings.MaxDescribedPartitions(), int(in.ResponsePartitionLimit)), 1)
+	if badCursor(in) {
+		// The response has no error of its own; Kafka answers each topic with it.
+		for i := range in.Topics {
+			rt := kmsg.NewDescribeTopicPartitionsResponseTopic()
+			rt.ErrorCode, rt.Topic = int16(kafka.ErrInvalidRequest), &in.Topics[i].Topic
+			out.Topics = append(out.Topics, rt)
+		}
+		req.Reply(wire.Reply{Message: out})
+		return
 	}
 	first, from := "", int32(0)
 	if c := in.Cursor; c != nil {
-		if c.Partition < 0 {
-			// The response has no error of its own; Kafka answers each topic with it.
-			for i := range in.Topics {
-				rt := kmsg.NewDescribeTopicPartitionsResponseTopic()
-				rt.ErrorCode, rt.Topic = int16(kafka.ErrInvalidRequest), &in.Topics[i].Topic
-				out.Topics = append(out.Topics, rt)
-			}
-			req.Reply(wire.Reply{Message: out})
-			return
-		}
 		first, from = c.Topic, c.Partition
 	}
 	img := t.image()
@@ -53,6 +50,13 @@ func (t *Topics) DescribeTopicPartitions(req *wire.Request) {
 		}
 	}
 	req.Reply(wire.Reply{Message: out})
+}
+
+// badCursor reports a cursor that no answer can have given: below partition 0, or on a topic that is not asked about.
+func badCursor(in *kmsg.DescribeTopicPartitionsRequest) bool {
+	c := in.Cursor
+	return c != nil && (c.Partition < 0 || len(in.Topics) > 0 && !slices.ContainsFunc(in.Topics,
+		func(t kmsg.DescribeTopicPartitionsRequestTopic) bool { return t.Topic == c.Topic }))
 }
 
 // describedNames lists what to describe, by name, from the cursor's topic on.
@@ -96,7 +100,7 @@ func (v *topicView) described(name string, start int32, limit int) (kmsg.Describ
 		p, _ := topic.Partition(n)
 		rp := kmsg.NewDescribeTopicPartitionsResponseTopicPartition()
 		rp.Partition, rp.LeaderEpoch = n, int32(p.LeaderEpoch)
-		rp.LeaderID, rp.ErrorCode = v.leader(p)
+		rp.LeaderID, _ = v.leader(p) // an error is only ever a topic's
 		rp.Replicas, rp.ISR, rp.OfflineReplicas = nodes(p.Replicas()), nodes(p.ISR()), v.offline(p)
 		rp.EligibleLeaderReplicas, rp.LastKnownELR = nodes(p.ELR()), nodes(p.LastKnownELR())
 		rt.Partitions = append(rt.Partitions, rp)

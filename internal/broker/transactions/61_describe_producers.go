@@ -33,6 +33,10 @@ func (t *Transactions) DescribeProducers(req *wire.Request) {
 func (t *Transactions) describe(name kafka.TopicPartition) kmsg.DescribeProducersResponseTopicPartition {
 	rp := kmsg.NewDescribeProducersResponseTopicPartition()
 	rp.Partition = name.Partition
+	if why := kafka.TopicNameProblem(name.Topic); why != "" {
+		rp.ErrorCode, rp.ErrorMessage = int16(kafka.ErrInvalidTopicException), &why
+		return rp
+	}
 	p, err := t.partitions.ByName(name)
 	if err == nil {
 		var states []partition.ProducerState

@@ -45,7 +45,7 @@ func (c *Cache) Open(now kafka.Instant, r Request, newID func() int32) (s *Sessi
 		}
 		s = newSession(r.ByID)
 		s.update(r)
-		if r.Epoch == InitialEpoch && s.Len() > 0 && c.room(now, s.Len()) {
+		if r.Epoch == InitialEpoch && c.room(now, s.Len()) {
 			c.admit(now, s, newID)
 		}
 		return s, false, kafka.ErrNone
