@@ -301,7 +301,6 @@ func TestRecordsOfOthersAreSkipped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.tape.written = func(taped) {}
 	r.tape.batches = append(r.tape.batches, foreign)
 	foreign.SetBaseOffset(r.tape.end)
 	r.tape.end += 3

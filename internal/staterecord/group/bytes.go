@@ -68,23 +68,27 @@ func (r *reader) length(width int) int {
 	}
 }
 
-func (r *reader) nullable() *string {
+// text reads a string; null is empty and not ok.
+func (r *reader) text() (s string, ok bool) {
 	n := r.length(2)
 	if n == -1 && !r.bad {
-		return nil
+		return "", false
 	}
-	s := string(r.take(n))
-	return &s
+	return string(r.take(n)), true
+}
+
+func (r *reader) nullable() *string {
+	if s, ok := r.text(); ok {
+		return &s
+	}
+	return nil
 }
 
 // str reads a string that must not be null.
 func (r *reader) str() string {
-	s := r.nullable()
-	if s == nil {
-		r.bad = true
-		return ""
-	}
-	return *s
+	s, ok := r.text()
+	r.bad = r.bad || !ok
+	return s
 }
 
 func (r *reader) bytes() []byte {

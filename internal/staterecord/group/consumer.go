@@ -38,7 +38,7 @@ func ParseSubscription(b []byte) (Subscription, error) {
 		s.Generation = r.i32()
 	}
 	if s.Version >= 3 {
-		s.RackID = deref(r.nullable())
+		s.RackID = r.optional()
 	}
 	if r.bad || s.Version < 0 {
 		return Subscription{}, fault.Corruption("staterecord/group.ParseSubscription", "%d bytes are no consumer subscription", len(b))

@@ -132,6 +132,7 @@ func Decode(key, value []byte) (Record, error) {
 func Encode(rec Record) (key, value []byte) {
 	switch rec := rec.(type) {
 	case *OffsetCommit:
+		key = make([]byte, 0, 2+2+len(rec.Key.Group)+2+len(rec.Key.Topic)+4)
 		key = appendI16(key, int16(TypeOffsetCommit))
 		key = appendString(key, rec.Key.Group)
 		key = appendString(key, rec.Key.Topic)
@@ -140,6 +141,7 @@ func Encode(rec Record) (key, value []byte) {
 			value = encodeOffset(rec.Value)
 		}
 	case *GroupMetadata:
+		key = make([]byte, 0, 2+2+len(rec.Group))
 		key = appendI16(key, int16(TypeGroupMetadata))
 		key = appendString(key, rec.Group)
 		if rec.Value != nil {

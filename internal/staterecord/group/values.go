@@ -119,8 +119,8 @@ func decodeGroup(b []byte) (*GroupValue, error) {
 	v := &GroupValue{StateSinceMs: -1}
 	v.ProtocolType = r.str()
 	v.Generation = r.i32()
-	v.Protocol = deref(r.nullable())
-	v.Leader = deref(r.nullable())
+	v.Protocol = r.optional()
+	v.Leader = r.optional()
 	if version >= 2 {
 		v.StateSinceMs = r.i64()
 	}
@@ -166,9 +166,8 @@ func optional(s string) *string {
 	return &s
 }
 
-func deref(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
+// optional reads a string that is empty when it is null.
+func (r *reader) optional() string {
+	s, _ := r.text()
+	return s
 }

@@ -43,11 +43,18 @@ func (l *Log) Commit(to kafka.Offset) {
 		l.pending[n].cell = nil
 		n++
 	}
-	l.pending = l.pending[n:]
-	if len(l.pending) == 0 {
-		l.pending = nil // give the settled front back
+	switch {
+	case n < len(l.pending):
+		l.pending = l.pending[n:]
+	case cap(l.pending) <= keptChanges:
+		l.pending = l.pending[:0]
+	default:
+		l.pending = nil
 	}
 }
+
+// keptChanges bounds the room that a settled history keeps for the next changes.
+const keptChanges = 1 << 16
 
 // Revert takes back everything put at or after to.
 func (l *Log) Revert(to kafka.Offset) {
