@@ -65,8 +65,8 @@ type Key struct {
 	Hidden     bool // a real 4.3.1 does not show it in DescribeConfigs
 	Min, Max   *int64
 	Rule       func(k *Key, value string) error // of numbers and lists, instead of bounds and Allowed
-	Allowed    []string // of strings and of each element of a list
-	Synonyms   []string // broker keys that give the default, most specific first
+	Allowed    []string                         // of strings and of each element of a list
+	Synonyms   []string                         // broker keys that give the default, most specific first
 	Doc        string
 }
 
