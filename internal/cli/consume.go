@@ -66,7 +66,6 @@ type plan struct {
 	printer  printer
 	flags    consumeFlags
 	topic    string
-	follow   bool
 	assigned map[int32]kgo.Offset // where to begin, without a group
 	next     map[int32]int64      // the offset that comes next
 	bounds   map[int32]int64      // where each partition ends

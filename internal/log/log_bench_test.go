@@ -2,7 +2,6 @@ package log
 
 import (
 	"bytes"
-	"fmt"
 	"testing"
 
 	"github.com/milena-io/milena/internal/disk"
@@ -112,7 +111,7 @@ func BenchmarkRecovery(b *testing.B) {
 				o.Clean, o.RecoveryPoint = c.clean, c.point
 				again := must.Get(Open(o))
 				if again.end != l.end || again.Recovered.Clean != c.clean {
-					b.Fatal(fmt.Sprintf("%+v", again.Recovered))
+					b.Fatalf("%+v", again.Recovered)
 				}
 				again.closeActive()
 			}
