@@ -21,13 +21,15 @@ import (
 
 // rig is a whole node in a virtual world, and clients that talk to it in frames.
 type rig struct {
-	t    *testing.T
-	w    *world.Virtual
-	proc *world.Process
-	fs   *disk.Mem
-	set  map[string]string
-	n    *Node
-	main *link
+	t      *testing.T
+	w      *world.Virtual
+	proc   *world.Process
+	fs     *disk.Mem
+	set    map[string]string
+	n      *Node
+	main   *link
+	logs   *lines
+	checks int // of health so far
 }
 
 // link is one client connection. Answers come in order; a closed connection is an answer of nil bytes.
@@ -41,7 +43,7 @@ type link struct {
 
 func newRig(t *testing.T, settings ...string) *rig {
 	t.Helper()
-	r := &rig{t: t, w: world.NewVirtual(11), fs: disk.NewMem(), set: map[string]string{
+	r := &rig{t: t, w: world.NewVirtual(11), fs: disk.NewMem(), logs: &lines{}, set: map[string]string{
 		"node.id": "1", "process.roles": "broker,controller", "listeners": "PLAINTEXT://one:9092,INTERNAL://two:9093",
 		"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
 		"controller.listener.names":      "CONTROLLER", "log.dirs": "data", "offsets.topic.replication.factor": "1",
@@ -59,7 +61,7 @@ func (r *rig) boot() {
 	r.proc = world.NewProcess(r.w)
 	var ready *error
 	n, err := Start(Options{
-		World: r.proc, FS: r.fs, Values: config.Values{Scope: config.Broker, Set: r.set}, Logger: slog.New(slog.DiscardHandler),
+		World: r.proc, FS: r.fs, Values: config.Values{Scope: config.Broker, Set: r.set}, Logger: slog.New(r.logs),
 		Failed: func(err error) { r.t.Errorf("the node gave up: %v", err) },
 	}, func(err error) { ready = &err })
 	if err != nil {

@@ -1,0 +1,43 @@
+package node
+
+import (
+	"testing"
+	"time"
+
+	"github.com/milena-io/milena/internal/record"
+)
+
+// FuzzBroker feeds a whole node with one request of any bytes, twice, after a good one: it answers or closes, stays well, and
+// starts again from what that left on disk.
+func FuzzBroker(f *testing.F) {
+	seed := newRig(&testing.T{})
+	s := &sampler{id: seed.create("a", 2), records: plain("x")}
+	for _, api := range clientAPIs(seed) {
+		for _, version := range []int16{api.Served, api.Max} {
+			for _, s.counted = range []bool{false, true} {
+				f.Add(sampleFrame(s.request(api.Key, version))[4:])
+			}
+		}
+	}
+	o := record.Plain()
+	for _, o.Codec = range []record.Codec{record.Gzip, record.Snappy, record.LZ4, record.Zstd} {
+		f.Add(sampleFrame(producing("a", 0, -1, built(o, "one", "two")))[4:])
+	}
+	f.Fuzz(func(t *testing.T, frame []byte) {
+		if len(frame) > 4096 {
+			return
+		}
+		r := newRig(t)
+		r.create("a", 2)
+		r.write("a", 0, plain("x"))
+		for range 2 {
+			l := r.connect("PLAINTEXT")
+			l.l.Send(framed(frame...))
+			r.w.Run(200 * time.Millisecond)
+			l.l.Cut()
+		}
+		r.healthy()
+		r.kill()
+		r.healthy()
+	})
+}
