@@ -51,8 +51,8 @@ type Env struct {
 	Partitions func() int32
 	// CommitTimeout is offsets.commit.timeout.ms: how long a reply waits for replication.
 	CommitTimeout time.Duration
-	// MaxBatchBytes bounds the batches written: max.message.bytes of the topic.
-	MaxBatchBytes int
+	// MaxBatchBytes bounds the batches written: max.message.bytes of the topic as it is now, which the log holds us to.
+	MaxBatchBytes func() int
 	// LoadBytes is offsets.load.buffer.size.
 	LoadBytes int
 }

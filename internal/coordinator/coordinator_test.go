@@ -224,12 +224,8 @@ func TestManyCommitsShareABatch(t *testing.T) {
 }
 
 func TestBatchesStayWithinTheirSize(t *testing.T) {
-	r := newRig(t)
-	r.c.env.MaxBatchBytes = 1000
-	r.crash()
-	r.c.env.MaxBatchBytes = 1000
-	r.elect()
-	r.loaded()
+	r := newRig(t).loaded()
+	r.limit = 1000 // the topic's configuration changes
 	for o := range kafka.Offset(100) {
 		r.do(commit(o))
 	}
@@ -246,9 +242,7 @@ func TestBatchesStayWithinTheirSize(t *testing.T) {
 
 func TestGroupThatFitsNoRecord(t *testing.T) {
 	r := newRig(t).loaded()
-	r.c.env.MaxBatchBytes = 1000
-	r.elect()
-	r.loaded()
+	r.limit = 1000
 	j := r.get(joining("m-1")).reply.(classic.JoinReply)
 	big := &classic.Sync{Group: "g", MemberID: "m-1", Generation: j.Generation,
 		Assignments: []classic.MemberAssignment{{MemberID: "m-1", Bytes: bytes.Repeat([]byte("x"), 2000)}}}

@@ -15,13 +15,14 @@ import (
 
 // rig is one coordinator in a virtual world, with one partition of __consumer_offsets.
 type rig struct {
-	t    testing.TB
-	w    *world.Virtual
-	proc *world.Process
-	tape *tape
-	c    *Coordinator
-	log  bytes.Buffer
-	cfg  group.Config
+	t     testing.TB
+	w     *world.Virtual
+	proc  *world.Process
+	tape  *tape
+	c     *Coordinator
+	log   bytes.Buffer
+	cfg   group.Config
+	limit int
 }
 
 // answer is what a request got.
@@ -32,7 +33,7 @@ type answer struct {
 }
 
 func newRig(t testing.TB) *rig {
-	r := &rig{t: t, w: world.NewVirtual(5), cfg: group.DefaultConfig()}
+	r := &rig{t: t, w: world.NewVirtual(5), cfg: group.DefaultConfig(), limit: 1 << 20}
 	r.cfg.Classic.InitialRebalanceDelay = 0
 	r.tape = newTape(t, r.w)
 	r.start()
@@ -44,7 +45,7 @@ func (r *rig) start() {
 	r.proc = world.NewProcess(r.w)
 	r.c = New(Env{
 		World: r.proc, Logger: slog.New(slog.NewTextHandler(&r.log, nil)), Config: r.cfg, Partitions: func() int32 { return 1 },
-		CommitTimeout: 5 * time.Second, MaxBatchBytes: 1 << 20, LoadBytes: 1 << 10,
+		CommitTimeout: 5 * time.Second, MaxBatchBytes: func() int { return r.limit }, LoadBytes: 1 << 10,
 	})
 	r.elect()
 }

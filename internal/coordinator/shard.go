@@ -99,12 +99,17 @@ func (s *shard) available() error {
 func (s *shard) decide(t classic.Token, cmd group.Command) []func() {
 	now := s.env.World.Now()
 	r := s.machine.Decide(now, t, cmd)
-	encoded, err := encode(r.Records, s.env.MaxBatchBytes)
-	if err != nil {
-		return s.tooLarge(now, t, err)
+	var fits []encoded
+	limit := 0
+	if len(r.Records) > 0 {
+		var err error
+		limit = s.env.MaxBatchBytes()
+		if fits, err = encode(r.Records, limit); err != nil {
+			return s.tooLarge(now, t, err)
+		}
 	}
 	after := s.machine.Enact(s.writes.next, &r)
-	s.writes.add(now.WallMs, encoded, s.env.MaxBatchBytes)
+	s.writes.add(now.WallMs, fits, limit)
 	var calls []func()
 	for _, reply := range r.Replies {
 		calls = append(calls, s.route(now, after, reply)...)

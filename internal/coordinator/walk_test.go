@@ -69,7 +69,7 @@ func (w *walk) boot(i int) {
 	cfg.Classic.NewMemberJoinTimeout = 20 * time.Second
 	n := &walkNode{proc: world.NewProcess(w.w), lost: map[int]func(){}}
 	n.c = New(Env{World: n.proc, Logger: slog.New(slog.DiscardHandler), Config: cfg, Partitions: func() int32 { return 1 },
-		CommitTimeout: 2 * time.Second, MaxBatchBytes: 1 << 16, LoadBytes: 4096})
+		CommitTimeout: 2 * time.Second, MaxBatchBytes: func() int { return 1 << 16 }, LoadBytes: 4096})
 	w.nodes[i] = n
 }
 

@@ -1,11 +1,13 @@
 package node
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/milena-io/milena/internal/broker/groups"
 	"github.com/milena-io/milena/internal/coordinator"
 	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/machine/controller"
 	"github.com/milena-io/milena/internal/partition"
@@ -42,8 +44,27 @@ func (n *Node) coordinatorEnv() coordinator.Env {
 			return 0
 		},
 		CommitTimeout: n.settings.static.Millis("offsets.commit.timeout.ms"),
-		MaxBatchBytes: n.settings.partition(n.feed.Image(), kafka.OffsetsTopic).Log.Accept.MaxMessageBytes,
+		MaxBatchBytes: n.maxGroupBatch(),
 		LoadBytes:     int(n.settings.static.Int("offsets.load.buffer.size")),
+	}
+}
+
+// maxGroupBatch returns max.message.bytes of __consumer_offsets as it is now; every commit asks, so it is looked up once an
+// image.
+func (n *Node) maxGroupBatch() func() int {
+	type known struct {
+		img *image.Image
+		max int
+	}
+	var last atomic.Pointer[known]
+	return func() int {
+		img := n.feed.Image()
+		k := last.Load()
+		if k == nil || k.img != img {
+			k = &known{img, n.settings.partition(img, kafka.OffsetsTopic).Log.Accept.MaxMessageBytes}
+			last.Store(k)
+		}
+		return k.max
 	}
 }
 

@@ -233,3 +233,24 @@ func TestSurface20OffsetsOutliveNobody(t *testing.T) {
 		t.Fatalf("%+v", d)
 	}
 }
+
+// TestGroupsFollowTheTopicsBatchSize: the log holds the coordinator to max.message.bytes as it is now.
+func TestGroupsFollowTheTopicsBatchSize(t *testing.T) {
+	r := newGroupRig(t)
+	r.create("t", 100)
+	alter := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	res := kmsg.NewIncrementalAlterConfigsRequestResource()
+	res.ResourceType, res.ResourceName = kmsg.ConfigResourceTypeTopic, kafka.OffsetsTopic
+	res.Configs = []kmsg.IncrementalAlterConfigsRequestResourceConfig{{Name: "max.message.bytes", Value: kmsg.StringPtr("2000")}}
+	alter.Resources = append(alter.Resources, res)
+	wantCode(t, ask[*kmsg.IncrementalAlterConfigsResponse](r, alter).Resources[0].ErrorCode, kafka.ErrNone)
+	req := committing("t", 0, 1)
+	for p := range int32(99) {
+		one := req.Topics[0].Partitions[0]
+		one.Partition = p + 1
+		req.Topics[0].Partitions = append(req.Topics[0].Partitions, one)
+	}
+	for _, p := range ask[*kmsg.OffsetCommitResponse](r, req).Topics[0].Partitions {
+		wantCode(t, p.ErrorCode, kafka.ErrNone)
+	}
+}
