@@ -90,7 +90,9 @@ func TestDeleteTopicsOneByOne(t *testing.T) {
 	r := newRig(t)
 	id := r.create("a", 1)
 	named := func(name string) kmsg.DeleteTopicsRequestTopic { return kmsg.DeleteTopicsRequestTopic{Topic: &name} }
-	byID := func(id kafka.TopicID) kmsg.DeleteTopicsRequestTopic { return kmsg.DeleteTopicsRequestTopic{TopicID: id} }
+	byID := func(id kafka.TopicID) kmsg.DeleteTopicsRequestTopic {
+		return kmsg.DeleteTopicsRequestTopic{TopicID: id}
+	}
 	both := named("a")
 	both.TopicID = id
 	strange := kafka.TopicID{9}

@@ -51,7 +51,9 @@ func TestCreateTopicsOneByOne(t *testing.T) {
 	r.create("dot.ted", 1)
 	null := newTopic("x", 1, 1, "retention.ms", "1")
 	null.Configs[0].Value = nil
-	by := func(partitions int32, replicas int16) kmsg.CreateTopicsRequestTopic { return newTopic("x", partitions, replicas) }
+	by := func(partitions int32, replicas int16) kmsg.CreateTopicsRequestTopic {
+		return newTopic("x", partitions, replicas)
+	}
 	const invalid, assignment = kafka.ErrInvalidRequest, kafka.ErrInvalidReplicaAssignment
 	for _, version := range []int16{2, 7} {
 		for _, w := range []wanting{
