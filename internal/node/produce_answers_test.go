@@ -57,7 +57,7 @@ func TestProduceAnswersForEachFault(t *testing.T) {
 			faulty []int32
 		}{
 			{"too old", timed(now, now-1_001_000, now-1_001_000), kafka.ErrInvalidTimestamp, 0, []int32{1, 2}},
-			{"too far ahead", timed(now+1_000_000), kafka.ErrInvalidTimestamp, 0, []int32{0}},
+			{"too far ahead", timed(now + 1_000_000), kafka.ErrInvalidTimestamp, 0, []int32{0}},
 			{"too large", built(record.Plain(), string(make([]byte, 500))), kafka.ErrMessageTooLarge, -1, nil},
 			{"no records", changed(fill, count, 0, 0, 0, 0), kafka.ErrInvalidRecord, 0, nil},
 			{"a base offset", changed(fill, 0, 0, 0, 0, 0, 0, 0, 0, 5), kafka.ErrInvalidRecord, 0, nil},
