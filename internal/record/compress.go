@@ -180,11 +180,11 @@ func unsnappyBlock(out *capped, block []byte) error {
 	if err != nil {
 		return err
 	}
-	if out.Len()+n > out.max {
-		return errBomb
-	}
 	if n > 64*len(block)+64 { // snappy cannot do better than 64 to 1: don't allocate on a lie
 		return s2.ErrCorrupt
+	}
+	if out.Len()+n > out.max {
+		return errBomb
 	}
 	plain, err := s2.Decode(nil, block)
 	if err != nil {

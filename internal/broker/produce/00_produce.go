@@ -153,6 +153,8 @@ func oneBatch(records []byte) (record.Batch, error) {
 	switch {
 	case errors.Is(err, record.ErrShort):
 		return nil, fault.New("produce", kafka.ErrInvalidRecord, "Produce requests must have exactly one record batch per partition, this one ends before its batch does")
+	case err != nil && b != nil && b.CheckCRC() == nil: // its client wrote it so, and a retry will not help
+		return nil, fault.New("produce", kafka.ErrInvalidRecord, "The header of the record batch contradicts itself: %v", err)
 	case err != nil:
 		return nil, err
 	}
