@@ -22,6 +22,8 @@ type replicas struct {
 	n   *Node
 	env *partition.Env
 
+	acting atomic.Pointer[image.Image]
+
 	mu     sync.RWMutex
 	byID   map[kafka.TopicIDPartition]*partition.Partition
 	byName map[kafka.TopicPartition]*partition.Partition
@@ -51,7 +53,7 @@ func (r *replicas) ByName(name kafka.TopicPartition) (*partition.Partition, erro
 	if p != nil {
 		return p, nil
 	}
-	if t := r.n.feed.Image().TopicNamed(name.Topic); t != nil && name.Partition >= 0 && int(name.Partition) < t.Len() {
+	if t := r.image().TopicNamed(name.Topic); t != nil && name.Partition >= 0 && int(name.Partition) < t.Len() {
 		return nil, fault.New("node", kafka.ErrNotLeaderOrFollower, "this node has no replica of %s", name)
 	}
 	return nil, fault.New("node", kafka.ErrUnknownTopicOrPartition, "%s is not known", name)
@@ -65,7 +67,7 @@ func (r *replicas) ByID(id kafka.TopicIDPartition) (*partition.Partition, error)
 	if p != nil {
 		return p, nil
 	}
-	t := r.n.feed.Image().Topic(id.TopicID)
+	t := r.image().Topic(id.TopicID)
 	switch {
 	case t == nil:
 		return nil, fault.New("node", kafka.ErrUnknownTopicId, "no topic has the id %s", id.TopicID)
@@ -73,6 +75,15 @@ func (r *replicas) ByID(id kafka.TopicIDPartition) (*partition.Partition, error)
 		return nil, fault.New("node", kafka.ErrUnknownTopicOrPartition, "%s has no partition %d", t.Name, id.Partition)
 	}
 	return nil, fault.New("node", kafka.ErrNotLeaderOrFollower, "this node has no replica of %s-%d", t.Name, id.Partition)
+}
+
+// image is the newest image that is acted on: in the middle of a change already the new one, so that whoever waited on a
+// partition of a deleted topic hears that it is gone.
+func (r *replicas) image() *image.Image {
+	if img := r.acting.Load(); img != nil {
+		return img
+	}
+	return r.n.feed.Image()
 }
 
 // Leader tells a client of a listener who leads a partition (KIP-951).
@@ -120,6 +131,7 @@ func (r *replicas) all() []*partition.Partition {
 
 // apply brings this node's partitions in step with a new image; the feed calls it with one change at a time.
 func (r *replicas) apply(d image.Delta) {
+	r.acting.Store(d.To)
 	configs := map[kafka.TopicID]*partition.Config{}
 	var deleted []group.DeletedTopic
 	was, is := r.ours(d.From), r.ours(d.To)
