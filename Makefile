@@ -39,7 +39,8 @@ cross: ## the binaries of every platform, static
 		echo "build $$t"; GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build -trimpath -o /dev/null ./cmd/milena || exit 1; done
 
 compat: build ## real clients and Apache Kafka's own tools against bin/milena
-	cd test/compat && CGO_ENABLED=1 $(GO) run ./run
+	cd test/bench && $(GO) vet ./...
+	cd test/compat && CGO_ENABLED=1 $(GO) vet ./... && CGO_ENABLED=1 $(GO) test ./... && CGO_ENABLED=1 $(GO) run ./run
 
 bench: build ## Apache Kafka beside us in one run; writes docs/benchmarks.md
 	cd test/bench && $(GO) run .

@@ -193,12 +193,3 @@ func (p *tape) elect() kafka.LeaderEpoch {
 	}
 	return p.epoch
 }
-
-// records are all records on the tape.
-func (p *tape) records() []taped {
-	var out []taped
-	for _, b := range p.batches {
-		out = append(out, p.decode(b)...)
-	}
-	return out
-}
