@@ -48,6 +48,15 @@ type Limits struct {
 // DefaultMaxBytes bounds decompressed records where a caller sets no limit, bytes.
 const DefaultMaxBytes = 256 << 20
 
+// orRatio is the limit for a batch that a client sent, where the caller sets none: 32 times its bytes, and 16 MiB in any
+// case. Real records do not come near both; a bomb does, and all that it claims would be in memory at once.
+func (l Limits) orRatio(size int) Limits {
+	if l.MaxBytes == 0 {
+		l.MaxBytes = min(DefaultMaxBytes, max(16<<20, 32*size))
+	}
+	return l
+}
+
 // Each calls f for each record in order. It decompresses where needed, within the limits. Errors: a corruption for
 // bytes that do not hold what the header claims, and f's own, which end it.
 func (b Batch) Each(l Limits, f func(*Record) error) error {

@@ -77,7 +77,7 @@ func (b Batch) Validate(r Rules) (maxMs int64, err error) {
 			bad = append(bad, RecordError{Index: i, Message: fmt.Sprintf(format, args...)})
 		}
 	}
-	err = b.Each(r.Limits, func(rec *Record) error {
+	err = b.Each(r.Limits.orRatio(len(b)), func(rec *Record) error {
 		maxMs = max(maxMs, rec.TimestampMs)
 		if want := b.BaseOffset() + kafka.Offset(rec.Index); rec.Offset != want {
 			refuse(rec.Index, kafka.ErrInvalidRecord, "record %d has offset delta %d", rec.Index, rec.Offset-b.BaseOffset())
@@ -114,11 +114,7 @@ func (r *Rules) inTime(ms int64) bool {
 
 // Recompress returns the batch in another codec, everything else kept: offsets, times, producer, attributes.
 func (b Batch) Recompress(to Codec, level int, l Limits) (Batch, error) {
-	max := l.MaxBytes
-	if max == 0 {
-		max = DefaultMaxBytes
-	}
-	plain, release, err := b.Codec().decompressPooled(b[HeaderSize:], max)
+	plain, release, err := b.Codec().decompressPooled(b[HeaderSize:], l.orRatio(len(b)).MaxBytes)
 	if err != nil {
 		return nil, err
 	}
