@@ -70,8 +70,8 @@ func TestBadInputBombs(t *testing.T) {
 			if code := kafka.ErrorCode(p.ErrorCode); code != kafka.ErrRecordListTooLarge && code != kafka.ErrInvalidRecord {
 				t.Errorf("%v: %d bytes are answered with %v (%s)", codec, len(bomb), code, text(p.ErrorMessage))
 			}
-			// All that was allocated, in steps that double; half of it at a time.
-			if took := after.TotalAlloc - before.TotalAlloc; took > 128<<20 {
+			// All that was allocated, garbage and pools that the race detector empties included; never all of it at a time.
+			if took := after.TotalAlloc - before.TotalAlloc; took > 256<<20 {
 				t.Errorf("%v: %d bytes take %d MB of memory", codec, len(bomb), took>>20)
 			} else {
 				t.Logf("%v: %d bytes: %v, %d MB", codec, len(bomb), kafka.ErrorCode(p.ErrorCode), took>>20)
