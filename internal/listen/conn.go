@@ -67,13 +67,18 @@ func (c *conn) run() {
 	c.framer.Drop()
 	c.source.park()
 	c.session.Abort()
-	c.writer.Lock() // whoever writes has seen the end when it is ours; nobody begins any more
-	c.writer.Unlock()
+	c.lastWrite()
 	if reason == reasonClient && err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
 		reason = reasonNetwork
 	}
 	c.server.o.Observer.Closed(c.peer, reason)
 	c.server.forget(c)
+}
+
+// lastWrite returns when whoever writes has seen the end. Nobody begins any more.
+func (c *conn) lastWrite() {
+	c.writer.Lock()
+	defer c.writer.Unlock()
 }
 
 func (c *conn) read() error {
