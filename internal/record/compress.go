@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"runtime"
 	"sync"
 
 	"github.com/klauspost/compress/gzip"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/must"
 )
 
 // xerialHeader is the magic, version and compatible version of the snappy framing that Kafka's Java client writes.
@@ -22,8 +24,20 @@ var xerialHeader = []byte{0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0, 0, 0, 0, 1, 0, 
 // xerialBlock is how many plain bytes go into one snappy block, as in the Java client.
 const xerialBlock = 32 << 10
 
-// maxZstdWindow bounds the memory a zstd frame may ask for, bytes. Level 22 of the reference library uses 128 MiB.
-const maxZstdWindow = 128 << 20
+// A zstd frame names the window its decoder must hold, and nine bytes may ask for the most, which level 22 of the
+// reference library does use. Windows up to the usual size, of levels up to 19, are kept for the next batch; a larger one
+// is allocated for the batch at hand, one at a time.
+const (
+	maxZstdWindow   = 128 << 20
+	usualZstdWindow = 8 << 20
+)
+
+// turns bounds how many batches are plain in memory at once. Decompression is work and no waiting, so that more turns than
+// processors gain nothing, and a thousand clients with bombs at once cost no more than these few.
+var (
+	turns     = make(chan struct{}, runtime.GOMAXPROCS(0))
+	wideTurns = make(chan struct{}, 1)
+)
 
 // errBomb is returned by the capped writer.
 var errBomb = errors.New("decompressed records are larger than the limit")
@@ -57,11 +71,15 @@ func (c Codec) Decompress(dst, src []byte, max int) ([]byte, error) {
 	return append(dst, plain...), nil
 }
 
+// decompressPooled lends the plain bytes until release. Whoever has them must neither wait nor decompress: others wait for
+// the turn.
 func (c Codec) decompressPooled(src []byte, max int) (plain []byte, release func(), err error) {
+	turns <- struct{}{}
 	out := plainPool.Get().(*capped)
 	out.Reset()
 	out.max = max
 	release = func() {
+		<-turns
 		if out.Cap() <= poolKeep {
 			plainPool.Put(out)
 		}
@@ -114,23 +132,31 @@ func unlz4(out *capped, src []byte) error {
 	return drain(out, r)
 }
 
-var zstdReaders = sync.Pool{New: func() any {
-	r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxZstdWindow))
-	if err != nil {
-		return err
-	}
-	return r
-}}
+var zstdReaders = sync.Pool{New: func() any { return newZstdReader(usualZstdWindow) }}
+
+func newZstdReader(window uint64) *zstd.Decoder {
+	return must.Get(zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(window)))
+}
 
 func unzstd(out *capped, src []byte) error {
-	r, ok := zstdReaders.Get().(*zstd.Decoder)
-	if !ok {
-		return errors.New("no zstd decoder")
-	}
+	r := zstdReaders.Get().(*zstd.Decoder)
 	defer func() {
 		_ = r.Reset(nil)
 		zstdReaders.Put(r)
 	}()
+	err := readZstd(out, r, src)
+	if errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		wideTurns <- struct{}{}
+		defer func() { <-wideTurns }()
+		wide := newZstdReader(maxZstdWindow)
+		defer wide.Close()
+		out.Reset()
+		err = readZstd(out, wide, src)
+	}
+	return err
+}
+
+func readZstd(out *capped, r *zstd.Decoder, src []byte) error {
 	if err := r.Reset(bytes.NewReader(src)); err != nil {
 		return err
 	}
