@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/milena-io/milena/internal/disk"
@@ -42,8 +43,15 @@ type Dir struct {
 	logStart  checkpoint.Offsets
 	opened    map[kafka.TopicPartition]opening
 	forgotten bool // logs that are deleted still stand in the checkpoints on disk
+	gathering gatherings
 	formatted bool
 }
+
+// gathering is a checkpoint whose offsets are being collected, and the logs that were truncated or deleted since it began:
+// what was collected of them may be true no more.
+type gathering struct{ moved map[kafka.TopicPartition]bool }
+
+type gatherings []*gathering
 
 // opening is how far the log of a partition has come in this process.
 type opening struct{ asked, done bool }
@@ -151,20 +159,54 @@ func (d *Dir) Checkpointed(tp kafka.TopicPartition) Checkpointed {
 	return Checkpointed{RecoveryPoint: d.recovery[tp], LogStart: d.logStart[tp], HighWatermark: d.high[tp]}
 }
 
-// SaveRecoveryPoints writes the recovery points of the given logs, keeping those of others: each log's durable offset.
+// SaveRecoveryPoints writes the recovery points of the given logs, keeping those of others: each log's durable offset. No
+// log may be truncated or deleted meanwhile; CheckpointRecoveryPoints is for the others.
 func (d *Dir) SaveRecoveryPoints(points checkpoint.Offsets) error {
 	return d.save(recoveryPointFile, &d.recovery, points)
 }
 
-// SaveHighWatermarks writes the high watermarks of the given logs, keeping those of others.
-func (d *Dir) SaveHighWatermarks(points checkpoint.Offsets) error {
-	return d.save(highWatermarkFile, &d.high, points)
+// CheckpointRecoveryPoints writes the recovery points that collect returns, keeping those of other logs. Logs may be
+// truncated, deleted and made again while it collects: what it says of those is dropped.
+func (d *Dir) CheckpointRecoveryPoints(collect func() checkpoint.Offsets) error {
+	return gather(d, recoveryPointFile, &d.recovery, collect)
+}
+
+// CheckpointHighWatermarks writes the high watermarks that collect returns, like CheckpointRecoveryPoints.
+func (d *Dir) CheckpointHighWatermarks(collect func() checkpoint.Offsets) error {
+	return gather(d, highWatermarkFile, &d.high, collect)
+}
+
+func gather(d *Dir, name string, all *checkpoint.Offsets, collect func() checkpoint.Offsets) error {
+	g := &gathering{moved: map[kafka.TopicPartition]bool{}}
+	d.mu.Lock()
+	d.gathering = append(d.gathering, g)
+	d.mu.Unlock()
+	points := collect()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.gathering = slices.DeleteFunc(d.gathering, func(other *gathering) bool { return other == g })
+	maps.DeleteFunc(points, func(tp kafka.TopicPartition, _ kafka.Offset) bool { return g.moved[tp] })
+	if len(points) == 0 {
+		return nil
+	}
+	return saveLocked(d, name, all, points)
+}
+
+// moved tells the checkpoints that are being collected that a log is no longer what it was.
+func (all gatherings) moved(tp kafka.TopicPartition) {
+	for _, g := range all {
+		g.moved[tp] = true
+	}
 }
 
 // save writes a checkpoint with changes. What is in memory never says more than the disk.
 func (d *Dir) save(name string, all *checkpoint.Offsets, changed checkpoint.Offsets) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	return saveLocked(d, name, all, changed)
+}
+
+func saveLocked(d *Dir, name string, all *checkpoint.Offsets, changed checkpoint.Offsets) error {
 	next := maps.Clone(*all)
 	maps.Copy(next, changed)
 	if err := checkpoint.Replace(d.fs, d.path, name, next.Format()); err != nil {
@@ -181,7 +223,7 @@ func (d *Dir) CloseClean(epoch kafka.BrokerEpoch, points, highWatermarks checkpo
 	if err := d.SaveRecoveryPoints(points); err != nil {
 		return err
 	}
-	if err := d.SaveHighWatermarks(highWatermarks); err != nil {
+	if err := d.save(highWatermarkFile, &d.high, highWatermarks); err != nil {
 		return err
 	}
 	if err := d.save(logStartFile, &d.logStart, nil); err != nil {

@@ -196,7 +196,7 @@ func TestRecreatedTopicInheritsNothing(t *testing.T) {
 			flush(l)
 			must.OK(l.AdvanceStart(5))
 			must.OK(d.SaveRecoveryPoints(checkpoint.Offsets{name: 9}))
-			must.OK(d.SaveHighWatermarks(checkpoint.Offsets{name: 9}))
+			must.OK(d.CheckpointHighWatermarks(func() checkpoint.Offsets { return checkpoint.Offsets{name: 9} }))
 			must.OK(l.Delete())
 			reopen := func(at string) {
 				if crash == at {

@@ -82,8 +82,12 @@ func (d *Dir) TopicID(p PartitionDir) (kafka.TopicID, bool, error) {
 	return id, err == nil, nil
 }
 
-// DeletePartition removes a partition's directory that is not open: renamed at once, emptied by what remove does.
+// DeletePartition removes a partition's directory that is not open: renamed at once, emptied by what remove does. What
+// says that it belongs to another topic of the same name stays.
 func (d *Dir) DeletePartition(tp kafka.TopicPartition, id kafka.TopicID, later func(remove func() error)) error {
+	if found, known, err := d.TopicID(PartitionDir{Name: tp.String(), Partition: tp}); err != nil || known && found != id {
+		return err
+	}
 	return deleteDir(d.fs, d.PartitionPath(tp), tp, id, d, later)
 }
 
@@ -110,7 +114,7 @@ func (d *Dir) removeDeleted() error {
 	if err != nil {
 		return err
 	}
-	d.forgetDeleted(dirs)
+	forgetDeleted(d, dirs)
 	if err := d.SaveForgotten(); err != nil {
 		return err
 	}
@@ -127,7 +131,7 @@ func (d *Dir) removeDeleted() error {
 
 // forgetDeleted drops from the checkpoints what a process could not drop that died between the renaming of a log and the
 // removal of its files; a log of the same name that was made since keeps what is its own.
-func (d *Dir) forgetDeleted(dirs []PartitionDir) {
+func forgetDeleted(d *Dir, dirs []PartitionDir) {
 	live, gone := map[string]bool{}, map[string]bool{}
 	for _, p := range dirs {
 		switch p.Kind {

@@ -13,6 +13,7 @@ func (d *Dir) SaveLogStart(tp kafka.TopicPartition, o kafka.Offset) error {
 // LowerRecoveryPoint makes sure that no recovery point above o is on disk (Ledger).
 func (d *Dir) LowerRecoveryPoint(tp kafka.TopicPartition, o kafka.Offset) error {
 	d.mu.Lock()
+	d.gathering.moved(tp)
 	lower := d.recovery[tp] <= o
 	d.mu.Unlock()
 	if lower {
@@ -32,6 +33,7 @@ func (d *Dir) Opened(tp kafka.TopicPartition) {
 func (d *Dir) Forget(tp kafka.TopicPartition) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.gathering.moved(tp)
 	for _, points := range []checkpoint.Offsets{d.recovery, d.high, d.logStart} {
 		if _, known := points[tp]; known {
 			delete(points, tp)

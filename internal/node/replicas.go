@@ -231,13 +231,27 @@ func (r *replicas) remove(name kafka.TopicPartition, id kafka.TopicIDPartition) 
 	}
 	r.traffic.leave(name.Topic)
 	r.dormant.forget(p)
-	if err := p.Delete(); err != nil {
+	opened, err := p.Delete()
+	if !opened && err == nil {
+		err = r.n.storage.dir.DeletePartition(name, id.TopicID, r.discard)
+	}
+	if err != nil {
 		if fault.IsKind(err, fault.Disk) {
 			r.env.Failed(err)
 		}
 		r.n.o.Logger.Error("A deleted partition's files could not be removed.", "partition", name.String(), "error", err)
 	}
 	r.n.storage.dir.Forget(name)
+}
+
+// discard removes the files of a deleted log that was not open: nobody can be reading them. What stays is removed by the
+// next start.
+func (r *replicas) discard(remove func() error) {
+	r.n.later(0, func() {
+		if err := remove(); err != nil {
+			r.n.log("kafka.log").Warn("The files of a deleted partition are still there; the next start removes them.", "error", err)
+		}
+	})
 }
 
 // reconfigure hands changed configs to the partitions they concern. A changed broker default concerns all topics.

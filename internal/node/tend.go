@@ -46,24 +46,24 @@ func (n *Node) every(key string, f func() error) {
 
 // checkpoint writes the high watermarks, or the recovery points, of the logs that are open.
 func (n *Node) checkpoint(recovery bool) error {
-	points := checkpoint.Offsets{}
-	for _, p := range n.replicas.all() {
-		s := p.Standing()
-		switch {
-		case !s.Open:
-		case recovery:
-			points[p.Name()] = s.Durable
-		default:
-			points[p.Name()] = s.High
+	collect := func() checkpoint.Offsets {
+		points := checkpoint.Offsets{}
+		for _, p := range n.replicas.all() {
+			s := p.Standing()
+			switch {
+			case !s.Open:
+			case recovery:
+				points[p.Name()] = s.Durable
+			default:
+				points[p.Name()] = s.High
+			}
 		}
-	}
-	if len(points) == 0 {
-		return nil
+		return points
 	}
 	if recovery {
-		return n.storage.dir.SaveRecoveryPoints(points)
+		return n.storage.dir.CheckpointRecoveryPoints(collect)
 	}
-	return n.storage.dir.SaveHighWatermarks(points)
+	return n.storage.dir.CheckpointHighWatermarks(collect)
 }
 
 // recoverNext opens one log after the other.

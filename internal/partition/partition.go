@@ -264,21 +264,19 @@ func (p *Partition) Open() error {
 	return p.ready()
 }
 
-// Delete stops the partition and removes its files.
-func (p *Partition) Delete() error {
+// Delete stops the partition and removes its files; opened is false when its log is not open, because nobody ever needed
+// it or because it could not be opened: the files are then the caller's to remove.
+func (p *Partition) Delete() (opened bool, err error) {
 	p.mu.Lock()
-	if p.gone == nil && p.log == nil {
-		_ = p.ready() // a log that cannot be opened is removed all the same, by its directory
-	}
 	l := p.log
 	p.log = nil
 	calls := p.fail(fault.New("partition", kafka.ErrUnknownTopicOrPartition, "%s was deleted", p.name))
 	p.mu.Unlock()
 	run(calls)
 	if l == nil {
-		return nil
+		return false, nil
 	}
-	return l.Delete()
+	return true, l.Delete()
 }
 
 func run(calls []func()) {

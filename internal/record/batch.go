@@ -88,9 +88,9 @@ func (b Batch) BaseTimestamp() int64 { return int64(binary.BigEndian.Uint64(b[po
 // MaxTimestamp returns the largest timestamp of the batch, in ms.
 func (b Batch) MaxTimestamp() int64 { return int64(binary.BigEndian.Uint64(b[posMaxTimestamp:])) }
 
-// ProducerID returns the producer's id or NoProducerID.
+// ProducerID returns the producer's id or NoProducerID, which every negative number is (Kafka's hasProducerId).
 func (b Batch) ProducerID() kafka.ProducerID {
-	return kafka.ProducerID(binary.BigEndian.Uint64(b[posProducerID:]))
+	return max(kafka.ProducerID(binary.BigEndian.Uint64(b[posProducerID:])), kafka.NoProducerID)
 }
 
 // ProducerEpoch returns the producer's epoch, -1 for none.
