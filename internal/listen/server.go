@@ -67,10 +67,11 @@ func Start(o Options) (*Server, error) {
 		s.bound = append(s.bound, ln)
 	}
 	for i := range o.Listeners {
+		ln := s.bound[i] // a stop may come before the goroutine, and forgets what is bound
 		s.gone.Add(1)
 		o.World.Go(func() {
 			defer s.gone.Done()
-			s.accept(s.bound[i], &s.o.Listeners[i])
+			s.accept(ln, &s.o.Listeners[i])
 		})
 	}
 	s.mu.Lock()

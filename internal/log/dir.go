@@ -4,8 +4,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"maps"
-	"slices"
 	"sync"
 
 	"github.com/milena-io/milena/internal/disk"
@@ -16,13 +14,9 @@ import (
 
 // Names of a log directory's own files, Kafka's.
 const (
-	lockFile          = ".lock"
-	metaFile          = "meta.properties"
-	cleanFile         = ".kafka_cleanshutdown"
-	recoveryPointFile = "recovery-point-offset-checkpoint"
-	highWatermarkFile = "replication-offset-checkpoint"
-	logStartFile      = "log-start-offset-checkpoint"
-	maxCheckpoint     = 1 << 30
+	lockFile  = ".lock"
+	metaFile  = "meta.properties"
+	cleanFile = ".kafka_cleanshutdown"
 )
 
 // Dir is one log directory of one process: its lock, its identity, its checkpoints and the logs in it. Its methods are
@@ -35,23 +29,13 @@ type Dir struct {
 	brokerEpoch kafka.BrokerEpoch // of the incarnation that closed it cleanly, -1
 	// Damaged are files that did not parse and count as empty, for the caller to log.
 	Damaged []error
+	checkpoints
 
 	mu        sync.Mutex
 	meta      Meta
-	recovery  checkpoint.Offsets
-	high      checkpoint.Offsets
-	logStart  checkpoint.Offsets
 	opened    map[kafka.TopicPartition]opening
-	forgotten bool // logs that are deleted still stand in the checkpoints on disk
-	gathering gatherings
 	formatted bool
 }
-
-// gathering is a checkpoint whose offsets are being collected, and the logs that were truncated or deleted since it began:
-// what was collected of them may be true no more.
-type gathering struct{ moved map[kafka.TopicPartition]bool }
-
-type gatherings []*gathering
 
 // opening is how far the log of a partition has come in this process.
 type opening struct{ asked, done bool }
@@ -70,7 +54,7 @@ func OpenDir(fsys disk.FS, path string, want Identity) (*Dir, error) {
 		return nil, fault.Storage(op, err)
 	}
 	d := &Dir{
-		fs: fsys, path: path, lock: lock, brokerEpoch: -1, opened: map[kafka.TopicPartition]opening{},
+		fs: fsys, path: path, lock: lock, brokerEpoch: -1, checkpoints: checkpoints{fs: fsys, path: path}, opened: map[kafka.TopicPartition]opening{},
 	}
 	if err := d.load(want); err != nil {
 		_ = lock.Close()
@@ -108,21 +92,9 @@ func (d *Dir) load(want Identity) error {
 	if err := d.identify(want); err != nil {
 		return err
 	}
-	for _, c := range []struct {
-		name string
-		into *checkpoint.Offsets
-	}{{recoveryPointFile, &d.recovery}, {highWatermarkFile, &d.high}, {logStartFile, &d.logStart}} {
-		data, err := checkpoint.Load(d.fs, d.path+"/"+c.name, maxCheckpoint)
-		if err == nil {
-			*c.into, err = checkpoint.ParseOffsets(data)
-		}
-		if err != nil && !fault.IsKind(err, fault.Corrupt) {
-			return err
-		}
-		if err != nil { // Kafka, too, goes on as if there were no checkpoint: recovery reads more then
-			d.Damaged = append(d.Damaged, fault.Corruption("log.OpenDir", "%s/%s: %v", d.path, c.name, err))
-			*c.into = checkpoint.Offsets{}
-		}
+	var err error
+	if d.Damaged, err = d.loadCheckpoints(); err != nil {
+		return err
 	}
 	if err := d.takeMarker(); err != nil {
 		return err
@@ -143,77 +115,11 @@ func (d *Dir) Options(tp kafka.TopicPartition, c Config, now kafka.Instant) Opti
 	defer d.mu.Unlock()
 	first := !d.opened[tp].asked
 	d.opened[tp] = opening{asked: true}
+	known := d.Checkpointed(tp)
 	return Options{
 		FS: d.fs, Path: d.PartitionPath(tp), Partition: tp, Config: c, Now: now, Ledger: d,
-		Clean: d.clean && first, RecoveryPoint: d.recovery[tp], LogStart: d.logStart[tp],
+		Clean: d.clean && first, RecoveryPoint: known.RecoveryPoint, LogStart: known.LogStart,
 	}
-}
-
-// Checkpointed is what the checkpoints have of a log, 0 where they have nothing.
-type Checkpointed struct{ RecoveryPoint, LogStart, HighWatermark kafka.Offset }
-
-// Checkpointed returns what the checkpoints have of a log.
-func (d *Dir) Checkpointed(tp kafka.TopicPartition) Checkpointed {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return Checkpointed{RecoveryPoint: d.recovery[tp], LogStart: d.logStart[tp], HighWatermark: d.high[tp]}
-}
-
-// SaveRecoveryPoints writes the recovery points of the given logs, keeping those of others: each log's durable offset. No
-// log may be truncated or deleted meanwhile; CheckpointRecoveryPoints is for the others.
-func (d *Dir) SaveRecoveryPoints(points checkpoint.Offsets) error {
-	return d.save(recoveryPointFile, &d.recovery, points)
-}
-
-// CheckpointRecoveryPoints writes the recovery points that collect returns, keeping those of other logs. Logs may be
-// truncated, deleted and made again while it collects: what it says of those is dropped.
-func (d *Dir) CheckpointRecoveryPoints(collect func() checkpoint.Offsets) error {
-	return gather(d, recoveryPointFile, &d.recovery, collect)
-}
-
-// CheckpointHighWatermarks writes the high watermarks that collect returns, like CheckpointRecoveryPoints.
-func (d *Dir) CheckpointHighWatermarks(collect func() checkpoint.Offsets) error {
-	return gather(d, highWatermarkFile, &d.high, collect)
-}
-
-func gather(d *Dir, name string, all *checkpoint.Offsets, collect func() checkpoint.Offsets) error {
-	g := &gathering{moved: map[kafka.TopicPartition]bool{}}
-	d.mu.Lock()
-	d.gathering = append(d.gathering, g)
-	d.mu.Unlock()
-	points := collect()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.gathering = slices.DeleteFunc(d.gathering, func(other *gathering) bool { return other == g })
-	maps.DeleteFunc(points, func(tp kafka.TopicPartition, _ kafka.Offset) bool { return g.moved[tp] })
-	if len(points) == 0 {
-		return nil
-	}
-	return saveLocked(d, name, all, points)
-}
-
-// moved tells the checkpoints that are being collected that a log is no longer what it was.
-func (all gatherings) moved(tp kafka.TopicPartition) {
-	for _, g := range all {
-		g.moved[tp] = true
-	}
-}
-
-// save writes a checkpoint with changes. What is in memory never says more than the disk.
-func (d *Dir) save(name string, all *checkpoint.Offsets, changed checkpoint.Offsets) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return saveLocked(d, name, all, changed)
-}
-
-func saveLocked(d *Dir, name string, all *checkpoint.Offsets, changed checkpoint.Offsets) error {
-	next := maps.Clone(*all)
-	maps.Copy(next, changed)
-	if err := checkpoint.Replace(d.fs, d.path, name, next.Format()); err != nil {
-		return err
-	}
-	*all = next
-	return nil
 }
 
 // CloseClean marks the directory as cleanly closed. Every log that was opened has been closed without error, and points

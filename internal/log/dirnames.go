@@ -114,7 +114,7 @@ func (d *Dir) removeDeleted() error {
 	if err != nil {
 		return err
 	}
-	forgetDeleted(d, dirs)
+	d.forgetDeleted(dirs)
 	if err := d.SaveForgotten(); err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (d *Dir) removeDeleted() error {
 
 // forgetDeleted drops from the checkpoints what a process could not drop that died between the renaming of a log and the
 // removal of its files; a log of the same name that was made since keeps what is its own.
-func forgetDeleted(d *Dir, dirs []PartitionDir) {
+func (d *Dir) forgetDeleted(dirs []PartitionDir) {
 	live, gone := map[string]bool{}, map[string]bool{}
 	for _, p := range dirs {
 		switch p.Kind {

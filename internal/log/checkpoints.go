@@ -1,0 +1,177 @@
+package log
+
+import (
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log/checkpoint"
+)
+
+const (
+	recoveryPointFile = "recovery-point-offset-checkpoint"
+	highWatermarkFile = "replication-offset-checkpoint"
+	logStartFile      = "log-start-offset-checkpoint"
+	maxCheckpoint     = 1 << 30
+)
+
+// checkpoints are the offset checkpoints of a log directory: for each log what is durable, what was committed, and where it
+// begins. What is in memory never says more than the disk.
+type checkpoints struct {
+	fs   disk.FS
+	path string
+
+	mu        sync.Mutex
+	recovery  checkpoint.Offsets
+	high      checkpoint.Offsets
+	logStart  checkpoint.Offsets
+	forgotten bool // logs that are deleted still stand in the checkpoints on disk
+	gathering []*gathering
+}
+
+// gathering is a checkpoint whose offsets are being collected, and the logs that were truncated or deleted since it began:
+// what was collected of them may be true no more.
+type gathering struct{ moved map[kafka.TopicPartition]bool }
+
+// checkpointFile is one of the three.
+type checkpointFile struct {
+	name   string
+	points *checkpoint.Offsets
+}
+
+func (c *checkpoints) files() []checkpointFile {
+	return []checkpointFile{{recoveryPointFile, &c.recovery}, {highWatermarkFile, &c.high}, {logStartFile, &c.logStart}}
+}
+
+// loadCheckpoints reads all three. A file that does not parse counts as empty, as with Kafka: recovery reads more then.
+func (c *checkpoints) loadCheckpoints() (damaged []error, err error) {
+	for _, f := range c.files() {
+		data, err := checkpoint.Load(c.fs, c.path+"/"+f.name, maxCheckpoint)
+		if err == nil {
+			*f.points, err = checkpoint.ParseOffsets(data)
+		}
+		if err != nil && !fault.IsKind(err, fault.Corrupt) {
+			return nil, err
+		}
+		if err != nil {
+			damaged = append(damaged, fault.Corruption("log.OpenDir", "%s/%s: %v", c.path, f.name, err))
+			*f.points = checkpoint.Offsets{}
+		}
+	}
+	return damaged, nil
+}
+
+// Checkpointed is what the checkpoints have of a log, 0 where they have nothing.
+type Checkpointed struct{ RecoveryPoint, LogStart, HighWatermark kafka.Offset }
+
+// Checkpointed returns what the checkpoints have of a log.
+func (c *checkpoints) Checkpointed(tp kafka.TopicPartition) Checkpointed {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Checkpointed{RecoveryPoint: c.recovery[tp], LogStart: c.logStart[tp], HighWatermark: c.high[tp]}
+}
+
+// SaveRecoveryPoints writes the recovery points of the given logs, keeping those of others: each log's durable offset. No
+// log may be truncated or deleted meanwhile; CheckpointRecoveryPoints is for the others.
+func (c *checkpoints) SaveRecoveryPoints(points checkpoint.Offsets) error {
+	return c.save(recoveryPointFile, &c.recovery, points)
+}
+
+// SaveLogStart makes a log start durable (Ledger).
+func (c *checkpoints) SaveLogStart(tp kafka.TopicPartition, o kafka.Offset) error {
+	return c.save(logStartFile, &c.logStart, checkpoint.Offsets{tp: o})
+}
+
+// CheckpointRecoveryPoints writes the recovery points that collect returns, keeping those of other logs. Logs may be
+// truncated, deleted and made again while it collects: what it says of those is dropped.
+func (c *checkpoints) CheckpointRecoveryPoints(collect func() checkpoint.Offsets) error {
+	return c.gather(recoveryPointFile, &c.recovery, collect)
+}
+
+// CheckpointHighWatermarks writes the high watermarks that collect returns, like CheckpointRecoveryPoints.
+func (c *checkpoints) CheckpointHighWatermarks(collect func() checkpoint.Offsets) error {
+	return c.gather(highWatermarkFile, &c.high, collect)
+}
+
+func (c *checkpoints) gather(name string, all *checkpoint.Offsets, collect func() checkpoint.Offsets) error {
+	g := &gathering{moved: map[kafka.TopicPartition]bool{}}
+	c.mu.Lock()
+	c.gathering = append(c.gathering, g)
+	c.mu.Unlock()
+	points := collect()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gathering = slices.DeleteFunc(c.gathering, func(other *gathering) bool { return other == g })
+	maps.DeleteFunc(points, func(tp kafka.TopicPartition, _ kafka.Offset) bool { return g.moved[tp] })
+	if len(points) == 0 {
+		return nil
+	}
+	return c.replace(name, all, points)
+}
+
+// moved tells the checkpoints that are being collected that a log is no longer what it was. Called with the mutex held.
+func (c *checkpoints) moved(tp kafka.TopicPartition) {
+	for _, g := range c.gathering {
+		g.moved[tp] = true
+	}
+}
+
+func (c *checkpoints) save(name string, all *checkpoint.Offsets, changed checkpoint.Offsets) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.replace(name, all, changed)
+}
+
+// replace writes a checkpoint with changes. Called with the mutex held.
+func (c *checkpoints) replace(name string, all *checkpoint.Offsets, changed checkpoint.Offsets) error {
+	next := maps.Clone(*all)
+	maps.Copy(next, changed)
+	if err := checkpoint.Replace(c.fs, c.path, name, next.Format()); err != nil {
+		return err
+	}
+	*all = next
+	return nil
+}
+
+// LowerRecoveryPoint makes sure that no recovery point above o is on disk (Ledger).
+func (c *checkpoints) LowerRecoveryPoint(tp kafka.TopicPartition, o kafka.Offset) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.moved(tp)
+	if c.recovery[tp] <= o {
+		return nil
+	}
+	return c.replace(recoveryPointFile, &c.recovery, checkpoint.Offsets{tp: o})
+}
+
+// forget drops a log.
+func (c *checkpoints) forget(tp kafka.TopicPartition) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.moved(tp)
+	for _, f := range c.files() {
+		if _, known := (*f.points)[tp]; known {
+			delete(*f.points, tp)
+			c.forgotten = true
+		}
+	}
+}
+
+// SaveForgotten writes the checkpoints if logs were forgotten since (Ledger).
+func (c *checkpoints) SaveForgotten() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.forgotten {
+		return nil
+	}
+	for _, f := range c.files() {
+		if err := checkpoint.Replace(c.fs, c.path, f.name, f.points.Format()); err != nil {
+			return err
+		}
+	}
+	c.forgotten = false
+	return nil
+}
