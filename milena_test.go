@@ -2,6 +2,7 @@ package milena_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -89,5 +90,28 @@ func TestADirectoryHasOneBroker(t *testing.T) {
 	if second, err := milena.Start(within(t), milena.Config{Dir: dir}); err == nil {
 		second.Close()
 		t.Fatal("two brokers share a directory")
+	}
+}
+
+// A start that is cancelled at any moment ends, with a broker or without, and leaves nothing running or locked.
+func TestStartCancelled(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 20 {
+		ctx, cancel := context.WithCancel(context.Background())
+		time.AfterFunc(time.Duration(i)*300*time.Microsecond, cancel)
+		b, err := milena.Start(ctx, milena.Config{Dir: dir})
+		if err == nil {
+			err = b.Close()
+		}
+		if err != nil && !errors.Is(err, context.Canceled) {
+			t.Fatalf("start %d: %v", i, err)
+		}
+	}
+	b, err := milena.Start(context.Background(), milena.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

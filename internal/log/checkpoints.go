@@ -28,6 +28,7 @@ type checkpoints struct {
 	recovery  checkpoint.Offsets
 	high      checkpoint.Offsets
 	logStart  checkpoint.Offsets
+	sealed    bool // the directory was given back: it may be another process's
 	forgotten bool // logs that are deleted still stand in the checkpoints on disk
 	gathering []*gathering
 }
@@ -125,8 +126,18 @@ func (c *checkpoints) save(name string, all *checkpoint.Offsets, changed checkpo
 	return c.replace(name, all, changed)
 }
 
+// seal ends all writing.
+func (c *checkpoints) seal() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sealed = true
+}
+
 // replace writes a checkpoint with changes. Called with the mutex held.
 func (c *checkpoints) replace(name string, all *checkpoint.Offsets, changed checkpoint.Offsets) error {
+	if c.sealed {
+		return fault.Shutdown("checkpoint")
+	}
 	next := maps.Clone(*all)
 	maps.Copy(next, changed)
 	if err := checkpoint.Replace(c.fs, c.path, name, next.Format()); err != nil {
@@ -164,7 +175,10 @@ func (c *checkpoints) forget(tp kafka.TopicPartition) {
 func (c *checkpoints) SaveForgotten() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.forgotten {
+	switch {
+	case c.sealed:
+		return fault.Shutdown("checkpoint")
+	case !c.forgotten:
 		return nil
 	}
 	for _, f := range c.files() {

@@ -163,5 +163,9 @@ func (d *Dir) recovered() (bool, error) {
 	return true, nil
 }
 
-// Release gives the lock back and nothing else: the next start recovers.
-func (d *Dir) Release() error { return d.lock.Close() }
+// Release gives the lock back and nothing else: the next start recovers. Nothing is written here any more after it, by
+// whatever still runs.
+func (d *Dir) Release() error {
+	d.seal()
+	return d.lock.Close()
+}

@@ -105,7 +105,8 @@ func (d *Dir) SetAside(p PartitionDir, tag kafka.UUID) error {
 	if err := d.fs.SyncDir(d.path); err != nil {
 		return fault.Storage(op, err)
 	}
-	return nil
+	d.forget(p.Partition) // another log of the name may come
+	return d.SaveForgotten()
 }
 
 // removeDeleted finishes deletions of an earlier process.

@@ -27,6 +27,7 @@ type edge struct {
 
 	mu     sync.Mutex
 	server *listen.Server // nil until open
+	closed bool           // never to be opened any more
 }
 
 func (e *edge) running() *listen.Server {
@@ -63,7 +64,11 @@ func (e *edge) bind(n *Node) error {
 	return nil
 }
 
+// unbind gives the addresses of a node back that never opened.
 func (e *edge) unbind() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closed = true
 	for _, l := range e.bound {
 		_ = l.Close()
 	}
@@ -89,21 +94,24 @@ func (e *edge) open(n *Node) error {
 	if n.o.Listen == nil {
 		return nil
 	}
-	v := n.o.Values
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return fault.Shutdown("node.listeners")
+	}
+	v, bound := n.o.Values, e.bound
 	o := listen.Options{
 		World: n.o.World, Log: e.sessions.Log, Observer: n.o.Observer, Limits: n.settings.connectionLimits(n.feed.Image()),
 		Idle: v.Millis("connections.max.idle.ms"), Stuck: 30 * time.Second, Slow: 30 * time.Second,
-		Listen: func(_, name string) (net.Listener, error) { return e.bound[name], nil },
+		Listen: func(_, name string) (net.Listener, error) { return bound[name], nil },
 	}
 	for _, l := range e.listeners.Bind {
 		o.Listeners = append(o.Listeners, listen.Listener{
 			Name: l.Name, Protocol: l.Protocol, Addr: l.Name, Sessions: &e.sessions, Dispatch: e.table.Handle,
 		})
 	}
-	server, err := listen.Start(o)
-	e.mu.Lock()
-	e.server = server
-	e.mu.Unlock()
+	var err error
+	e.server, err = listen.Start(o)
 	return err
 }
 
@@ -116,7 +124,10 @@ func (e *edge) limit(l listen.ConnectionLimits) {
 
 // close stops accepting, lets every connection finish what is under way, and closes it.
 func (e *edge) close(within time.Duration) {
-	server := e.running()
+	e.mu.Lock()
+	e.closed = true
+	server := e.server
+	e.mu.Unlock()
 	if server == nil {
 		e.unbind()
 		return
@@ -128,6 +139,8 @@ func (e *edge) close(within time.Duration) {
 
 // Addr returns the address that a listener is bound to, for port 0; nil for an unknown name.
 func (n *Node) Addr(listener string) net.Addr {
+	n.edge.mu.Lock()
+	defer n.edge.mu.Unlock()
 	if l := n.edge.bound[listener]; l != nil {
 		return l.Addr()
 	}

@@ -204,8 +204,8 @@ func (r *replicas) ensure(img *image.Image, topic *image.Topic, name kafka.Topic
 		configs[topic.ID] = cfg
 	}
 	dir := r.n.storage.dir
-	open := func() (*log.Log, error) {
-		o := dir.Options(name, r.n.settings.partition(r.n.feed.Image(), topic.Name).Log, r.n.o.World.Now())
+	open := func(cfg log.Config) (*log.Log, error) {
+		o := dir.Options(name, cfg, r.n.o.World.Now())
 		o.TopicID, o.Later = topic.ID, r.n.later
 		return log.Open(o)
 	}

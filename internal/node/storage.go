@@ -99,8 +99,17 @@ func (n *Node) formatQuorum(path string) error {
 	return quorum.Format(n.o.FS, path, []quorum.Voter{voter}, n.o.World.Now())
 }
 
-// later runs the removal of deleted files.
-func (n *Node) later(delayMs int64, f func()) { n.o.World.After(millis(delayMs), f) }
+// later runs the removal of deleted files; what is left when the node stops, the next start removes.
+func (n *Node) later(delayMs int64, f func()) {
+	n.o.World.After(millis(delayMs), func() {
+		n.mu.Lock()
+		over := n.stopping || n.failed != nil
+		n.mu.Unlock()
+		if !over {
+			f()
+		}
+	})
+}
 
 // metadataLog shows the log of __cluster_metadata-0 as quorum wants to see it.
 type metadataLog struct{ l *log.Log }

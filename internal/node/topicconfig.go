@@ -30,7 +30,7 @@ func (s *settings) partition(img *image.Image, topic string) partition.Config {
 				TimestampBeforeMaxMs: v.Int("message.timestamp.before.max.ms"),
 				TimestampAfterMaxMs:  v.Int("message.timestamp.after.max.ms"),
 				Compacted:            slices.Contains(policy, "compact"),
-				HeaderOnly:           s.brokerText(img, "milena.validate") == "header",
+				HeaderOnly:           v.Text("milena.validate") == "header",
 			},
 			Keep: log.KeepConfig{
 				Delete:      slices.Contains(policy, "delete"),
@@ -40,7 +40,7 @@ func (s *settings) partition(img *image.Image, topic string) partition.Config {
 			ProducerExpirationMs: s.static.Int("producer.id.expiration.ms"),
 		},
 	}
-	if s.brokerText(img, "milena.durability") == "cache" {
+	if v.Text("milena.durability") == "cache" {
 		c.Durability = replica.Cached
 	}
 	a := &c.Log.Accept

@@ -6,6 +6,7 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
+	"github.com/milena-io/milena/internal/machine/replica"
 	"github.com/milena-io/milena/internal/record"
 )
 
@@ -83,11 +84,20 @@ func (p *Partition) appendLocked(a Append, done func(Appended)) (result Appended
 	result.Appended = out
 	calls = p.settle(p.rep.Appended(p.log.Offsets().End))
 	p.flushAppended()
-	if a.Acks != -1 || p.rep.HighWatermark() > out.Last {
+	if a.Acks != -1 || p.acknowledged() > out.Last {
 		return result, calls, false
 	}
 	p.park(wait{need: out.Last + 1, result: result, done: done})
 	return result, calls, true
+}
+
+// acknowledged is the offset below which acks=all is answered: the high watermark, which under durability=sync follows what
+// is durable, but for what was committed before the mode changed. Called with the mutex held.
+func (p *Partition) acknowledged() kafka.Offset {
+	if p.cfg.Durability == replica.Cached {
+		return p.rep.HighWatermark()
+	}
+	return min(p.rep.HighWatermark(), p.log.Offsets().Durable)
 }
 
 // park keeps waits sorted; all but retried duplicates belong at the end.
@@ -101,9 +111,12 @@ func (p *Partition) park(w wait) {
 	p.waits[i] = w
 }
 
-// completeWaits takes out the waits that the high watermark reached. Called with the mutex held.
+// completeWaits takes out the waits that are acknowledged now. Called with the mutex held.
 func (p *Partition) completeWaits() []func() {
-	high := p.rep.HighWatermark()
+	if len(p.waits) == 0 {
+		return nil
+	}
+	high := p.acknowledged()
 	n := sort.Search(len(p.waits), func(i int) bool { return p.waits[i].need > high })
 	if n == 0 {
 		return nil

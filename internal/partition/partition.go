@@ -45,7 +45,7 @@ type Partition struct {
 
 	env  *Env
 	name kafka.TopicPartition
-	open func() (*log.Log, error) // opens and recovers the log, once
+	open func(log.Config) (*log.Log, error) // opens and recovers the log, once
 
 	mu       sync.Mutex
 	log      *log.Log // nil until first use
@@ -62,7 +62,7 @@ type Partition struct {
 
 // New makes the object; the log is opened by the first call that needs it, so that a node with many partitions starts
 // without touching their files (architecture D6).
-func New(env *Env, name kafka.TopicPartition, cfg Config, high kafka.Offset, open func() (*log.Log, error)) *Partition {
+func New(env *Env, name kafka.TopicPartition, cfg Config, high kafka.Offset, open func(log.Config) (*log.Log, error)) *Partition {
 	p := &Partition{
 		Traffic: &Traffic{}, env: env, name: name, open: open, cfg: cfg, high: high,
 		reg: replica.Registration{Leader: kafka.NoNode, LeaderEpoch: kafka.NoLeaderEpoch, PartitionEpoch: -1},
@@ -103,7 +103,8 @@ func (p *Partition) Configure(cfg Config) {
 	var calls []func()
 	if p.log != nil {
 		p.log.SetConfig(cfg.Log)
-		calls = p.settle(p.rep.Configure(cfg.MinISR, cfg.Durability))
+		calls = append(p.settle(p.rep.Configure(cfg.MinISR, cfg.Durability)), p.completeWaits()...)
+		p.flushAppended() // what was acknowledged from the page cache becomes durable before it is acknowledged again
 	}
 	p.mu.Unlock()
 	run(calls)
@@ -117,7 +118,7 @@ func (p *Partition) ready() error {
 	if p.log != nil {
 		return nil
 	}
-	l, err := p.open()
+	l, err := p.open(p.cfg.Log)
 	if err != nil {
 		if fault.IsKind(err, fault.Disk) {
 			p.gone = err
@@ -180,7 +181,7 @@ func (p *Partition) flushed(upTo kafka.Offset, err error) {
 		}
 	} else if p.log != nil {
 		p.log.Flushed(upTo)
-		calls = p.settle(p.rep.Flushed(min(upTo, p.log.Offsets().End)))
+		calls = append(p.settle(p.rep.Flushed(min(upTo, p.log.Offsets().End))), p.completeWaits()...)
 		p.flush()
 	}
 	if p.stopping != nil && !p.flushing {

@@ -129,15 +129,21 @@ func (q *Quorum) loadSnapshots() error {
 		return fault.Corruption(op, "%s holds no snapshot: the directory is not formatted, or its bootstrap snapshot is lost", q.o.Dir)
 	}
 	for i, r := range refs {
+		newest := i == len(refs)-1
 		snap, err := openSnapshot(q.o.FS, q.o.Dir, r.offset, r.epoch)
 		if err != nil {
 			return fault.Storage(op, err)
 		}
 		ref, err := snap.ref()
-		if err == nil && i == len(refs)-1 {
+		if err == nil && newest {
 			err = snap.restore(q.o.Machine)
 		}
-		if err = errors.Join(err, snap.Close()); err != nil {
+		err = errors.Join(err, snap.Close())
+		if !newest && fault.IsKind(err, fault.Corrupt) {
+			q.o.Logger.Warn("An old snapshot of the metadata is damaged. It is not needed: the newest one is whole.", "snapshot", snapshotName(r.offset, r.epoch), "error", err)
+			continue
+		}
+		if err != nil {
 			return err
 		}
 		if len(ref.voters) == 0 {
