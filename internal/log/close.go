@@ -53,5 +53,10 @@ func (l *Log) Delete() error {
 		l.closeActive()
 	}
 	l.epochs.Drop()
+	l.mu.RLock()
+	for _, s := range l.segments {
+		s.Retire()
+	}
+	l.mu.RUnlock()
 	return deleteDir(l.options.FS, l.options.Path, l.options.Partition, l.options.TopicID, l.options.Ledger, l.later)
 }

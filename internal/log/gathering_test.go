@@ -1,6 +1,7 @@
 package log
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/milena-io/milena/internal/kafka"
@@ -61,5 +62,26 @@ func TestNegativeProducerIDIsNone(t *testing.T) {
 	}
 	if n := len(r.l.Producers()); n != 1 || r.l.Recovered.Replayed > 0 {
 		t.Errorf("%d producers, %+v", n, r.l.Recovered)
+	}
+}
+
+// Who still holds a deleted log reads nothing of the log that has its name now.
+func TestDeletedLogIsNotReadByItsName(t *testing.T) {
+	r := newRig(t)
+	r.put("old")
+	r.flush()
+	old := r.l
+	must.OK(old.Delete())
+	o := r.dir.Options(tp, r.cfg, r.now)
+	o.TopicID = kafka.TopicID{7}
+	r.l = must.Get(Open(o))
+	r.put("of another topic")
+	s, err := old.Read(0, ReadOptions{MaxBytes: 1 << 20, MinOne: true, Upper: 1})
+	if err != nil {
+		return
+	}
+	defer s.Release()
+	if b, err := s.AppendTo(nil); err == nil && strings.Contains(string(b), "another") {
+		t.Errorf("the deleted log reads %q", b)
 	}
 }

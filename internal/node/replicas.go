@@ -15,6 +15,7 @@ import (
 	"github.com/milena-io/milena/internal/partition"
 	"github.com/milena-io/milena/internal/staterecord"
 	"github.com/milena-io/milena/internal/wire"
+	"github.com/milena-io/milena/internal/world"
 )
 
 // replicas is this node's partitions, kept in step with the image. It finds them for the handlers.
@@ -23,6 +24,10 @@ type replicas struct {
 	env *partition.Env
 
 	acting atomic.Pointer[image.Image]
+
+	// chores are the timers of tend by their keys, under the node's mutex; one that is left would keep a stopped node in
+	// memory.
+	chores map[string]world.Timer
 
 	mu     sync.RWMutex
 	byID   map[kafka.TopicIDPartition]*partition.Partition
@@ -40,6 +45,7 @@ func newReplicas(n *Node) *replicas {
 			World: n.o.World, Flusher: n.storage.flusher, Logger: n.log("kafka.log"), Self: n.settings.NodeID(),
 			Failed: func(err error) { n.o.World.Go(func() { n.fail(err) }) },
 		},
+		chores: map[string]world.Timer{},
 		byID:   map[kafka.TopicIDPartition]*partition.Partition{},
 		byName: map[kafka.TopicPartition]*partition.Partition{},
 	}

@@ -86,8 +86,13 @@ func (s *session) open() {
 	s.mu.Lock()
 	ready := s.ready
 	s.ready = nil
+	ended := s.ended
 	s.mu.Unlock()
 	if ready == nil {
+		return
+	}
+	if ended {
+		ready(fault.Shutdown("node.start"))
 		return
 	}
 	s.n.tend()
@@ -127,6 +132,13 @@ func (s *session) end(left func()) {
 		Broker: s.n.settings.NodeID(), Epoch: epoch, MetadataOffset: s.n.feed.Offset(), WantShutdown: true,
 	}
 	(&control{s.n}).Submit(2*time.Second, cmd, func(any, error) { left() })
+}
+
+// quit stops the heartbeats and tells nobody.
+func (s *session) quit() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
 }
 
 // AllocateProducerIDs fetches a block of producer ids from the controller.

@@ -16,14 +16,20 @@ const drainTime = 5 * time.Second
 // says so to the next start. done is called once, with why the end was not clean if it was not.
 func (n *Node) Stop(done func(error)) {
 	n.mu.Lock()
-	if n.stopping || n.failed != nil {
-		err := n.failed
-		n.mu.Unlock()
-		done(err)
+	failed, again := n.failed, n.stopping
+	n.stopping = true
+	for _, t := range n.replicas.chores {
+		t.Stop()
+	}
+	n.mu.Unlock()
+	switch {
+	case again:
+		done(failed)
+		return
+	case failed != nil:
+		n.giveBack(func() { done(failed) })
 		return
 	}
-	n.stopping = true
-	n.mu.Unlock()
 	n.areas.fetch.Close()
 	n.groups.Close()
 	n.o.World.Go(func() {
@@ -31,6 +37,21 @@ func (n *Node) Stop(done func(error)) {
 		n.session.end(func() {
 			n.closePartitions(func(c closed) { n.finish(c, done) })
 		})
+	})
+}
+
+// giveBack ends a node that cannot go on: nothing of it can be closed cleanly, and the ports and the directory are free for
+// another.
+func (n *Node) giveBack(done func()) {
+	n.areas.fetch.Close()
+	n.groups.Close()
+	n.o.World.Go(func() {
+		n.edge.close(0)
+		n.session.quit()
+		n.feed.Stop()
+		n.quorum.Close()
+		_ = n.storage.dir.Release()
+		done()
 	})
 }
 

@@ -29,7 +29,7 @@ func (n *Node) tend() {
 
 // every runs f again and again, the key's interval after it was done.
 func (n *Node) every(key string, f func() error) {
-	n.o.World.After(n.o.Values.Millis(key), func() {
+	timer := n.o.World.After(n.o.Values.Millis(key), func() {
 		n.mu.Lock()
 		over := n.stopping || n.failed != nil
 		n.mu.Unlock()
@@ -42,6 +42,13 @@ func (n *Node) every(key string, f func() error) {
 		}
 		n.every(key, f)
 	})
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.stopping {
+		timer.Stop()
+		return
+	}
+	n.replicas.chores[key] = timer
 }
 
 // checkpoint writes the high watermarks, or the recovery points, of the logs that are open.

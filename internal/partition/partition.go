@@ -181,7 +181,7 @@ func (p *Partition) flushed(upTo kafka.Offset, err error) {
 		}
 	} else if p.log != nil {
 		p.log.Flushed(upTo)
-		calls = append(p.settle(p.rep.Flushed(min(upTo, p.log.Offsets().End))), p.completeWaits()...)
+		calls = append(p.settle(p.rep.Flushed(p.log.Offsets().Durable)), p.completeWaits()...)
 		p.flush()
 	}
 	if p.stopping != nil && !p.flushing {

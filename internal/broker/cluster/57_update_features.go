@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -24,6 +23,7 @@ func (c *Cluster) UpdateFeatures(req *wire.Request) {
 	in := req.Body.(*kmsg.UpdateFeaturesRequest)
 	out := in.ResponseKind().(*kmsg.UpdateFeaturesResponse)
 	cmd := controller.UpdateFeatures{ValidateOnly: in.Version >= 1 && in.ValidateOnly}
+	named := map[string]int{}
 	for i := range in.FeatureUpdates {
 		u := &in.FeatureUpdates[i]
 		kind := u.UpgradeType
@@ -33,10 +33,11 @@ func (c *Cluster) UpdateFeatures(req *wire.Request) {
 			}
 		}
 		update := controller.FeatureUpdate{Name: u.Feature, Level: u.MaxVersionLevel, UpgradeType: kind}
-		if i := slices.IndexFunc(cmd.Features, func(f controller.FeatureUpdate) bool { return f.Name == u.Feature }); i >= 0 {
+		if i, again := named[u.Feature]; again {
 			cmd.Features[i] = update // named twice: the last one counts, as in Kafka
 			continue
 		}
+		named[u.Feature] = len(cmd.Features)
 		cmd.Features = append(cmd.Features, update)
 	}
 	c.controller.Submit(time.Duration(in.TimeoutMillis)*time.Millisecond, cmd, func(reply any, err error) {

@@ -18,8 +18,18 @@ import (
 func (c *Configs) DescribeConfigs(req *wire.Request) {
 	in := req.Body.(*kmsg.DescribeConfigsRequest)
 	out := in.ResponseKind().(*kmsg.DescribeConfigsResponse)
+	type resource struct {
+		kind kmsg.ConfigResourceType
+		name string
+	}
+	answered := map[resource]bool{} // each once: an answer may be ten thousand times as large as its question
 	for i := range in.Resources {
 		asked := &in.Resources[i]
+		this := resource{asked.ResourceType, asked.ResourceName}
+		if answered[this] {
+			continue
+		}
+		answered[this] = true
 		r := kmsg.NewDescribeConfigsResponseResource()
 		r.ResourceType, r.ResourceName = asked.ResourceType, asked.ResourceName
 		values, err := c.resolved(int8(asked.ResourceType), asked.ResourceName)

@@ -101,7 +101,7 @@ func (w *pending) moved() {
 	}
 	w.reading = true
 	w.mu.Unlock()
-	w.readOn()
+	w.area.world.Go(w.readOn) // who moved the partition, the flush service above all, has others to tell
 }
 
 // readOn reads until it is enough, or until nothing moved meanwhile. Called with reading set.

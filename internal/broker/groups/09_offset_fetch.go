@@ -20,7 +20,7 @@ import (
 func (g *Groups) OffsetFetch(req *wire.Request) {
 	in := req.Body.(*kmsg.OffsetFetchRequest)
 	out := in.ResponseKind().(*kmsg.OffsetFetchResponse)
-	asked := in.Groups
+	asked := distinct(in.Groups, func(g kmsg.OffsetFetchRequestGroup) (string, bool) { return g.Group, g.Topics == nil })
 	if in.Version < 8 {
 		asked = []kmsg.OffsetFetchRequestGroup{onlyGroup(in)}
 	}

@@ -21,14 +21,15 @@ const groupOperations = 1<<3 | 1<<6 | 1<<8 | 1<<10 | 1<<11
 func (g *Groups) DescribeGroups(req *wire.Request) {
 	in := req.Body.(*kmsg.DescribeGroupsRequest)
 	out := in.ResponseKind().(*kmsg.DescribeGroupsResponse)
-	out.Groups = make([]kmsg.DescribeGroupsResponseGroup, len(in.Groups))
-	if len(in.Groups) == 0 {
+	ids := distinct(in.Groups, func(id string) (string, bool) { return id, true })
+	out.Groups = make([]kmsg.DescribeGroupsResponseGroup, len(ids))
+	if len(ids) == 0 {
 		req.Reply(wire.Reply{Message: out})
 		return
 	}
 	var mu sync.Mutex
-	left := len(in.Groups)
-	for i, id := range in.Groups {
+	left := len(ids)
+	for i, id := range ids {
 		g.coordinator.Submit(id, &group.Describe{Group: id}, func(reply any, err error) {
 			og := described(in, id, reply, err)
 			mu.Lock()

@@ -129,3 +129,19 @@ func (g *Groups) topicOf(version int16, name string, id kafka.TopicID) (string, 
 	}
 	return name, have, partitions, kafka.ErrNone
 }
+
+// distinct leaves out what asks again for all of a group: an answer may be thousands of times as large as its question. all
+// tells an element's group and whether it asks for all of it.
+func distinct[T any](asked []T, all func(T) (group string, all bool)) []T {
+	seen := make(map[string]bool, len(asked))
+	out := make([]T, 0, len(asked))
+	for _, a := range asked {
+		id, whole := all(a)
+		if whole && seen[id] {
+			continue
+		}
+		seen[id] = seen[id] || whole
+		out = append(out, a)
+	}
+	return out
+}

@@ -85,15 +85,17 @@ func (t *Topics) missing(q *metadataQuestion) []controller.NewTopic {
 	}
 	img := t.image()
 	var out []controller.NewTopic
+	listed := map[string]bool{}
 	for i := range q.in.Topics {
 		name := q.in.Topics[i].Topic
 		if name == nil || !kafka.TopicID(q.in.Topics[i].TopicID).IsZero() || kafka.IsInternalTopic(*name) ||
 			*name == kafka.MetadataTopic || img.TopicNamed(*name) != nil {
 			continue
 		}
-		if slices.ContainsFunc(out, func(n controller.NewTopic) bool { return n.Name == *name }) {
+		if listed[*name] {
 			continue
 		}
+		listed[*name] = true
 		out = append(out, controller.NewTopic{ID: kafka.TopicID(t.world.UUID()), Name: *name, Partitions: -1, Replicas: -1})
 	}
 	return out

@@ -142,6 +142,9 @@ func (s *Segment) Delete() (remove func() error, err error) {
 	}, nil
 }
 
+// Retire tells that the log is deleted: the segment's names may soon be another log's.
+func (s *Segment) Retire() { s.file.retire() }
+
 // Close gives the active segment's file up. The caller holds the log's lock.
 func (s *Segment) Close() {
 	if s.mem != nil {

@@ -14,12 +14,23 @@ type Handle struct {
 	mu   sync.Mutex
 	file disk.File
 	refs int
+	gone bool // the name may be another log's by now
+}
+
+// retire lets nobody open the file by its name any more; who has it open keeps it.
+func (h *Handle) retire() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.gone = true
 }
 
 // acquire counts one more user and opens the file when there was none.
 func (h *Handle) acquire(fsys disk.FS, path string) (disk.File, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.file == nil && h.gone {
+		return nil, fault.Storage("segment.open", disk.ErrNotExist)
+	}
 	if h.file == nil {
 		f, err := fsys.Open(path, disk.Write)
 		if err != nil {

@@ -21,12 +21,14 @@ const (
 func updateFeatures(d *decision, c UpdateFeatures) (any, error) {
 	out := make([]UpdatedFeature, len(c.Features))
 	refused := false
+	named := map[string]bool{}
 	for i, f := range c.Features {
 		out[i].Name = f.Name
 		if refused {
 			continue
 		}
-		out[i].Problem = problem(updateFeature(d, f, i > 0 && slices.ContainsFunc(c.Features[:i], func(o FeatureUpdate) bool { return o.Name == f.Name })))
+		out[i].Problem = problem(updateFeature(d, f, named[f.Name]))
+		named[f.Name] = true
 		refused = !out[i].OK()
 	}
 	if refused {
