@@ -60,17 +60,6 @@ func (s *settings) partition(img *image.Image, topic string) partition.Config {
 	return c
 }
 
-// brokerText resolves a broker key that may change while the node runs.
-func (s *settings) brokerText(img *image.Image, name string) string {
-	l := s.layers(img)
-	for _, set := range []map[string]string{l.Dynamic, l.DynamicDefault} {
-		if v, ok := set[name]; ok {
-			return v
-		}
-	}
-	return s.static.Text(name)
-}
-
 func itoa(id kafka.NodeID) string { return strconv.Itoa(int(id)) }
 
 func millis(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }
