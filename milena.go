@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"path/filepath"
 	"sync"
 
 	"github.com/milena-io/milena/internal/config"
@@ -30,7 +31,8 @@ type Config struct {
 	// Dir holds the data, in Apache Kafka's file formats; it is made when it is absent. Empty keeps everything in memory,
 	// and Close forgets it.
 	Dir string
-	// Addr is where clients connect, host:port; port 0 takes a free one. Empty is 127.0.0.1:0.
+	// Addr is where clients connect, host:port; port 0 takes a free one. Empty is 127.0.0.1:0. Without a host it is every
+	// interface, and clients are told localhost, unless "advertised.listeners" in Settings names another.
 	Addr string
 	// Settings are broker keys by Kafka's names, such as "num.partitions": "3". Metrics are off unless
 	// "milena.metrics.listeners" is among them.
@@ -44,7 +46,7 @@ type Broker struct {
 	node    *node.Node
 	metrics *metrics.Server // nil without
 	addr    string
-	failed chan struct{}
+	failed  chan struct{}
 
 	mu    sync.Mutex
 	err   error
@@ -150,6 +152,13 @@ func (c *Config) static() (config.Values, error) {
 		if err := k.Check(value); err != nil {
 			return config.Values{}, fmt.Errorf("milena: Config.Settings: %w", err)
 		}
+	}
+	if c.Dir != "" {
+		abs, err := filepath.Abs(set["log.dirs"])
+		if err != nil {
+			return config.Values{}, fmt.Errorf("milena: Config.Dir %q cannot be made absolute: %w", c.Dir, err)
+		}
+		set["log.dirs"] = filepath.ToSlash(abs)
 	}
 	return config.Values{Scope: config.Broker, Set: set}, nil
 }

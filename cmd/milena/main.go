@@ -29,9 +29,10 @@ func run() int {
 }
 
 func start(ctx context.Context, o cli.StartOptions) error {
+	name, _ := os.Hostname() // a machine without one is localhost to itself
 	return server.Run(ctx, server.Options{
 		ConfigFiles: o.ConfigFiles, Overrides: o.Overrides, Env: o.Env, Log: o.Err, LogFormat: o.LogFormat,
-		LogLevel: o.LogLevel, Terminal: o.Terminal,
+		LogLevel: o.LogLevel, Terminal: o.Terminal, HostName: name,
 	})
 }
 

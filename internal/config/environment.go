@@ -28,6 +28,8 @@ func (l *loader) environment(env []string) {
 		case name == "KAFKA_HEAP_OPTS" || name == "KAFKA_JVM_PERFORMANCE_OPTS" || name == "KAFKA_OPTS":
 			l.note(name, name, "is ignored: there is no JVM here")
 		case slices.Contains(notKeys, name):
+		case name == "KAFKA_" || name == "KAFKA_CFG_":
+			l.wrong(name, missingKey)
 		case strings.HasPrefix(name, "KAFKA_CFG_"):
 			l.note(name, name, "is taken; the spelling of Apache Kafka's images is %s", "KAFKA_"+strings.TrimPrefix(name, "KAFKA_CFG_"))
 			l.set(keyOf(strings.TrimPrefix(name, "KAFKA_CFG_")), strings.TrimSpace(value), name)

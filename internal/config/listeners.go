@@ -1,8 +1,10 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -25,14 +27,14 @@ func (l Listener) String() string {
 
 // Listeners are the endpoints of a node.
 type Listeners struct {
-	Bind        []Listener // in the order given, without controller listeners
-	Controller  []Listener // those named by controller.listener.names
-	Advertised  map[string]Listener
-	InterBroker string // name
+	Bind        []Listener          // in the order given, without controller listeners
+	Controller  []Listener          // those named by controller.listener.names
+	Advertised  map[string]Listener // by name, each with a host that a client can ask for
+	InterBroker string              // name
 }
 
-// nonroutable is Kafka's sentence.
-const nonroutable = "advertised.listeners cannot use the nonroutable meta-address 0.0.0.0. Use a routable IP address."
+// nonroutable is Kafka's sentence, for the wildcard of either family.
+const nonroutable = "advertised.listeners cannot use the nonroutable meta-address %s. Use a routable IP address."
 
 // ParseListeners reads and checks listeners, advertised.listeners, listener.security.protocol.map,
 // controller.listener.names and inter.broker.listener.name. Errors are Kafka's sentences.
@@ -122,21 +124,26 @@ func joined(list []Listener) string {
 	return strings.Join(s, ",")
 }
 
+// advertise takes what clients are told: advertised.listeners, or without it the listeners themselves. A listener that
+// names no host is advertised as this machine; the wildcard address is bound by many and reached by nobody, so that it is
+// refused.
 func (out *Listeners) advertise(v Values, protocols map[string]string, controllers map[string]bool) error {
-	out.Advertised = map[string]Listener{}
-	for _, l := range out.Bind {
-		out.Advertised[l.Name] = l
-	}
 	list, err := parseList("advertised.listeners", v.List("advertised.listeners"), protocols, controllers)
 	if err != nil {
 		return err
 	}
-	if len(list) > 0 {
-		out.Advertised = map[string]Listener{}
+	hint := ""
+	if len(list) == 0 {
+		list, hint = out.Bind, " It is the address of %s: set advertised.listeners, or leave the host away to advertise this machine's name."
 	}
+	out.Advertised = map[string]Listener{}
 	for _, l := range list {
-		if l.Host == "0.0.0.0" || l.Host == "::" {
-			return fault.New("config.listeners", kafka.ErrInvalidConfig, "%s", nonroutable)
+		if wildcard(l.Host) {
+			why := fmt.Sprintf(nonroutable, l.Host)
+			if hint != "" {
+				why += fmt.Sprintf(hint, l)
+			}
+			return fault.New("config.listeners", kafka.ErrInvalidConfig, "%s", why)
 		}
 		if controllers[l.Name] {
 			continue
@@ -148,9 +155,25 @@ func (out *Listeners) advertise(v Values, protocols map[string]string, controlle
 		if !found {
 			return fmt.Errorf("advertised.listeners listener names must be equal to or a subset of the ones defined in listeners. Found %s. The valid options based on the current configuration are %s", l.Name, joined(out.Bind))
 		}
+		l.Host = v.Reachable(l.Host)
 		out.Advertised[l.Name] = l
 	}
 	return nil
+}
+
+// wildcard reports whether a host is the address of every interface, in any of its spellings.
+func wildcard(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.Unmap().IsUnspecified()
+}
+
+// Reachable turns the host that a listener is bound to into one that a peer can ask for: this machine's name for none and
+// for the wildcard.
+func (v Values) Reachable(host string) string {
+	if host == "" || wildcard(host) {
+		return cmp.Or(v.HostName, "localhost")
+	}
+	return host
 }
 
 func (out *Listeners) interBroker(v Values) error {

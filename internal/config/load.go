@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/magiconair/properties"
@@ -20,6 +21,7 @@ type Input struct {
 	Files     []File
 	Env       []string // KEY=value; variables that begin with KAFKA_, and CLUSTER_ID, matter
 	Overrides []string // key=value
+	HostName  string   // of this machine, for Values
 }
 
 // File is a Java properties file.
@@ -52,7 +54,7 @@ const defaultDir = "./milena-data"
 
 // Load merges the sources and checks every value. The error lists all that is wrong, each with where it stands.
 func Load(in Input) (Loaded, error) {
-	l := loader{out: Loaded{Values: Values{Scope: Broker, Set: map[string]string{}}, Origins: map[string]string{}}}
+	l := loader{out: Loaded{Values: Values{Scope: Broker, Set: map[string]string{}, HostName: in.HostName}, Origins: map[string]string{}}}
 	for _, f := range in.Files {
 		l.file(f)
 	}
@@ -61,6 +63,10 @@ func Load(in Input) (Loaded, error) {
 		key, value, ok := strings.Cut(o, "=")
 		if !ok {
 			l.wrong("--override", "%q is not key=value", o)
+			continue
+		}
+		if strings.TrimSpace(key) == "" {
+			l.wrong("--override "+o, missingKey)
 			continue
 		}
 		l.set(strings.TrimSpace(key), strings.TrimSpace(value), "--override "+o)
@@ -95,12 +101,31 @@ func (l *loader) set(key, value, origin string) {
 func (l *loader) file(f File) {
 	p, err := (&properties.Loader{Encoding: properties.UTF8, DisableExpansion: true}).LoadBytes([]byte(f.Text))
 	if err != nil {
-		l.wrong(f.Name, "%v", err)
+		l.unreadable(f.Name, err)
 		return
 	}
 	for _, key := range p.Keys() {
 		value, _ := p.Get(key)
 		l.set(key, strings.TrimSpace(value), fmt.Sprintf("%s:%d", f.Name, lineOf(f.Text, key)))
+	}
+}
+
+// missingKey is what is wrong with a line like =value.
+const missingKey = "a key is missing before the value"
+
+// unreadable says which line of a file is no property and why. The library's error has the line; of a line without a key
+// it has the value and not a word more.
+func (l *loader) unreadable(file string, err error) {
+	at, why, ok := strings.Cut(strings.TrimPrefix(err.Error(), "properties: Line "), ": ")
+	if _, bad := strconv.Atoi(at); !ok || bad != nil {
+		l.wrong(file, "%v", err)
+		return
+	}
+	switch why {
+	case "invalid unicode literal", "premature EOF":
+		l.wrong(file+":"+at, "%s after a backslash", why)
+	default:
+		l.wrong(file+":"+at, missingKey)
 	}
 }
 
@@ -184,7 +209,11 @@ func (l *loader) fill() {
 			if o, ok := l.out.Origins["listeners"]; ok {
 				origin = o
 			}
-			l.wrong(origin, "%v", err)
+			why := err.Error()
+			if m := fault.MessageOf(err); m != nil {
+				why = *m
+			}
+			l.wrong(origin, "%s", why)
 		}
 	}
 }

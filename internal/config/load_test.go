@@ -88,6 +88,23 @@ func TestFindingsAndProblems(t *testing.T) {
 	}
 }
 
+func TestAMissingKeyIsNamedWithItsLine(t *testing.T) {
+	for _, c := range []struct {
+		in   Input
+		want string
+	}{
+		{Input{Files: []File{{"f", "num.partitions=3\n\n =x\n"}}}, "f:3: a key is missing before the value"},
+		{Input{Files: []File{{"f", ": 100%d"}}}, "f:1: a key is missing before the value"},
+		{Input{Overrides: []string{" =x"}}, "--override  =x: a key is missing before the value"},
+		{Input{Env: []string{"KAFKA_=x"}}, "KAFKA_: a key is missing before the value"},
+		{Input{Files: []File{{"f", "\nbroker.rack=\\u00g0\n"}}}, "f:2: invalid unicode literal"},
+	} {
+		if _, err := Load(c.in); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: %v, want %q", c.in, err, c.want)
+		}
+	}
+}
+
 // TestTableIsKafkas holds the table against what a real Apache Kafka 4.3.1 answered to DescribeConfigs.
 func TestTableIsKafkas(t *testing.T) {
 	for scope, file := range map[Scope]string{
@@ -144,8 +161,14 @@ func FuzzLoad(f *testing.F) {
 				t.Fatalf("%s=%q got through", name, value)
 			}
 		}
-		if _, err := ParseListeners(l.Values); err != nil {
+		got, err := ParseListeners(l.Values)
+		if err != nil {
 			t.Fatalf("listeners got through: %v", err)
+		}
+		for _, a := range got.Advertised {
+			if a.Host == "" || wildcard(a.Host) {
+				t.Fatalf("%s is advertised", a)
+			}
 		}
 	})
 }

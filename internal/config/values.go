@@ -14,6 +14,8 @@ import (
 type Values struct {
 	Scope Scope
 	Set   map[string]string
+	// HostName is this machine's, for listeners that are advertised without a host; empty for localhost.
+	HostName string
 }
 
 // Get returns a key's text and whether there is one; Kafka's null is not.

@@ -12,12 +12,14 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/milena-io/milena/internal/config"
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/metrics"
 	"github.com/milena-io/milena/internal/node"
 	"github.com/milena-io/milena/internal/world"
 )
@@ -31,6 +33,7 @@ type Options struct {
 	LogFormat   string // kafka, json or pretty; empty is the configuration's choice, or the terminal's
 	LogLevel    string // debug, info, warn or error; empty is the configuration's choice
 	Terminal    bool   // Log is a terminal
+	HostName    string // of this machine, which a listener without a host is advertised as; empty is localhost
 }
 
 // Run starts a node and returns after its clean stop, which the end of ctx asks for; nil when the stop was clean. An error
@@ -45,7 +48,7 @@ func Run(ctx context.Context, o Options) error {
 	for _, f := range loaded.Findings {
 		logger.Warn(f.Key+" "+f.Message, "component", "config", "where", f.Origin)
 	}
-	logger.Info("Kafka version: 4.3", "component", "kafka.server", "log.dirs", loaded.Values.Text("log.dirs"))
+	logger.Info(banner(), "component", "kafka.server", "log.dirs", loaded.Values.Text("log.dirs"))
 	now := world.NewReal()
 	s := &running{logger: logger, ready: make(chan error, 1), failed: make(chan error, 1)}
 	if s.window, err = openWindow(loaded.Values, now, logger); err != nil {
@@ -71,7 +74,7 @@ func Run(ctx context.Context, o Options) error {
 
 // load reads the files and merges them with everything else.
 func load(files disk.FS, o Options) (config.Loaded, error) {
-	in := config.Input{Env: o.Env, Overrides: o.Overrides}
+	in := config.Input{Env: o.Env, Overrides: o.Overrides, HostName: o.HostName}
 	for _, name := range o.ConfigFiles {
 		text, err := readFile(files, name)
 		if err != nil {
@@ -84,8 +87,32 @@ func load(files disk.FS, o Options) (config.Loaded, error) {
 		if m := fault.MessageOf(err); m != nil {
 			return loaded, fmt.Errorf("config: %s", *m)
 		}
+		return loaded, err
 	}
-	return loaded, err
+	return loaded, settle(loaded.Values)
+}
+
+// settle makes log.dirs absolute: whoever reads it later does not know where this process was started.
+func settle(v config.Values) error {
+	dirs := v.List("log.dirs")
+	for i, dir := range dirs {
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			return fmt.Errorf("config: log.dirs=%s cannot be made absolute: %w; name an absolute path", dir, err)
+		}
+		dirs[i] = filepath.ToSlash(abs)
+	}
+	v.Set["log.dirs"] = strings.Join(dirs, ",")
+	return nil
+}
+
+// banner is the first line: what runs, and which Kafka it stands for.
+func banner() string {
+	version, commit := metrics.Build()
+	if commit != "" {
+		version += " (commit " + commit[:min(len(commit), 12)] + ")"
+	}
+	return "Milena " + version + ", Kafka version: 4.3"
 }
 
 // maxConfigBytes is far above any configuration and far below what would hurt.
