@@ -2,10 +2,14 @@ package metrics
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
 	"strconv"
+	"strings"
+
+	"github.com/milena-io/milena/internal/kafka"
 )
 
 // Handler serves the endpoints:
@@ -77,8 +81,23 @@ func (m *Metrics) ready(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, "ready\n")
 }
 
+// knows reports whether the name is of a request type; empty stands for all of them.
+func (m *Metrics) knows(api string) bool {
+	for key := range m.apis {
+		if strings.EqualFold(api, kafka.APIKey(key).String()) {
+			return true
+		}
+	}
+	return api == ""
+}
+
 func (m *Metrics) slowestRequests(w http.ResponseWriter, r *http.Request) {
-	list := m.slow(r.URL.Query().Get("api"))
+	api := r.URL.Query().Get("api")
+	if !m.knows(api) {
+		answer(w, http.StatusBadRequest, fmt.Sprintf("%q is no request of Kafka's; api is one such as Produce or Fetch\n", api))
+		return
+	}
+	list := m.slow(api)
 	if r.URL.Query().Get("format") != "json" {
 		answer(w, http.StatusOK, slowText(list))
 		return

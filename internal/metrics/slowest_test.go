@@ -109,7 +109,10 @@ func TestSlowestShowsStages(t *testing.T) {
 	if len(lines) != 3 || !strings.Contains(lines[1], "Fetch v3") || !strings.Contains(lines[2], `"me \"and\" you"`) {
 		t.Errorf("the slowest first, clients quoted:\n%s", text)
 	}
-	if w := get(m, "/debug/slowest?api=Nothing"); w.Code != http.StatusOK || !strings.HasPrefix(w.Body.String(), "No request") {
+	if w := get(m, "/debug/slowest?api=Heartbeat"); w.Code != http.StatusOK || !strings.HasPrefix(w.Body.String(), "No request") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := get(m, "/debug/slowest?api=Nothing"); w.Code != http.StatusBadRequest || !strings.HasPrefix(w.Body.String(), `"Nothing" is no request of Kafka's`) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }

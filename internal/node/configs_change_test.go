@@ -84,6 +84,8 @@ func TestConfigChangesAreRefusedOneByOne(t *testing.T) {
 			invalid, "Cannot update these configs at default cluster level, broker id must be specified: [listeners]"},
 		{"no group", ofGroup, "", []change{{"consumer.session.timeout.ms", setKey, new("50000")}}, invalid, "Default group resources are not allowed."},
 		{"a group's unknown key", ofGroup, "g", []change{{"no.such", setKey, new("1")}}, config, "Unknown group config name: no.such"},
+		{"log levels", 8, "1", []change{{"kafka", setKey, new("DEBUG")}}, invalid,
+			"The broker's loggers cannot be described or changed: log levels are set with --log-level when it is started"},
 		{"an unknown kind", 0, "x", []change{{"k", setKey, new("1")}}, invalid, "Unknown resource type 0"},
 		{"deleting what isn't set", ofTopic, "a", []change{{"retention.ms", deleteKey, new("ignored")}}, 0, ""},
 		{"deleting an unknown key", ofTopic, "a", []change{{"no.such", deleteKey, nil}}, 0, ""},

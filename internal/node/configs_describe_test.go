@@ -42,6 +42,7 @@ func TestDescribeConfigsOneByOne(t *testing.T) {
 			{"all brokers", ofBroker, "", 0, "", 0},
 			{"a group that nobody configured", ofGroup, "g", 0, "", 4},
 			{"no group", ofGroup, "", kafka.ErrInvalidRequest, "Group name must not be empty", 0},
+			{"log levels", 8, "1", kafka.ErrInvalidRequest, "The broker's loggers cannot be described or changed: log levels are set with --log-level when it is started", 0},
 			{"an unknown kind", 77, "x", kafka.ErrInvalidRequest, general, 0},
 		} {
 			got := ask[*kmsg.DescribeConfigsResponse](r, describingConfigs(version, c.kind, c.name)).Resources

@@ -46,6 +46,9 @@ func (s *settings) check() error {
 			return fault.New(op, kafka.ErrInvalidConfig, "%s names %d nodes; this version forms clusters of one", key, len(others))
 		}
 	}
+	if err := s.checkVoters(); err != nil {
+		return err
+	}
 	for _, role := range []string{"broker", "controller"} {
 		found := false
 		for _, r := range s.static.List("process.roles") {
@@ -53,6 +56,22 @@ func (s *settings) check() error {
 		}
 		if !found {
 			return fault.New(op, kafka.ErrInvalidConfig, "process.roles must be broker,controller: this version runs both in one process")
+		}
+	}
+	return nil
+}
+
+// checkVoters refuses a controller that is none of its own voters: it would wait for one that never comes.
+func (s *settings) checkVoters() error {
+	const op = "node.config"
+	for _, voter := range s.static.List("controller.quorum.voters") {
+		text, _, ok := strings.Cut(voter, "@")
+		id, err := strconv.ParseInt(text, 10, 32)
+		if !ok || err != nil {
+			return fault.New(op, kafka.ErrInvalidConfig, "controller.quorum.voters: %q is not ID@HOST:PORT", voter)
+		}
+		if self := s.NodeID(); kafka.NodeID(id) != self {
+			return fault.New(op, kafka.ErrInvalidConfig, "If process.roles contains the 'controller' role, the node id %d must be included in the set of voters controller.quorum.voters=Set(%d)", self, id)
 		}
 	}
 	return nil
@@ -85,7 +104,7 @@ func (s *settings) controllerEndpoints() []record.Endpoint {
 	}
 	var out []record.Endpoint
 	for _, e := range l.Controller {
-		out = append(out, record.Endpoint{Name: e.Name, Host: e.Host, Port: uint16(e.Port)})
+		out = append(out, record.Endpoint{Name: e.Name, Host: s.static.Reachable(e.Host), Port: uint16(e.Port)})
 	}
 	if len(out) == 0 {
 		// A lone node talks to its controller in the process; KRAFT_VOTERS wants an endpoint all the same.

@@ -83,6 +83,8 @@ func (c *Configs) resolved(t int8, name string) ([]config.Resolved, error) {
 		}
 		layers := c.settings.Layers()
 		return append(each(config.Broker, layers.ResolveBroker), layers.Unknown()...), nil
+	case loggerType:
+		return nil, noLoggers(op)
 	}
 	return nil, fault.New(op, kafka.ErrInvalidRequest, "This most likely occurs because of a request being malformed by the client library "+
 		"or the message was sent to an incompatible broker. See the broker logs for more details.")

@@ -46,6 +46,7 @@ const (
 	topicType  = int8(staterecord.ResourceTopic)
 	brokerType = int8(staterecord.ResourceBroker)
 	groupType  = int8(staterecord.ResourceGroup)
+	loggerType = int8(staterecord.ResourceBrokerLogger)
 )
 
 // timeout of changes: these requests carry none.

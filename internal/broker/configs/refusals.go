@@ -38,8 +38,15 @@ func (c *Configs) refused(a *controller.AlterResource) error {
 			return err
 		}
 		return static(a)
+	case staterecord.ResourceBrokerLogger:
+		return noLoggers(op)
 	}
 	return fault.New(op, kafka.ErrInvalidRequest, "Unknown resource type %d", a.Type)
+}
+
+// noLoggers refuses what concerns log levels. Kafka's are of its Java loggers; here there is one, of the process.
+func noLoggers(op string) error {
+	return fault.New(op, kafka.ErrInvalidRequest, "The broker's loggers cannot be described or changed: log levels are set with --log-level when it is started")
 }
 
 // static refuses keys that change only by a restart, then values that a key cannot have, and for all brokers keys that
