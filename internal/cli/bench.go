@@ -24,6 +24,7 @@ type rateDoc struct {
 	RecordsPerSecond float64    `json:"records_per_second"`
 	BytesPerSecond   float64    `json:"bytes_per_second"`
 	LatencyMs        latencyDoc `json:"latency_ms"`
+	Latencies        int64      `json:"latencies"` // how many latency_ms is of: records acknowledged, or fetches answered
 }
 
 // meter counts what one worker does. The worker and its client's callbacks write it, the progress line reads it.
@@ -50,7 +51,7 @@ func (m *meter) doc(took time.Duration) rateDoc {
 	m.latency.mu.Lock()
 	defer m.latency.mu.Unlock()
 	seconds := max(took.Seconds(), 1e-9)
-	d := rateDoc{Records: m.records.Load(), Errors: m.errors.Load(), Bytes: m.bytes.Load(), Seconds: seconds, LatencyMs: m.latency.summary()}
+	d := rateDoc{Records: m.records.Load(), Errors: m.errors.Load(), Bytes: m.bytes.Load(), Seconds: seconds, LatencyMs: m.latency.summary(), Latencies: m.latency.n}
 	d.RecordsPerSecond, d.BytesPerSecond = float64(d.Records)/seconds, float64(d.Bytes)/seconds
 	return d
 }
@@ -113,14 +114,18 @@ func latency(ms float64) string {
 	return strconv.FormatFloat(ms, 'f', 0, 64) + "ms"
 }
 
-// printRates prints a row for each worker when there are several, and one for all.
-func (a *app) printRates(worker, what string, each []rateDoc, total rateDoc) error {
+// printRates prints a row for each worker when there are several, and one for all. counted heads the column of how many
+// latencies were measured; without it they are as many as records.
+func (a *app) printRates(worker, what, counted string, each []rateDoc, total rateDoc) error {
 	row := func(name string, d rateDoc) []string {
 		l := d.LatencyMs
-		return []string{
-			name, strconv.FormatInt(d.Records, 10), strconv.FormatFloat(d.RecordsPerSecond, 'f', 0, 64),
-			strconv.FormatFloat(d.BytesPerSecond/(1<<20), 'f', 1, 64), latency(l.P50), latency(l.P90), latency(l.P99), latency(l.P999), latency(l.Max), strconv.FormatInt(d.Errors, 10),
+		cells := []string{
+			name, strconv.FormatInt(d.Records, 10), strconv.FormatFloat(d.RecordsPerSecond, 'f', 0, 64), strconv.FormatFloat(d.BytesPerSecond/(1<<20), 'f', 1, 64),
 		}
+		if counted != "" {
+			cells = append(cells, strconv.FormatInt(d.Latencies, 10))
+		}
+		return append(cells, latency(l.P50), latency(l.P90), latency(l.P99), latency(l.P999), latency(l.Max), strconv.FormatInt(d.Errors, 10))
 	}
 	var rows [][]string
 	if len(each) > 1 {
@@ -129,7 +134,11 @@ func (a *app) printRates(worker, what string, each []rateDoc, total rateDoc) err
 		}
 	}
 	rows = append(rows, row("total", total))
-	if err := a.table([]string{worker, " RECORDS", " REC/S", " MIB/S", " P50", " P90", " P99", " P99.9", " MAX", " ERRORS"}, rows); err != nil {
+	header := []string{worker, " RECORDS", " REC/S", " MIB/S"}
+	if counted != "" {
+		header = append(header, " "+counted)
+	}
+	if err := a.table(append(header, " P50", " P90", " P99", " P99.9", " MAX", " ERRORS"), rows); err != nil {
 		return err
 	}
 	a.note("latency is %s; %s", what, duration(time.Duration(total.Seconds*float64(time.Second)).Round(time.Millisecond)))

@@ -107,7 +107,7 @@ func (a *app) runBenchConsume(ctx context.Context, topic string, s benchConsume,
 	if a.asJSON() {
 		err = a.json(d)
 	} else {
-		err = a.printRates("CONSUMER", "from a fetch being sent to its answer", d.Consumers, d.Total)
+		err = a.printRates("CONSUMER", "from a fetch being sent to its answer", "FETCHES", d.Consumers, d.Total)
 	}
 	return benchEnd(ctx, a, err, all)
 }

@@ -2,12 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -66,6 +68,9 @@ when a record was due, so that a stall is not left out.`,
 			if number64 < 1 || s.Producers < 1 || s.Producers > 1000 || size64 > 1<<30 || s.Buffer < 1 || s.BatchBytes < 1<<10 || s.BatchBytes > 1<<30 {
 				return usage("a number is out of range: -n %s, -s %s, --producers %d, --buffer %d, --batch %s", number, bytes, s.Producers, s.Buffer, batch)
 			}
+			if least := size64 + benchOverhead; least > s.BatchBytes {
+				return usage("a value of -s %s does not fit into --batch %s", bytes, batch).try("--batch %s", roundSize(least))
+			}
 			return a.runBenchProduce(ctx, args[0], s, linger)
 		},
 	})
@@ -86,6 +91,9 @@ when a record was due, so that a stall is not left out.`,
 	f.IntVarP(&s.Partitions, "partitions", "p", 0, "make the topic with so many `partitions` when it is absent; 0 leaves it to the broker")
 	return c
 }
+
+// benchOverhead is at least what a batch of one record has beside the value.
+const benchOverhead = 128
 
 func (a *app) runBenchProduce(ctx context.Context, topic string, s benchProduce, linger time.Duration) error {
 	opts, err := acksOptions(s.Acks, s.Idempotence)
@@ -130,9 +138,13 @@ func (a *app) runBenchProduce(ctx context.Context, topic string, s benchProduce,
 	if a.asJSON() {
 		err = a.json(d)
 	} else {
-		err = a.printRates("PRODUCER", "from a record being due to its acknowledgement", d.Producers, d.Total)
+		err = a.printRates("PRODUCER", "from a record being due to its acknowledgement", "", d.Producers, d.Total)
 	}
-	return benchEnd(ctx, a, err, total)
+	err = benchEnd(ctx, a, err, total)
+	if f := (*failure)(nil); errors.As(err, &f) && f.code == kerr.MessageTooLarge.Message {
+		f.hint = "make --batch smaller, or raise max.message.bytes: " + alterLimit(topic, s.BatchBytes)
+	}
+	return err
 }
 
 // benchEnd is how a measurement ends: interrupted, or failed when records did.

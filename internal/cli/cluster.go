@@ -120,7 +120,7 @@ func (a *app) printCluster(d clusterDoc) error {
 	if d.UnderReplicated > 0 || d.Offline > 0 {
 		health = fmt.Sprintf("%d under-replicated, %d offline", d.UnderReplicated, d.Offline)
 	}
-	if err := a.line("cluster     %s\ncontroller  %s\npartitions  %d in %d topics, %s\n", d.ClusterID, controller, d.Partitions, d.Topics, health); err != nil {
+	if err := a.line("cluster     %s\ncontroller  %s\npartitions  %d in %s, %s\n", d.ClusterID, controller, d.Partitions, plural(int64(d.Topics), "topic"), health); err != nil {
 		return err
 	}
 	rows := [][]string{}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
@@ -24,7 +25,7 @@ func TestClusterInfo(t *testing.T) {
 	if b := d.Brokers[0]; b.ID != 1 || b.Leaders != 3 || net.JoinHostPort(b.Host, itoa(b.Port)) != c.addr {
 		t.Errorf("%+v", b)
 	}
-	contains(t, "the text", c.ok("cluster", "info"), d.ClusterID, "node 1", "all in sync", "metadata.version")
+	contains(t, "the text", c.ok("cluster", "info"), d.ClusterID, "node 1", "3 in 1 topic, all in sync", "metadata.version")
 }
 
 func itoa(n int32) string { data, _ := json.Marshal(n); return string(data) }
@@ -188,8 +189,26 @@ func TestVersion(t *testing.T) {
 	if b.Version == "" || !strings.HasPrefix(b.Go, "go1.") || b.OS == "" || b.Arch == "" {
 		t.Errorf("%+v", b)
 	}
-	if r := run(t, "", "version"); r.exit != exitOK || !strings.HasPrefix(r.out, "milena ") || strings.Count(r.out, "\n") != 1 {
+	r := run(t, "", "version")
+	if r.exit != exitOK || !strings.HasPrefix(r.out, "milena ") || strings.Count(r.out, "\n") != 1 {
 		t.Errorf("%+v", r)
+	}
+	if flag := run(t, "", "--version"); flag != r {
+		t.Errorf("--version: %+v, version: %+v", flag, r)
+	}
+	if r := run(t, "", "topci", "--version"); r.exit != exitUsage {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestHelpLinesUp holds that the columns of the flags begin at one place: a name of more bytes than columns shifts them.
+func TestHelpLinesUp(t *testing.T) {
+	for _, args := range []string{"--help", "produce --help", "topic create --help", "bench produce --help"} {
+		for _, line := range strings.Split(run(t, "", strings.Fields(args)...).out, "\n") {
+			if flag, _, found := strings.Cut(strings.TrimLeft(line, " "), "   "); found && strings.HasPrefix(flag, "-") && len(flag) != utf8.RuneCountInString(flag) {
+				t.Errorf("%s: %q has wide characters", args, flag)
+			}
+		}
 	}
 }
 

@@ -34,7 +34,8 @@ func (a *app) consumeCommand() *cobra.Command {
 a file goes the value and a newline, from the start to what is now the end; -o json is a line of JSON for each in both.
 
 --from takes start, end, stored (where --group stands), an offset, -N for the last N records of each partition, or a
-time; --since a time. Times are 10m, yesterday, 2026-11-20, 2026-11-20T08:00 or RFC 3339. -n waits for so many records.
+time; --since a time. Times are 10m, yesterday, 2026-11-20, 2026-11-20T08:00, RFC 3339, or @ and milliseconds since 1970.
+-n waits for so many records.
 With --group the records are committed after they were written, and only those.`,
 		example: `  milena consume orders --from start -n 10
   milena consume orders --since 10m -o json | jq -r .key
@@ -42,7 +43,7 @@ With --group the records are committed after they were written, and only those.`
 		run: func(ctx context.Context, args []string) error { return a.consume(ctx, f, args[0]) },
 	})
 	s := c.Flags()
-	s.StringVar(&f.from, "from", "", "`where` to begin: start, end, stored, an offset, -N, or a time")
+	s.StringVar(&f.from, "from", "", "`where` to begin: start, end, stored, an offset, -N, a time, or @ms since 1970")
 	s.StringVar(&f.since, "since", "", "begin at this `time`: 10m, yesterday, 2026-11-20T08:00")
 	s.StringVar(&f.until, "until", "", "stop before this `time`, or at end: what is the end now")
 	s.Int64VarP(&f.limit, "number", "n", -1, "stop after `N` records")
@@ -50,7 +51,7 @@ With --group the records are committed after they were written, and only those.`
 	s.BoolVar(&f.follow, "follow", false, "wait for new records (the default on a terminal)")
 	s.StringVarP(&f.group, "group", "g", "", "join this consumer `group` and commit what was written")
 	s.Int32SliceVarP(&f.partitions, "partition", "p", nil, "only these `partitions`")
-	s.StringVarP(&f.format, "format", "f", "", "print each record by this `layout`: %t topic, %p partition, %o offset, %k key, %v value, %h headers, %d time, %v{hex}…")
+	s.StringVarP(&f.format, "format", "f", "", "print each record by this `layout`: %t topic, %p partition, %o offset, %k key, %v value, %h headers (key=value,…), %d time, %h{%k:%v }, %v{hex}…")
 	s.StringVarP(&f.delimiter, "delimiter", "D", `\n`, "what ends a raw record")
 	s.StringVarP(&f.keySeparator, "key-separator", "K", "", "print the key and this `text` before a raw value")
 	s.BoolVar(&f.readCommitted, "read-committed", false, "leave out records of aborted and open transactions")
@@ -90,7 +91,8 @@ func (a *app) planOf(f consumeFlags, topic string, now time.Time) (*plan, error)
 	case f.limit < -1 || f.tail < 0:
 		return nil, usage("a number of records cannot be negative")
 	}
-	p.bounded = f.until != "" || !f.follow && f.limit < 0 && !a.OutTerminal
+	piped := !f.follow && !a.OutTerminal // what there is, from the start on
+	p.bounded = f.until != "" || piped && f.limit < 0
 	if f.until != "" && f.until != "end" {
 		t, err := parseTime(f.until, now)
 		if err != nil {
@@ -109,7 +111,7 @@ func (a *app) planOf(f consumeFlags, topic string, now time.Time) (*plan, error)
 		}
 	case f.from != "":
 		p.from, err = parsePlace(f.from, now)
-	case p.bounded:
+	case p.bounded || piped:
 		p.from = place{kind: atStart}
 	default:
 		p.from = place{kind: atEnd}

@@ -43,13 +43,13 @@ func (a *app) printerOf(f consumeFlags) (printer, error) {
 		if a.asJSON() {
 			return nil, usage("--format and -o json exclude each other")
 		}
-		layout, err := kgo.NewRecordFormatter(f.format)
+		layout, err := newLayout(f.format)
 		if err != nil {
-			return nil, usage("--format: %v", err)
+			return nil, usage("--format: %v", err).try("milena consume --help lists what a layout may hold")
 		}
 		var buf []byte
 		return func(a *app, r *kgo.Record) error {
-			buf = layout.AppendRecord(buf[:0], r)
+			buf = layout(buf[:0], r)
 			_, err := a.out.Write(buf)
 			return err
 		}, nil

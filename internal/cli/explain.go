@@ -83,7 +83,7 @@ func (a *app) refused(err error, k *kerr.Error) *failure {
 	case errors.Is(k, kerr.TopicAlreadyExists):
 		f.hint = "--if-not-exists makes this no failure"
 	case errors.Is(k, kerr.MessageTooLarge):
-		f.hint = "raise max.message.bytes: milena topic alter TOPIC -c max.message.bytes=2MiB"
+		f.hint = "the topic's max.message.bytes is less: milena topic describe TOPIC shows it, milena topic alter changes it"
 	case errors.Is(k, kerr.NotEnoughReplicas), errors.Is(k, kerr.NotEnoughReplicasAfterAppend):
 		f.hint = "milena topic describe TOPIC shows which replicas are in sync; min.insync.replicas says how many must be"
 	case errors.Is(k, kerr.UnsupportedVersion):

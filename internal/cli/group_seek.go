@@ -57,7 +57,7 @@ A place is start, end, an offset, -N for the last N records of each partition, o
 			})
 		},
 	})
-	c.Flags().StringVar(&to, "to", "", "`place`: start, end, an offset, -N, or a time")
+	c.Flags().StringVar(&to, "to", "", "`place`: start, end, an offset, -N, a time, or @ms since 1970")
 	c.Flags().StringArrayVar(&topics, "topic", nil, "only this `topic`, or topic:0,3 for some of its partitions; repeatable")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "show what would change and change nothing")
 	return c

@@ -61,7 +61,7 @@ value; --tombstone writes a null. The exit code is 0 only when the cluster has a
 	s.StringVar(&f.acks, "acks", "all", "who must have a record before it counts: `all`, 1 (the leader) or 0 (nobody)")
 	s.BoolVar(&f.idempotent, "idempotence", true, "no duplicates and no reordering by retries; needs --acks all")
 	s.BoolVar(&f.keepPlace, "keep-partition", false, "with --input json: write to the partition that the record names")
-	s.StringVar(&f.maxBytes, "max-bytes", "16MiB", "largest batch that is sent, bytes; the topic's max.message.bytes decides")
+	s.StringVar(&f.maxBytes, "max-bytes", "", "largest batch that is sent, before compression, `bytes` (default: the topic's max.message.bytes)")
 	return c
 }
 
@@ -79,13 +79,7 @@ func (f produceFlags) options() ([]kgo.Opt, error) {
 	if err != nil {
 		return nil, err
 	}
-	maxBytes, err := parseSize(f.maxBytes)
-	if err != nil || maxBytes < 1<<10 || maxBytes > 1<<30 {
-		return nil, usage("--max-bytes %q is no size from 1KiB to 1GiB", f.maxBytes)
-	}
-	opts = append(opts, kgo.ProducerBatchCompression(codec), kgo.ProducerBatchMaxBytes(int32(maxBytes)),
-		kgo.BrokerMaxWriteBytes(int32(max(maxBytes+1<<20, 100<<20))), kgo.MaxBufferedBytes(int(max(64<<20, 2*maxBytes))),
-		kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(8))
+	opts = append(opts, kgo.ProducerBatchCompression(codec), kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(8))
 	if f.keepPlace && f.source.input != "json" {
 		return nil, usage("--keep-partition needs --input json")
 	}
@@ -129,15 +123,16 @@ func codecOf(name string) (kgo.CompressionCodec, error) {
 // producing is one run of produce.
 type producing struct {
 	app    *app
-	topic  string
+	limit  batchLimit
 	client *kgo.Client
 	each   bool // a line is printed for each record
 	stop   context.CancelFunc
 	watch  *time.Timer // fires when nothing was acknowledged for so long
 
-	mu    sync.Mutex
-	acked int64
-	err   error // of the first record that was refused
+	mu     sync.Mutex
+	acked  int64
+	err    error       // of the first record that was refused
+	record *kgo.Record // that was refused first; nil when none was
 }
 
 func (a *app) produce(ctx context.Context, f produceFlags, topic string, values []string) error {
@@ -150,18 +145,22 @@ func (a *app) produce(ctx context.Context, f produceFlags, topic string, values 
 		return err
 	}
 	defer source.close()
-	client, err := a.connect(ctx, append(opts, kgo.DefaultProduceTopic(topic))...)
+	limit, err := a.batchLimit(ctx, f, topic)
+	if err != nil {
+		return err
+	}
+	client, err := a.connect(ctx, append(append(opts, limit.options()...), kgo.DefaultProduceTopic(topic))...)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
-	p := &producing{app: a, topic: topic, client: client, each: a.asJSON() || len(values) > 0 || f.source.tombstone, stop: stop}
+	p := &producing{app: a, limit: limit, client: client, each: a.asJSON() || len(values) > 0 || f.source.tombstone, stop: stop}
 	p.watch = time.AfterFunc(deliveryTimeout, p.waited)
 	defer p.watch.Stop()
 	read := p.readAll(reading, f, source)
-	if err := client.Flush(reading); err != nil && p.failed() == nil {
+	if err := client.Flush(reading); err != nil && ctx.Err() == nil && p.failed() == nil {
 		return err
 	}
 	return p.end(ctx, read)
@@ -189,7 +188,10 @@ func (p *producing) readAll(ctx context.Context, f produceFlags, source recordSo
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case n := <-next:
+		case n, more := <-next:
+			if !more {
+				return ctx.Err()
+			}
 			if errors.Is(n.err, io.EOF) {
 				return nil
 			}
@@ -198,6 +200,9 @@ func (p *producing) readAll(ctx context.Context, f produceFlags, source recordSo
 			}
 			if f.partition >= 0 {
 				n.record.Partition = f.partition
+			}
+			if err := p.limit.check(n.record); err != nil {
+				return err
 			}
 			p.client.Produce(ctx, n.record, p.promise)
 		}
@@ -229,7 +234,7 @@ func (p *producing) promise(r *kgo.Record, err error) {
 	defer p.mu.Unlock()
 	if err != nil {
 		if p.err == nil {
-			p.err = err
+			p.err, p.record = err, r
 			p.stop()
 		}
 		return
@@ -269,10 +274,13 @@ func (p *producing) end(ctx context.Context, read error) error {
 	case refused != nil:
 		return p.refusal(ctx, refused, acked)
 	case read != nil:
+		if f := (*failure)(nil); errors.As(read, &f) {
+			return p.notAccepted(f, acked)
+		}
 		return &failure{exit: exitFailed, code: "INPUT", cause: read, message: fmt.Sprintf("reading the records: %v (%s before)", read, plural(acked, "record")+" written")}
 	}
 	if p.app.ErrTerminal && !p.each {
-		p.app.note("%s written to %s", plural(acked, "record"), p.topic)
+		p.app.note("%s written to %s", plural(acked, "record"), p.limit.topic)
 	}
 	return nil
 }
@@ -283,11 +291,21 @@ func (p *producing) refusal(ctx context.Context, err error, acked int64) error {
 	defer cancel()
 	if errors.Is(err, kerr.UnknownTopicOrPartition) {
 		adm := kadm.NewClient(p.client)
-		if f := p.app.asFailure(p.app.noTopic(within, adm, p.topic)); !strings.Contains(f.hint, fmt.Sprintf("%q", p.topic)) {
+		if f := p.app.asFailure(p.app.noTopic(within, adm, p.limit.topic)); !strings.Contains(f.hint, fmt.Sprintf("%q", p.limit.topic)) {
 			return f
 		}
 	}
 	f := p.app.asFailure(err)
+	p.mu.Lock()
+	r := p.record
+	p.mu.Unlock()
+	if r != nil && errors.Is(err, kerr.MessageTooLarge) {
+		f.hint = p.limit.hint(r)
+	}
+	return p.notAccepted(f, acked)
+}
+
+func (p *producing) notAccepted(f *failure, acked int64) error {
 	f.message = fmt.Sprintf("record %d was not accepted: %s (%s)", acked+1, f.message, plural(acked, "record")+" acknowledged before it")
 	return f
 }

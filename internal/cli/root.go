@@ -35,8 +35,9 @@ func (a *app) root() *cobra.Command {
 	root.SetIn(a.In)
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = true
+	a.versionFlag(root)
 	f := root.PersistentFlags()
-	f.StringVarP(&a.flags.brokers, "bootstrap-server", "b", a.env("MILENA_BOOTSTRAP_SERVER", defaultBroker), "brokers to ask first, `host:port[,…]` (env MILENA_BOOTSTRAP_SERVER)")
+	f.StringVarP(&a.flags.brokers, "bootstrap-server", "b", a.env("MILENA_BOOTSTRAP_SERVER", defaultBroker), "brokers to ask first, `host:port[,...]` (env MILENA_BOOTSTRAP_SERVER)")
 	f.StringVarP(&a.flags.output, "output", "o", a.env("MILENA_OUTPUT", "table"), "`form` of the output: table, json or, of lists, name (env MILENA_OUTPUT)")
 	f.DurationVar(&a.flags.timeout, "timeout", 10*time.Second, "how long to wait for the cluster")
 	f.BoolVarP(&a.flags.quiet, "quiet", "q", false, "no progress, summaries or hints on standard error")

@@ -3,7 +3,11 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
+	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -92,7 +96,29 @@ func startFailure(err error) error {
 		return f.try("stop the other process, or give this one another log.dirs")
 	case fault.CodeOf(err) == kafka.ErrInconsistentClusterId:
 		f := &failure{exit: exitLocked, code: "INCONSISTENT_CLUSTER_ID", message: err.Error(), cause: err}
-		return f.try("use another log.dirs, or unset CLUSTER_ID")
+		return f.try("%s", notOurs(f.message))
+	case fault.CodeOf(err) == kafka.ErrKafkaStorageError && notWritable(err):
+		f := &failure{exit: exitFailed, code: "START_FAILED", message: err.Error(), cause: err}
+		return f.try("the data directory must be one that this user can make and write; another one: --override log.dirs=/some/where/else")
 	}
 	return &failure{exit: exitFailed, code: "START_FAILED", message: err.Error(), cause: err}
+}
+
+// notOurs says what to do about a directory that has another node's data, or another cluster's.
+func notOurs(message string) string {
+	if _, whose, found := strings.Cut(message, "belongs to node.id "); found {
+		id, _, _ := strings.Cut(whose, ",")
+		return fmt.Sprintf("start as the node that it belongs to: --override node.id=%s; or use another directory: --override log.dirs=…", id)
+	}
+	return "use another directory: --override log.dirs=…, or unset CLUSTER_ID"
+}
+
+// notWritable reports whether the file system refused a path for what it is or whose it is.
+func notWritable(err error) bool {
+	for _, e := range []error{fs.ErrPermission, fs.ErrNotExist, fs.ErrExist, syscall.ENOTDIR, syscall.EROFS} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }

@@ -168,6 +168,7 @@ func TestConsumePlaces(t *testing.T) {
 		{"0123456789", nil},
 		{"012", []string{"--from", "start", "-n", "3"}},
 		{"", []string{"-n", "0"}},
+		{"012", []string{"-n", "3"}},
 		{"789", []string{"--from", "7"}},
 		{"89", []string{"--from", "-2"}},
 		{"89", []string{"--tail", "2"}},
@@ -188,6 +189,8 @@ func TestConsumePlaces(t *testing.T) {
 	if out := c.ok("consume", "t", "-f", `%t[%p]@%o %v\n`, "--from", "8"); out != "t[0]@8 8\nt[0]@9 9\n" {
 		t.Errorf("--format prints %q", out)
 	}
+	r := c.run("consume", "t", "--from", "bogus")
+	contains(t, "the refusal of a place", r.err, "-N for the last N", "@1795246122230")
 	for _, args := range [][]string{
 		{"--from", "somewhere"}, {"--from", "start", "--tail", "1"}, {"--from", "stored"}, {"--follow", "--until", "end"},
 		{"--until", "never"}, {"-n", "-5"}, {"-g", "g", "-p", "0"}, {"-f", "%!"}, {"-f", "%v", "-o", "json"},

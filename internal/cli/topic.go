@@ -158,68 +158,6 @@ func configHint(a *app, err error, set []setting) error {
 	return f
 }
 
-// deletedDoc is what `topic delete -o json` and `group delete -o json` print.
-type deletedDoc struct {
-	doc
-	Deleted []string `json:"deleted"`
-}
-
-func (a *app) topicDelete() *cobra.Command {
-	var yes, ifExists bool
-	c := a.command(spec{
-		use: "delete NAME…", short: "Delete topics and everything in them", doc: deletedDoc{}, args: names("topic"),
-		run: func(ctx context.Context, args []string) error {
-			if err := a.confirm(yes, "topic", args); err != nil {
-				return err
-			}
-			return a.admin(ctx, func(ctx context.Context, _ *kgo.Client, adm *kadm.Client) error {
-				resps, err := adm.DeleteTopics(ctx, args...)
-				if err != nil {
-					return err
-				}
-				return a.tellDeleted("topic.delete", args, func(name string) error {
-					r := resps[name]
-					if ifExists && r.Err == kerr.UnknownTopicOrPartition {
-						return nil
-					}
-					if r.Err == kerr.UnknownTopicOrPartition {
-						return a.noTopic(ctx, adm, name)
-					}
-					return said(r.Err, r.ErrMessage, "topic %q was not deleted", name)
-				})
-			})
-		},
-	})
-	c.Flags().BoolVarP(&yes, "yes", "y", false, "don't ask")
-	c.Flags().BoolVar(&ifExists, "if-exists", false, "a topic that doesn't exist is no failure")
-	return c
-}
-
-// tellDeleted prints what became of each of several items.
-func (a *app) tellDeleted(command string, items []string, result func(name string) error) error {
-	out := deletedDoc{doc: newDoc(command), Deleted: []string{}}
-	failures := 0
-	for _, name := range items {
-		if err := result(name); err != nil {
-			failures++
-			a.item(err)
-			continue
-		}
-		out.Deleted = append(out.Deleted, name)
-		if !a.asJSON() {
-			if err := a.line("deleted %s", name); err != nil {
-				return err
-			}
-		}
-	}
-	if a.asJSON() {
-		if err := a.json(out); err != nil {
-			return err
-		}
-	}
-	return partly(failures)
-}
-
 // noTopic is the failure of a command on a topic that doesn't exist, with the nearest one that does.
 func (a *app) noTopic(ctx context.Context, adm *kadm.Client, name string) error {
 	f := failed(kerr.UnknownTopicOrPartition.Message, "topic %q does not exist", name).try("milena topic list shows what there is")

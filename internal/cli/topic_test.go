@@ -71,6 +71,8 @@ func TestTopicRefusals(t *testing.T) {
 		{[]string{"topic", "alter", "orders"}, exitUsage, []string{"nothing to change"}},
 		{[]string{"topic", "delete", "orders"}, exitUsage, []string{"--yes"}},
 		{[]string{"topic", "delete", "nothing", "-y"}, exitFailed, []string{"does not exist"}},
+		{[]string{"topic", "delete", "ordres"}, exitFailed, []string{`"ordres" does not exist`, `did you mean "orders"?`}},
+		{[]string{"topic", "delete", "ordres", "orders"}, exitUsage, []string{"--yes"}},
 		{[]string{"topic", "list", "-o", "xml"}, exitUsage, []string{"unknown output form"}},
 		{[]string{"topic", "list", "extra"}, exitUsage, []string{"takes no argument"}},
 	} {
@@ -81,7 +83,15 @@ func TestTopicRefusals(t *testing.T) {
 		contains(t, strings.Join(tc.args, " "), r.err, tc.says...)
 	}
 	c.ok("topic", "create", "orders", "--if-not-exists")
-	c.ok("topic", "delete", "nothing", "-y", "--if-exists")
+	for _, yes := range [][]string{{"-y"}, nil} {
+		args := append([]string{"topic", "delete", "nothing", "--if-exists"}, yes...)
+		if out := c.ok(args...); out != "nothing did not exist\n" {
+			t.Errorf("%q prints %q", args, out)
+		}
+		if d := decode[deletedDoc](t, c.ok(append(args, "-o", "json")...), "topic.delete"); d.Deleted == nil || len(d.Deleted) != 0 {
+			t.Errorf("%q says %+v", args, d)
+		}
+	}
 	if out := c.ok("topic", "create", "maybe", "--dry-run"); out != "would create maybe\n" {
 		t.Errorf("a dry run prints %q", out)
 	}

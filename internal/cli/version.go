@@ -45,19 +45,33 @@ func readBuild() build {
 func (a *app) versionCommand() *cobra.Command {
 	return a.command(spec{
 		use: "version", short: "Print the version of this program", doc: build{},
-		run: func(context.Context, []string) error {
-			b := readBuild()
-			if a.asJSON() {
-				return a.json(b)
-			}
-			commit := ""
-			if len(b.Commit) >= 12 {
-				commit = "commit " + b.Commit[:12] + ", "
-				if b.Modified {
-					commit = "commit " + b.Commit[:12] + " with changes, "
-				}
-			}
-			return a.line("milena %s (%s%s %s/%s)", b.Version, commit, b.Go, b.OS, b.Arch)
-		},
+		run: func(context.Context, []string) error { return a.printVersion() },
 	})
+}
+
+func (a *app) printVersion() error {
+	b := readBuild()
+	if a.asJSON() {
+		return a.json(b)
+	}
+	commit := ""
+	if len(b.Commit) >= 12 {
+		commit = "commit " + b.Commit[:12] + ", "
+		if b.Modified {
+			commit = "commit " + b.Commit[:12] + " with changes, "
+		}
+	}
+	return a.line("milena %s (%s%s %s/%s)", b.Version, commit, b.Go, b.OS, b.Arch)
+}
+
+// versionFlag lets the program say its version as most do: --version is version.
+func (a *app) versionFlag(root *cobra.Command) {
+	asked := root.Flags().Bool("version", false, "print the version of this program")
+	other := root.RunE
+	root.RunE = func(c *cobra.Command, args []string) error {
+		if *asked && len(args) == 0 {
+			return a.printVersion()
+		}
+		return other(c, args)
+	}
 }

@@ -74,7 +74,7 @@ func parsePlace(s string, now time.Time) (place, error) {
 	}
 	t, err := parseTime(strings.TrimPrefix(s, "@"), now)
 	if err != nil {
-		return place{}, fmt.Errorf("%q is no place: start, end, stored, an offset, -n for the last n records, or a time such as 10m, 2026-11-20T08:00 or @1795246122230", s)
+		return place{}, fmt.Errorf("%q is no place: start, end, stored, an offset, -N for the last N records, a time such as 10m or 2026-11-20T08:00, or @1795246122230, ms since 1970", s)
 	}
 	return place{kind: atTime, value: t.UnixMilli()}, nil
 }
