@@ -43,7 +43,7 @@ Without any configuration it is broker and controller of a cluster of its own on
 variables and --override, the later winning.
 
 Exit codes: 0 after a clean stop, 1 when it could not start or had to give up, 5 when the data directory is in use or
-belongs to another cluster.`,
+belongs to another node or cluster.`,
 		example: `  milena start
   milena start server.properties --override num.partitions=3`,
 		args: func([]string) error { return nil },
