@@ -177,7 +177,7 @@ func (k *Key) checkList(value string) error {
 		case v == "":
 			return fault.New("config", kafka.ErrInvalidConfig, "Configuration '%s' values must not be empty.", k.Name)
 		case !contains(k.Allowed, v):
-			return k.invalid(value, "String must be one of: "+strings.Join(k.Allowed, ", "))
+			return k.invalid(v, "String must be one of: "+strings.Join(k.Allowed, ", "))
 		}
 	}
 	return nil

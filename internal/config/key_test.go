@@ -15,6 +15,7 @@ func TestCheckOfTopicKeys(t *testing.T) {
 		{"cleanup.policy", "", ""},
 		{"cleanup.policy", "delete,,compact", "Configuration 'cleanup.policy' values must not be empty."},
 		{"cleanup.policy", "burn", "Invalid value burn for configuration cleanup.policy: String must be one of: compact, delete"},
+		{"cleanup.policy", "delete,burn", "Invalid value burn for configuration cleanup.policy: String must be one of: compact, delete"},
 		{"compression.gzip.level", "-1", ""},
 		{"compression.gzip.level", "9", ""},
 		{"compression.gzip.level", "77", "Invalid value 77 for configuration compression.gzip.level: Value must be between 1 and 9 or equal to -1"},

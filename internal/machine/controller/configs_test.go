@@ -72,7 +72,7 @@ func TestAlterConfigsIsRefused(t *testing.T) {
 		{"append to no list", alter(ofTopic, "t", "retention.ms+=1"), config, "Can't APPEND to key retention.ms because its type is not LIST."},
 		{"subtract from nothing known", alter(ofTopic, "t", "nope-=1"), config, "Can't SUBTRACT to key nope because its type is not LIST."},
 		{"append what is not allowed", alter(ofTopic, "t", "cleanup.policy+=shred"), config,
-			"Invalid value delete,shred for configuration cleanup.policy: String must be one of: compact, delete"},
+			"Invalid value shred for configuration cleanup.policy: String must be one of: compact, delete"},
 		{"null", null, request, "Null value not supported for : retention.ms"},
 		{"operation", strange, request, "Unknown operation 9 on config cleanup.policy"},
 		{"no node", alter(ofBroker, "5", "log.cleaner.threads=2"), kafka.ErrBrokerIdNotRegistered, "No node with id 5 found."},
