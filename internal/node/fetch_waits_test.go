@@ -203,6 +203,13 @@ func TestReplicasAreNotServed(t *testing.T) {
 		if kafka.ErrorCode(p.ErrorCode) != kafka.ErrNotLeaderOrFollower || p.HighWatermark != -1 || len(p.RecordBatches) != 0 {
 			t.Errorf("v%d: %+v", version, p)
 		}
+		leader := int32(-1) // KIP-951: Kafka tells who leads from v16 on
+		if version >= 16 {
+			leader = 1
+		}
+		if p.CurrentLeader.LeaderID != leader {
+			t.Errorf("v%d tells of leader %d, want %d", version, p.CurrentLeader.LeaderID, leader)
+		}
 	}
 }
 

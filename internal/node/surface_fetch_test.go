@@ -157,6 +157,11 @@ func TestSurface14ListOffsets(t *testing.T) {
 	if p := ask[*kmsg.ListOffsetsResponse](r, listOffsets("a", 10, -1)).Topics[0].Partitions[0]; p.LeaderEpoch < 0 {
 		t.Errorf("no leader epoch: %+v", p)
 	}
+	none := listOffsets("a", 10, -1)
+	none.Topics[0].Partitions = nil
+	if got := ask[*kmsg.ListOffsetsResponse](r, none).Topics; len(got) != 0 {
+		t.Errorf("a topic of which no partition was asked: %+v", got)
+	}
 }
 
 func TestSurface15LeaderEpochs(t *testing.T) {

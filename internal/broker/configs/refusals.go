@@ -49,10 +49,21 @@ func noLoggers(op string) error {
 	return fault.New(op, kafka.ErrInvalidRequest, "The broker's loggers cannot be described or changed: log levels are set with --log-level when it is started")
 }
 
-// static refuses keys that change only by a restart, then values that a key cannot have, and for all brokers keys that
-// each has of its own. The answer is INVALID_REQUEST for all of these, where a topic's bad value is INVALID_CONFIG.
+// listenerOnly are the keys of certificates, which change while the broker runs only for one listener, under its prefix
+// (Kafka's SslConfigs.RECONFIGURABLE_CONFIGS).
+func listenerOnly(key string) bool {
+	for _, store := range []string{"ssl.key.", "ssl.keystore.", "ssl.truststore."} {
+		if strings.HasPrefix(key, store) {
+			return true
+		}
+	}
+	return false
+}
+
+// static refuses keys that change only by a restart, then keys that change only for a listener, then values that a key
+// cannot have, and for all brokers keys that each has of its own. The answer is INVALID_REQUEST for all of these, where a topic's bad value is INVALID_CONFIG.
 func static(a *controller.AlterResource) error {
-	var fixed, own []string
+	var fixed, unprefixed, own []string
 	var bad error
 	for _, change := range a.Changes {
 		k, ok := config.Lookup(config.Broker, strings.TrimSpace(change.Name))
@@ -61,6 +72,8 @@ func static(a *controller.AlterResource) error {
 			continue
 		case k.Dynamic == config.ReadOnly:
 			fixed = append(fixed, change.Name)
+		case listenerOnly(change.Name):
+			unprefixed = append(unprefixed, change.Name)
 		case k.Dynamic == config.PerBroker && a.Name == "":
 			own = append(own, change.Name)
 		}
@@ -71,6 +84,8 @@ func static(a *controller.AlterResource) error {
 	switch {
 	case len(fixed) > 0:
 		return listed("Cannot update these configs dynamically", fixed)
+	case len(unprefixed) > 0:
+		return listed("These security configs can be dynamically updated only per-listener using the listener prefix", unprefixed)
 	case bad != nil:
 		return fault.New("configs.alter", kafka.ErrInvalidRequest, "%s", *fault.MessageOf(bad))
 	case len(own) > 0:

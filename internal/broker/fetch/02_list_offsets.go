@@ -42,7 +42,9 @@ func (f *Fetches) ListOffsets(req *wire.Request) {
 			}
 			asked[name] = 0
 		}
-		out.Topics = append(out.Topics, rt)
+		if len(rt.Partitions) > 0 { // Kafka gathers partitions by topic: one without any does not appear
+			out.Topics = append(out.Topics, rt)
+		}
 	}
 	req.Reply(wire.Reply{Message: out})
 }

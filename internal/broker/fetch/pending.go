@@ -231,7 +231,8 @@ func (w *pending) part(r *result) wire.FetchPartition {
 		if found := out.ErrorCode; found == kafka.ErrUnknownTopicOrPartition || found == kafka.ErrUnknownTopicId {
 			out.Aborted = []wire.AbortedTxn{} // where Kafka never came to the log, the list is empty and not null
 		}
-		if out.ErrorCode == kafka.ErrNotLeaderOrFollower || out.ErrorCode == kafka.ErrFencedLeaderEpoch {
+		// KIP-951: who leads instead is told from v16 on, where the answer has room for its address too.
+		if w.req.Version >= 16 && (out.ErrorCode == kafka.ErrNotLeaderOrFollower || out.ErrorCode == kafka.ErrFencedLeaderEpoch) {
 			out.Leader = w.area.partitions.Leader(w.req.Peer.Listener, r.key.Topic, r.key.TopicID, r.key.Partition)
 		}
 		return out
