@@ -7,19 +7,7 @@ import (
 )
 
 func (t *talk) findCoordinator() error {
-	// The first question makes Kafka create its offsets topic: ask until it has, so that both sides have one.
-	for range 5000 {
-		req := versioned(kmsg.NewPtrFindCoordinatorRequest(), 3)
-		req.CoordinatorKey = "warm"
-		resp, err := t.exchange(req)
-		if err != nil || resp == nil {
-			return fmt.Errorf("find coordinator: %v", err)
-		}
-		if resp.(*kmsg.FindCoordinatorResponse).ErrorCode == 0 {
-			break
-		}
-	}
-	if err := t.loaded(); err != nil {
+	if err := t.coordinator(); err != nil {
 		return err
 	}
 	return t.each(kmsg.FindCoordinator, func(v int16) error {
@@ -40,6 +28,23 @@ func (t *talk) findCoordinator() error {
 		}
 		return nil
 	})
+}
+
+// coordinator makes the offsets topic, which the first question for a coordinator does, and waits until both sides have
+// it.
+func (t *talk) coordinator() error {
+	for range 5000 {
+		req := versioned(kmsg.NewPtrFindCoordinatorRequest(), 3)
+		req.CoordinatorKey = "warm"
+		resp, err := t.exchange(req)
+		if err != nil || resp == nil {
+			return fmt.Errorf("find coordinator: %v", err)
+		}
+		if resp.(*kmsg.FindCoordinatorResponse).ErrorCode == 0 {
+			break
+		}
+	}
+	return t.loaded()
 }
 
 // loaded waits until the coordinator has loaded its part of the offsets topic.

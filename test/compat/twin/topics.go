@@ -89,35 +89,24 @@ func (t *talk) metadata() error {
 	if err != nil {
 		return err
 	}
-	named := func(name string) kmsg.MetadataRequestTopic {
-		topic := kmsg.NewMetadataRequestTopic()
-		topic.Topic = kmsg.StringPtr(name)
-		return topic
-	}
-	byID := func(id [16]byte) kmsg.MetadataRequestTopic {
-		topic := kmsg.NewMetadataRequestTopic()
-		topic.TopicID = id
-		return topic
-	}
 	return t.each(kmsg.Metadata, func(v int16) error {
 		for _, step := range []struct {
 			name   string
 			least  int16
-			topics []kmsg.MetadataRequestTopic
+			topics []reference
 		}{
 			{"every topic", 1, nil},
-			{"no topic", 0, []kmsg.MetadataRequestTopic{}},
-			{"one topic", 0, []kmsg.MetadataRequestTopic{named("made-v7")}},
-			{"known and unknown", 0, []kmsg.MetadataRequestTopic{named("made-v6"), named("unknown"), named("bad name")}},
-			{"by id", 12, []kmsg.MetadataRequestTopic{byID(known.id)}},
-			{"by an unknown id", 12, []kmsg.MetadataRequestTopic{byID([16]byte{1, 2, 3})}},
+			{"no topic", 0, []reference{}},
+			{"one topic", 0, []reference{byName("made-v7")}},
+			{"known and unknown", 0, []reference{byName("made-v6"), byName("unknown"), byName("bad name")}},
+			{"by id", 12, []reference{byID(known.id)}},
+			{"by an unknown id", 12, []reference{byID([16]byte{1, 2, 3})}},
 		} {
 			if v < step.least {
 				continue
 			}
-			req := versioned(kmsg.NewPtrMetadataRequest(), v)
-			req.Topics = step.topics
-			req.IncludeTopicAuthorizedOperations, req.IncludeClusterAuthorizedOperations = v == 8, v == 8
+			req := about(v, false, step.topics...)
+			req.IncludeClusterAuthorizedOperations = v == 8
 			if _, err := t.ask(step.name, req); err != nil {
 				return err
 			}

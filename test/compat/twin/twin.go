@@ -1,9 +1,9 @@
-// Package twin is the suite that holds the same scripted conversation, request by request at every version of every
+// Package twin is the suite that holds the same scripted conversations, request by request at every version of every
 // API, with Apache Kafka and with milena, and compares the answers field by field.
 //
 // `run` lists it. What differs by nature (ids, ports, folders, the time) is made equal before; every other difference
 // must stand in differences.txt with its reason, and what stands there must still occur: the list may only shrink.
-// Against Apache Kafka the conversation is held with two fresh Kafka nodes: whatever differs then is not made equal
+// Against Apache Kafka each conversation is held with two fresh Kafka nodes: whatever differs then is not made equal
 // well enough, and the suite fails.
 package twin
 
@@ -11,6 +11,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -38,20 +39,10 @@ func run(ctx context.Context, s *suite.Session) error {
 	if s.System == "kafka" {
 		list = nil
 	}
-	want, err := hold(ctx, "kafka", filepath.Join(s.Dir, "kafka"))
-	if err != nil {
-		return err
-	}
-	got, err := hold(ctx, s.System, filepath.Join(s.Dir, "other"))
-	if err != nil {
-		return err
-	}
-	byAPI := map[string][]difference{}
-	for _, d := range compare(want, got) {
-		byAPI[d.api] = append(byAPI[d.api], d)
-	}
-	for _, api := range order(want) {
-		s.Case(api, func() error { return unlisted(byAPI[api], list) })
+	for _, c := range conversations() {
+		if err := c.compare(ctx, s, list); err != nil {
+			return err
+		}
 	}
 	s.Case("every listed difference still occurs", func() error {
 		var gone []string
@@ -68,12 +59,49 @@ func run(ctx context.Context, s *suite.Session) error {
 	return nil
 }
 
-// hold starts a fresh node, holds the conversation and stops it.
-func hold(ctx context.Context, system, dir string) ([]answer, error) {
-	node, err := broker.New(system, broker.Options{Dir: dir, Overrides: map[string]string{
-		"auto.create.topics.enable": "false", "offsets.topic.num.partitions": "1",
-		"log.retention.ms": "-1", // the records are of long ago
-	}})
+// conversation is one script, held with fresh nodes of both sides.
+type conversation struct {
+	name      string            // stands before the names of its cases and folders
+	overrides map[string]string // on top of those every conversation has
+	hold      func(*talk, context.Context) error
+}
+
+func conversations() []conversation {
+	return []conversation{
+		{"usual", map[string]string{"auto.create.topics.enable": "false"}, (*talk).everything},
+		{"edges", map[string]string{"auto.create.topics.enable": "true"}, (*talk).edges},
+	}
+}
+
+// compare holds the conversation with Apache Kafka and with the system of the session; each API is one case.
+func (c conversation) compare(ctx context.Context, s *suite.Session, list []*listed) error {
+	want, err := c.with(ctx, "kafka", filepath.Join(s.Dir, c.name+"-kafka"))
+	if err != nil {
+		return err
+	}
+	got, err := c.with(ctx, s.System, filepath.Join(s.Dir, c.name+"-other"))
+	if err != nil {
+		return err
+	}
+	byAPI := map[string][]difference{}
+	for _, d := range compare(want, got) {
+		byAPI[d.api] = append(byAPI[d.api], d)
+	}
+	for _, api := range order(want) {
+		s.Case(c.name+": "+api, func() error { return unlisted(byAPI[api], list) })
+	}
+	fmt.Fprintf(s.Log, "  %s: %d questions\n", c.name, len(want))
+	return nil
+}
+
+// with starts a fresh node, holds the conversation and stops it.
+func (c conversation) with(ctx context.Context, system, dir string) ([]answer, error) {
+	overrides := map[string]string{
+		"offsets.topic.num.partitions": "1",
+		"log.retention.ms":             "-1", // the records are of long ago
+	}
+	maps.Copy(overrides, c.overrides)
+	node, err := broker.New(system, broker.Options{Dir: dir, Overrides: overrides})
 	if err != nil {
 		return nil, err
 	}
@@ -83,8 +111,8 @@ func hold(ctx context.Context, system, dir string) ([]answer, error) {
 	defer node.Kill9()
 	t := newTalk(node.Bootstrap(), node.DataDir())
 	defer t.close()
-	if err := t.everything(ctx); err != nil {
-		return nil, fmt.Errorf("%s: %w", system, err)
+	if err := c.hold(t, ctx); err != nil {
+		return nil, fmt.Errorf("%s, %s: %w", c.name, system, err)
 	}
 	return t.answers, node.Stop()
 }
