@@ -80,6 +80,8 @@ type Log struct {
 	*durability
 	// Recovered tells what Open found.
 	Recovered Recovery
+	// Retired tells what the last Retain deleted.
+	Retired Retired
 
 	options   Options
 	config    Config

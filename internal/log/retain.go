@@ -6,6 +6,22 @@ import (
 	"github.com/milena-io/milena/internal/log/segment"
 )
 
+// Retired is what Retain deleted and why, for the caller to log.
+type Retired struct {
+	Segments                int
+	Bytes                   int64
+	ByTime, BySize, ByStart int          // segments older than retention.ms, above retention.bytes, below the log start
+	Start                   kafka.Offset // where the log starts since
+}
+
+// Plus sums up what two logs gave away; it starts nowhere.
+func (r Retired) Plus(o Retired) Retired {
+	return Retired{
+		Segments: r.Segments + o.Segments, Bytes: r.Bytes + o.Bytes, ByTime: r.ByTime + o.ByTime, BySize: r.BySize + o.BySize,
+		ByStart: r.ByStart + o.ByStart, Start: kafka.NoOffset,
+	}
+}
+
 // AdvanceStart makes an offset the log start (DeleteRecords, or a metadata snapshot). It is durable when it returns, and
 // survives kill -9: Kafka's is forgotten. Segments that lie wholly below go with the next Retain. The caller makes sure
 // that the high watermark has passed it. An offset at or below the log start changes nothing.
@@ -42,12 +58,14 @@ func (l *Log) Retain(now kafka.Instant, highWatermark kafka.Offset) (removed int
 	if l.closed {
 		return 0, fault.Shutdown("log.Retain")
 	}
+	l.Retired = Retired{}
 	wallMs := l.clock.wallMs(now)
 	l.mu.Lock()
 	l.producers.Passed(highWatermark)
 	l.producers.Expire(wallMs, l.config.ProducerExpirationMs)
 	l.mu.Unlock()
-	count, err := l.deletable(wallMs, highWatermark)
+	goes, err := l.deletable(wallMs, highWatermark)
+	count := goes.Segments
 	if err != nil || count == 0 {
 		return 0, err
 	}
@@ -68,17 +86,18 @@ func (l *Log) Retain(now kafka.Instant, highWatermark kafka.Offset) (removed int
 		}
 		removed++
 	}
+	goes.Start = l.start
+	l.Retired = goes
 	return removed, nil
 }
 
 // deletable counts the segments at the old end that may go.
-func (l *Log) deletable(wallMs int64, highWatermark kafka.Offset) (int, error) {
+func (l *Log) deletable(wallMs int64, highWatermark kafka.Offset) (goes Retired, err error) {
 	keep := l.config.Keep
 	excess := int64(0)
 	if keep.Delete && keep.RetentionBytes >= 0 {
 		excess = l.Size() - keep.RetentionBytes
 	}
-	n := 0
 	for i, s := range l.segments {
 		last := i == len(l.segments)-1
 		if s.Next() > highWatermark || last && s.Size() == 0 {
@@ -92,24 +111,27 @@ func (l *Log) deletable(wallMs int64, highWatermark kafka.Offset) (int, error) {
 			break
 		}
 		excess -= s.Size()
-		goes := !last && upper <= l.start
-		if !goes && keep.Delete {
-			if excess >= 0 && keep.RetentionBytes >= 0 {
-				goes = true
-			} else if keep.RetentionMs >= 0 {
-				age, err := l.ageMs(s, wallMs)
-				if err != nil {
-					return 0, err
-				}
-				goes = age > keep.RetentionMs
+		switch {
+		case !last && upper <= l.start:
+			goes.ByStart++
+		case keep.Delete && keep.RetentionBytes >= 0 && excess >= 0:
+			goes.BySize++
+		case keep.Delete && keep.RetentionMs >= 0:
+			age, err := l.ageMs(s, wallMs)
+			if err != nil {
+				return Retired{}, err
 			}
+			if age <= keep.RetentionMs {
+				return goes, nil
+			}
+			goes.ByTime++
+		default:
+			return goes, nil
 		}
-		if !goes {
-			break
-		}
-		n++
+		goes.Segments++
+		goes.Bytes += s.Size()
 	}
-	return n, nil
+	return goes, nil
 }
 
 // ageMs is how long ago the segment's newest record was; without timestamps, since when this process knows it.

@@ -55,6 +55,29 @@ func TestRetentionByTime(t *testing.T) {
 	}
 }
 
+func TestRetainTellsWhatWentAndWhy(t *testing.T) {
+	r := filled(t, 6)
+	r.flush()
+	each := r.l.Size() / 6
+	if err := r.l.AdvanceStart(1); err != nil {
+		t.Fatal(err)
+	}
+	c := r.l.config
+	c.Keep.RetentionBytes, c.Keep.RetentionMs = 4*each, 3000
+	r.l.SetConfig(c)
+	// The first is below the log start, the second too much, the third 4 s old.
+	if n, err := r.l.Retain(r.now, 6); n != 3 || err != nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+	want := Retired{Segments: 3, Bytes: 3 * each, ByStart: 1, BySize: 1, ByTime: 1, Start: 3}
+	if r.l.Retired != want {
+		t.Errorf("%+v, want %+v", r.l.Retired, want)
+	}
+	if _, err := r.l.Retain(r.now, 6); err != nil || r.l.Retired != (Retired{}) {
+		t.Errorf("%v: nothing went, and it tells %+v", err, r.l.Retired)
+	}
+}
+
 func TestRetentionWithoutDeletePolicy(t *testing.T) {
 	r := filled(t, 3, func(c *Config) { c.Keep.RetentionMs, c.Keep.RetentionBytes, c.Keep.Delete = 0, 0, false })
 	if n, err := r.l.Retain(r.now.Add(time.Hour), 3); n != 0 || err != nil {

@@ -124,6 +124,7 @@ func (n *Node) assemble() error {
 	if err := n.edge.bind(n); err != nil {
 		return err
 	}
+	n.sayControllers()
 	if err := n.openQuorum(); err != nil {
 		return err
 	}

@@ -36,10 +36,11 @@ type replicas struct {
 	traffic traffic
 	dormant dormant
 	unclean atomic.Uint64 // elections of leaders that were not in sync
+	news    news
 }
 
 func newReplicas(n *Node) *replicas {
-	return &replicas{
+	r := &replicas{
 		n: n,
 		env: &partition.Env{
 			World: n.o.World, Flusher: n.storage.flusher, Logger: n.log("kafka.log"), Self: n.settings.NodeID(),
@@ -48,7 +49,10 @@ func newReplicas(n *Node) *replicas {
 		chores: map[string]world.Timer{},
 		byID:   map[kafka.TopicIDPartition]*partition.Partition{},
 		byName: map[kafka.TopicPartition]*partition.Partition{},
+		news:   news{n: n, pending: map[event]*partitions{}},
 	}
+	r.env.News = &r.news
+	return r
 }
 
 // ByName finds a replica of this node.
@@ -141,6 +145,9 @@ func (r *replicas) apply(d image.Delta) {
 	configs := map[kafka.TopicID]*partition.Config{}
 	var deleted []group.DeletedTopic
 	was, is := r.ours(d.From), r.ours(d.To)
+	if was {
+		r.news.topics(d) // of what an earlier incarnation saw happen it has told
+	}
 	for c := range d.Topics() {
 		if c.New == nil {
 			deleted = append(deleted, group.DeletedTopic{Name: c.Old.Name, ID: c.Old.ID})
@@ -213,7 +220,7 @@ func (r *replicas) ensure(img *image.Image, topic *image.Topic, name kafka.Topic
 	open := func(cfg log.Config) (*log.Log, error) {
 		o := dir.Options(name, cfg, r.n.o.World.Now())
 		o.TopicID, o.Later = topic.ID, r.n.later
-		return log.Open(o)
+		return r.news.open(o)
 	}
 	p = partition.New(r.env, name, *cfg, dir.Checkpointed(name).HighWatermark, open)
 	p.Traffic = r.traffic.join(topic.Name)
@@ -238,8 +245,14 @@ func (r *replicas) remove(name kafka.TopicPartition, id kafka.TopicIDPartition) 
 	r.traffic.leave(name.Topic)
 	r.dormant.forget(p)
 	opened, err := p.Delete()
+	there := opened
 	if !opened && err == nil {
+		_, missing := r.n.o.FS.Stat(r.n.storage.dir.PartitionPath(name))
+		there = missing == nil
 		err = r.n.storage.dir.DeletePartition(name, id.TopicID, r.discard)
+	}
+	if there && err == nil {
+		r.news.deleted(name)
 	}
 	if err != nil {
 		if fault.IsKind(err, fault.Disk) {

@@ -97,6 +97,7 @@ func (n *Node) closePartitions(done func(closed)) {
 func (n *Node) finish(c closed, done func(error)) {
 	n.feed.Stop()
 	n.quorum.Close()
+	n.replicas.news.flush()
 	n.storage.flusher.Flush(nil, func(error) { done(n.seal(c)) })
 }
 

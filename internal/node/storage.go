@@ -39,6 +39,7 @@ func (n *Node) openStorage() error {
 		}
 	}
 	n.storage.meta = meta
+	n.sayFound(formatted)
 	n.storage.flusher = disk.NewFlusher(n.o.World, dir.Path())
 	n.storage.flusher.Synced = n.o.Synced
 	return nil
@@ -54,7 +55,7 @@ func (n *Node) openQuorum() error {
 	}
 	opts := dir.Options(metadataPartition, n.settings.metadataLog(), n.o.World.Now())
 	opts.Later = n.later
-	l, err := log.Open(opts)
+	l, err := n.replicas.news.open(opts)
 	if err != nil {
 		return err
 	}

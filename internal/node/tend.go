@@ -76,6 +76,7 @@ func (n *Node) checkpoint(recovery bool) error {
 // recoverNext opens one log after the other.
 func (n *Node) recoverNext(left []*partition.Partition) {
 	if len(left) == 0 {
+		n.replicas.news.recovered()
 		return
 	}
 	n.o.World.Go(func() {

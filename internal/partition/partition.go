@@ -36,6 +36,7 @@ type Env struct {
 	Self    kafka.NodeID
 	// Failed is told once when an IO call of a log failed; the log dir is to be given up.
 	Failed func(error)
+	News   News // may be nil
 }
 
 // Partition is this node's replica of one partition. Its methods are safe for concurrent use.

@@ -67,10 +67,15 @@ func (p *Partition) deleteRecords(to kafka.Offset) (kafka.Offset, []func(), erro
 		return kafka.NoOffset, nil, fault.New("partition.DeleteRecords", kafka.ErrOffsetOutOfRange,
 			"cannot delete up to %d in %s: the high watermark is %d", to, p.name, high)
 	}
+	before := p.log.Offsets().LogStart
 	if err := p.log.AdvanceStart(to); err != nil {
 		return kafka.NoOffset, nil, err
 	}
-	return p.log.Offsets().LogStart, p.wake(), nil
+	start, calls := p.log.Offsets().LogStart, p.wake()
+	if start > before {
+		calls = append(calls, p.started(start))
+	}
+	return start, calls, nil
 }
 
 // Tend does what time asks for: rolls a segment that is old enough and removes what retention gives up.
@@ -87,7 +92,7 @@ func (p *Partition) Tend() error {
 		var removed int
 		removed, err = p.log.Retain(now, p.rep.HighWatermark())
 		if removed > 0 {
-			calls = p.wake()
+			calls = append(p.wake(), p.retired())
 		}
 		p.flush()
 	}
