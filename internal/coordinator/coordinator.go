@@ -82,7 +82,7 @@ func (c *Coordinator) Elected(partition int32, epoch kafka.LeaderEpoch, log Log)
 	c.shards[partition] = s
 	c.mu.Unlock()
 	if old != nil {
-		old.resign("a newer epoch began")
+		old.resign("a newer epoch began", slog.LevelInfo)
 	}
 	c.env.World.Go(s.load)
 }
@@ -97,7 +97,7 @@ func (c *Coordinator) Resigned(partition int32, epoch kafka.LeaderEpoch) {
 	}
 	delete(c.shards, partition)
 	c.mu.Unlock()
-	s.resign("leadership moved")
+	s.resign("leadership moved", slog.LevelInfo)
 }
 
 // Close resigns everything. Requests that wait for their records to be written are answered when they are; the rest at
@@ -109,7 +109,10 @@ func (c *Coordinator) Close() {
 	c.shards = map[int32]*shard{}
 	c.mu.Unlock()
 	for _, s := range all {
-		s.resign("the node is stopping")
+		s.resign("the node is stopping", slog.LevelDebug)
+	}
+	if len(all) > 0 {
+		c.env.Logger.Info("Resigned as the group coordinator of all partitions: the node is stopping", "partitions", len(all))
 	}
 }
 

@@ -161,6 +161,9 @@ func TestStopAnswersWhatIsOnItsWay(t *testing.T) {
 	first, second := r.do(commit(1)), r.do(commit(2)) // the second waits for the first
 	r.c.Close()
 	r.c.Close()
+	if log := r.log.String(); strings.Count(log, "Resigned as") != 1 || !strings.Contains(log, "partitions=1") {
+		t.Errorf("one line tells of the end:\n%s", log)
+	}
 	if first.times+second.times != 0 {
 		t.Fatal("answered before anything was durable")
 	}

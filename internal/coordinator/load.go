@@ -158,7 +158,11 @@ func (l *loader) done(err error) {
 	s.machine.Commit(l.end)
 	s.writes = writes{next: l.end, committed: l.end}
 	calls := []func(){func() {
-		s.env.Logger.Info("Finished loading of metadata", "partition", s.partition, "epoch", int32(s.epoch), "end", int64(l.end),
+		level := slog.LevelInfo
+		if l.end == 0 {
+			level = slog.LevelDebug // of a new topic nothing is read, fifty times
+		}
+		s.env.Logger.Log(context.Background(), level, "Finished loading of metadata", "partition", s.partition, "epoch", int32(s.epoch), "end", int64(l.end),
 			"skipped", l.machine.Skipped(), "ms", (s.env.World.Now().Mono - l.began).Milliseconds())
 	}}
 	calls = append(calls, s.decide(0, &group.Loaded{})...)

@@ -246,7 +246,7 @@ func (s *shard) dismiss(err error) []func() {
 
 // resign ends the shard. Nothing is decided any more; what was decided goes on its way into the log, which refuses it if
 // the epoch is over, and whoever waits for that is told what became of it. Everybody else goes to the next coordinator.
-func (s *shard) resign(why string) {
+func (s *shard) resign(why string, level slog.Level) {
 	s.mu.Lock()
 	if s.phase == resigned {
 		s.mu.Unlock()
@@ -261,7 +261,7 @@ func (s *shard) resign(why string) {
 		}
 	}
 	s.mu.Unlock()
-	s.env.Logger.Info("Resigned as the group coordinator of a partition", "partition", s.partition, "epoch", int32(s.epoch), "reason", why)
+	s.env.Logger.Log(context.Background(), level, "Resigned as the group coordinator of a partition", "partition", s.partition, "epoch", int32(s.epoch), "reason", why)
 	for _, f := range calls {
 		f()
 	}

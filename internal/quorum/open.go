@@ -87,7 +87,7 @@ func Open(o Options) (*Quorum, error) {
 		MaxSizePerMsg: 1 << 20, MaxCommittedSizePerReady: 16 << 20, MaxInflightMsgs: 64,
 		CheckQuorum: true, PreVote: true, DisableProposalForwarding: true,
 		DisableConfChangeValidation: true, // one change at a time is checked where it is proposed
-		StepDownOnRemoval:           true, Logger: raftLogger{o.Logger},
+		StepDownOnRemoval:           true, Logger: raftLogger{o.Logger, func(id uint64) kafka.NodeID { return q.voters.node(id) }},
 	})
 	if err != nil {
 		return nil, err

@@ -1,6 +1,9 @@
 package quorum
 
 import (
+	"context"
+	"log/slog"
+
 	"go.etcd.io/raft/v3"
 
 	"github.com/milena-io/milena/internal/fault"
@@ -42,7 +45,11 @@ func (l *leadership) noteRole() {
 	if now.leading {
 		l.q.peers.reset(l.q.o.World.Now())
 	}
-	l.q.log("metadata role", "leader", l.q.voters.node(now.lead), "epoch", now.term, "leading", now.leading)
+	level := slog.LevelInfo
+	if now.lead == 0 {
+		level = slog.LevelDebug // an election is under way: the next line tells who won
+	}
+	l.q.logAt(level, "metadata role", "leader", l.q.voters.node(now.lead), "epoch", now.term, "leading", now.leading)
 }
 
 // activate makes a new leader take commands once everything that its log holds is committed and applied, which is when
@@ -83,8 +90,10 @@ func (l *leadership) notController(op, why string) error {
 	return fault.New(op, kafka.ErrNotController, "%s; there is no active controller at the moment", why)
 }
 
-func (q *Quorum) log(msg string, args ...any) {
+func (q *Quorum) log(msg string, args ...any) { q.logAt(slog.LevelInfo, msg, args...) }
+
+func (q *Quorum) logAt(level slog.Level, msg string, args ...any) {
 	if q.o.Logger != nil {
-		q.o.Logger.Info(msg, args...)
+		q.o.Logger.Log(context.Background(), level, msg, args...)
 	}
 }
