@@ -1,6 +1,9 @@
 package node
 
 import (
+	"errors"
+
+	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
@@ -106,8 +109,11 @@ func (n *Node) strays() {
 		if _, err := n.replicas.ByID(kafka.TopicIDPartition{TopicID: id, Partition: d.Partition.Partition}); known && err == nil {
 			continue
 		}
+		if _, err := n.replicas.ByName(d.Partition); !known && err == nil {
+			continue // it does not say yet, or no more: its log takes it over, perhaps at this moment
+		}
 		n.log("kafka.log").Warn("A directory belongs to no topic of this cluster; it is set aside and never read.", "directory", d.Name)
-		if err := n.storage.dir.SetAside(d, kafka.UUID(n.o.World.UUID())); err != nil {
+		if err := n.storage.dir.SetAside(d, kafka.UUID(n.o.World.UUID())); err != nil && !errors.Is(err, disk.ErrNotExist) { // deleted meanwhile
 			n.fail(err)
 			return
 		}
