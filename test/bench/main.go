@@ -4,7 +4,7 @@
 //
 //	cd test/bench && go run . [-short] [-out FILE] [-only kafka,milena,milena-cache]
 //
-// It prints Markdown and, unless it is short, writes docs/benchmarks.md. A full run takes about half an hour, -short a
+// It prints Markdown and, unless it is short, writes docs/benchmarks.md. A full run takes about twenty minutes, -short a
 // few minutes. The page cache is filled first, because the first touch of a page costs more than everything else
 // together on a virtual machine, and topped up before each measurement; it takes as much disk as there is memory.
 // -fill=false leaves that out and the report says so.
@@ -44,7 +44,7 @@ type plan struct {
 }
 
 func full() plan {
-	return plan{fill: true, warm: time.Minute, settle: 4 * time.Second, saturate: 5 * time.Second, repeat: 3, pace: 10 * time.Second, idle: 15 * time.Second,
+	return plan{fill: true, warm: time.Minute, settle: 2 * time.Second, saturate: 3 * time.Second, repeat: 3, pace: 6 * time.Second, idle: 15 * time.Second,
 		starts: map[string]int{"kafka": 3, "milena": 20, "milena-cache": 20}, sizes: []int{100, 1024, 16384},
 		partitions: []int{1, 10, 100}, perSecond: 5000, embedded: 100}
 }
@@ -60,7 +60,7 @@ func short() plan {
 
 func main() {
 	log.SetFlags(log.Ltime)
-	brief := flag.Bool("short", false, "a few minutes instead of half an hour")
+	brief := flag.Bool("short", false, "a few minutes instead of twenty")
 	fill := flag.Bool("fill", true, "keep the page cache full")
 	only := flag.String("only", "kafka,milena,milena-cache", "the systems to measure")
 	out := flag.String("out", "", "file the report goes to; docs/benchmarks.md for a full run of all systems")
