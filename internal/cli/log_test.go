@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/milena-io/milena"
+	"github.com/milena-io/milena/internal/inspect"
 )
 
 // TestLogsOfARunningServer reads a directory while its server runs and after it stopped, and a damaged copy.
@@ -28,15 +29,38 @@ func TestLogsOfARunningServer(t *testing.T) {
 	if d := verified(); !d.OK || d.Records < 3 || d.Partitions < 2 {
 		t.Errorf("beside the server: %+v", d)
 	}
+	listed := func() inspect.ListedPartition {
+		t.Helper()
+		d := decode[listingDoc](t, c.ok("log", "ls", dir, "-o", "json"), "log.ls")
+		for _, p := range d.Partitions {
+			if p.Dir == "orders-0" && d.OK {
+				return p
+			}
+		}
+		t.Fatalf("%+v", d)
+		return inspect.ListedPartition{}
+	}
+	if p := listed(); p.Start != 0 || p.End != 3 || len(p.Segments) != 1 {
+		t.Errorf("beside the server: %+v", p)
+	}
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
+	}
+	if p := listed(); p.End != 3 || p.HighWatermark != 3 || p.RecoveryPoint != 3 || p.MaxTimestampMs < 1 {
+		t.Errorf("after the server: %+v", p)
+	}
+	text := c.ok("log", "ls", dir)
+	contains(t, "the list", text, "PARTITION", "orders-0", "__cluster_metadata-0", "ok")
+	contains(t, "the list of segments", c.ok("log", "ls", dir+"/orders-0", "--segments"), "TIMEINDEX", "orders-0")
+	if names := c.ok("log", "ls", dir, "-o", "name"); !strings.Contains(names, "orders-0\n") {
+		t.Errorf("%q", names)
 	}
 	if d := verified(); !d.OK || d.Records < 3 {
 		t.Errorf("after the server: %+v", d)
 	}
 
 	segment := filepath.Join(dir, "orders-0", "00000000000000000000.log")
-	text := c.ok("log", "dump", segment, "--records")
+	text = c.ok("log", "dump", segment, "--records")
 	contains(t, "the dump", text, "Dumping ", "Log starting offset: 0", "baseOffset: 0 lastOffset: 2 count: 3", "compresscodec: lz4", "isvalid: true", "key: key payload: b")
 	types := 0
 	for _, line := range strings.Split(strings.TrimSpace(c.ok("log", "dump", dir, "--records", "-o", "json")), "\n") {

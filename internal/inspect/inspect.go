@@ -1,6 +1,6 @@
 // Package inspect reads a data directory offline: it prints what the files of a log say and finds what is wrong with them.
 //
-// The command line calls it (log dump, log verify). It reads files through disk.FS as they are on disk, in Kafka's
+// The command line calls it (log ls, log dump, log verify). It reads files through disk.FS as they are on disk, in Kafka's
 // formats, whoever wrote them, and never through the log engine, so that it can judge what the engine wrote. It never
 // writes, never takes the directory's lock and never waits, so it works beside a running node: a file that disappears
 // under it was deleted by retention and is passed over, and a tail that is still being written is read again before it

@@ -169,7 +169,7 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// FuzzVerify holds any bytes in any file against Verify and Dump: they end, and neither writes.
+// FuzzVerify holds any bytes in any file against Verify, List and Dump: they end, and none writes.
 func FuzzVerify(f *testing.F) {
 	files := []string{
 		log6, "/data/txn-0/00000000000000000006.index", "/data/txn-0/00000000000000000006.timeindex",
@@ -191,6 +191,9 @@ func FuzzVerify(f *testing.F) {
 		m, _ := unpack(t, "transactions")
 		write(t, m, files[int(which)%len(files)], data)
 		if _, err := Verify(m, "/data", VerifyOptions{Records: true}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := List(m, "/data", nil); err != nil {
 			t.Fatal(err)
 		}
 		if err := Dump(m, "/data", DumpOptions{Records: true}, func(e Entry) error { _ = e.Text(); return nil }); err != nil {
