@@ -33,13 +33,18 @@ type ListedPartition struct {
 	OtherBytes     int64             `json:"other_bytes"`      // of indexes, snapshots and the rest
 	Start          kafka.Offset      `json:"start_offset"`     // first that is readable
 	End            kafka.Offset      `json:"end_offset"`       // first that is free; -1 when damage hides it
-	RecoveryPoint  kafka.Offset      `json:"recovery_point"`   // -1 when no checkpoint says
-	HighWatermark  kafka.Offset      `json:"high_watermark"`   // -1 likewise
 	MaxTimestampMs int64             `json:"max_timestamp_ms"` // -1 for none
 	LeaderEpoch    kafka.LeaderEpoch `json:"leader_epoch"`     // the newest, -1 for none
-	Producers      ListedProducers   `json:"producers"`
-	Segments       []ListedSegment   `json:"segments"`
-	Damaged        int               `json:"damaged"` // problems of its files
+	ListedPoints
+	Producers ListedProducers `json:"producers"`
+	Segments  []ListedSegment `json:"segments"`
+	Damaged   int             `json:"damaged"` // problems of its files
+}
+
+// ListedPoints is what the checkpoints of the log directory say of a partition.
+type ListedPoints struct {
+	RecoveryPoint kafka.Offset `json:"recovery_point"` // -1 when no checkpoint says
+	HighWatermark kafka.Offset `json:"high_watermark"` // -1 likewise
 }
 
 // ListedProducers is what the newest producer snapshot says.
@@ -163,8 +168,8 @@ func (v *verifier) allPoints(dir string) (map[string]checkpoint.Offsets, error) 
 func (v *verifier) listed(dir string, points map[string]checkpoint.Offsets) (ListedPartition, error) {
 	before := len(v.report.Problems)
 	out := ListedPartition{
-		Dir: path.Base(dir), Kind: "current", Start: kafka.NoOffset, End: kafka.NoOffset, RecoveryPoint: kafka.NoOffset,
-		HighWatermark: kafka.NoOffset, MaxTimestampMs: -1, LeaderEpoch: kafka.NoLeaderEpoch, Segments: []ListedSegment{},
+		Dir: path.Base(dir), Kind: "current", Start: kafka.NoOffset, End: kafka.NoOffset,
+		ListedPoints: ListedPoints{RecoveryPoint: kafka.NoOffset, HighWatermark: kafka.NoOffset}, MaxTimestampMs: -1, LeaderEpoch: kafka.NoLeaderEpoch, Segments: []ListedSegment{},
 		Producers: ListedProducers{Snapshot: kafka.NoOffset},
 	}
 	p, err := listPartition(v.fs, dir)
