@@ -25,6 +25,7 @@ type conn struct {
 	source   source
 	wake     chan struct{} // Resume, memory, or the end; room for one
 	writer   sync.Mutex    // held while somebody writes
+	outlet   outlet        // the writer's
 
 	active  atomic.Int64 // monotonic time of the last byte read or written
 	pushing atomic.Int64 // monotonic time since when a write takes no bytes; 0 while none is under way
@@ -38,6 +39,7 @@ func newConn(s *Server, nc net.Conn, l *Listener, peer wire.Peer) *conn {
 	c.session = NewSession(l.Sessions, s.o.World, peer, l.Dispatch, c)
 	c.framer = wire.NewFramer(l.Sessions.Pool, c.session.MaxRequestBytes())
 	c.source = source{nc: nc, pool: s.buffers}
+	c.outlet.open(nc, c.moved)
 	c.touch()
 	return c
 }
