@@ -42,8 +42,8 @@ compat: build ## real clients and Apache Kafka's own tools against bin/milena
 	cd test/bench && $(GO) vet ./...
 	cd test/compat && CGO_ENABLED=1 $(GO) vet ./... && CGO_ENABLED=1 $(GO) test ./... && CGO_ENABLED=1 $(GO) run ./run
 
-bench: build ## Apache Kafka beside us in one run; writes docs/benchmarks.md
-	cd test/bench && $(GO) run .
+bench: build ## Apache Kafka beside us, aims and all; hours, resumable: RESULTS=folder PARTS=produce,fetch; writes docs/benchmarks.md
+	cd test/bench && $(GO) run . $(if $(RESULTS),-results $(abspath $(RESULTS))) $(if $(PARTS),-parts $(PARTS))
 
 clean:
 	rm -rf bin

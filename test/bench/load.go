@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,8 +38,13 @@ type percentiles struct {
 	p50, p99, p999 time.Duration
 }
 
-func makeTopic(ctx context.Context, client *kgo.Client, topic string, partitions int) error {
-	_, err := kadm.NewClient(client).CreateTopic(ctx, int32(partitions), 1, nil, topic) // err is also the topic's own
+func makeTopic(ctx context.Context, client *kgo.Client, topic string, partitions int, configs ...string) error {
+	keys := map[string]*string{}
+	for _, pair := range configs {
+		name, value, _ := strings.Cut(pair, "=")
+		keys[name] = &value
+	}
+	_, err := kadm.NewClient(client).CreateTopic(ctx, int32(partitions), 1, keys, topic) // err is also the topic's own
 	if errors.Is(err, kerr.TopicAlreadyExists) {
 		return nil
 	}
@@ -55,23 +61,25 @@ func dropTopic(ctx context.Context, node broker.Broker, topic string) error {
 	return err
 }
 
-func producer(ctx context.Context, node broker.Broker, topic string, partitions int, more ...kgo.Opt) (*kgo.Client, error) {
+func producer(ctx context.Context, node broker.Broker, topic string, partitions int, configs []string, more ...kgo.Opt) (*kgo.Client, error) {
 	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(node.Bootstrap()), kgo.DefaultProduceTopic(topic),
 		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.RecordPartitioner(kgo.RoundRobinPartitioner()), kgo.UnknownTopicRetries(-1), kgo.MetadataMinAge(10 * time.Millisecond)}, more...)...)
 	if err != nil {
 		return nil, err
 	}
-	if err := makeTopic(ctx, client, topic, partitions); err != nil {
+	if err := makeTopic(ctx, client, topic, partitions, configs...); err != nil {
 		client.Close()
 		return nil, err
 	}
 	// One record to every partition, so that leaders are known and logs are open before the clock runs.
-	for range partitions {
-		if err := client.ProduceSync(ctx, kgo.StringRecord("first")).FirstErr(); err != nil {
-			client.Close()
-			return nil, err
-		}
+	records := make([]*kgo.Record, partitions)
+	for i := range records {
+		records[i] = kgo.StringRecord("first")
+	}
+	if err := client.ProduceSync(ctx, records...).FirstErr(); err != nil {
+		client.Close()
+		return nil, err
 	}
 	return client, nil
 }
@@ -85,7 +93,7 @@ const most = 512 << 20
 
 // saturate produces as fast as acknowledgements come.
 func saturate(ctx context.Context, node broker.Broker, topic string, size, partitions int, how time.Duration) (throughput, error) {
-	client, err := producer(ctx, node, topic, partitions, kgo.ProducerBatchMaxBytes(64<<10), kgo.MaxBufferedRecords(1<<20),
+	client, err := producer(ctx, node, topic, partitions, nil, kgo.ProducerBatchMaxBytes(64<<10), kgo.MaxBufferedRecords(1<<20),
 		kgo.MaxBufferedBytes(buffered), kgo.ProducerLinger(time.Millisecond))
 	if err != nil {
 		return throughput{}, err
@@ -182,7 +190,7 @@ func drain(ctx context.Context, node broker.Broker, topic string, records int64,
 // paced sends records at a fixed rate and times each from the moment it was due, so that a stall counts for every
 // record it delays.
 func paced(ctx context.Context, node broker.Broker, topic string, size, partitions, perSecond int, how time.Duration) (percentiles, error) {
-	client, err := producer(ctx, node, topic, partitions, kgo.ProducerLinger(0))
+	client, err := producer(ctx, node, topic, partitions, nil, kgo.ProducerLinger(0))
 	if err != nil {
 		return percentiles{}, err
 	}

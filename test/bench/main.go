@@ -2,10 +2,11 @@
 // throughput and latency, with the same client, the broker and the client on separate cores. All systems are up at once,
 // and each cell of the table is measured on one after the other, in turns, so that a noisy minute of the machine hits all.
 //
-//	cd test/bench && go run . [-short] [-out FILE] [-only kafka,milena,milena-cache]
+//	cd test/bench && go run . [-short] [-parts NAME,...] [-results FOLDER] [-out FILE] [-only kafka,milena,milena-cache]
 //
-// It prints Markdown and, unless it is short, writes docs/benchmarks.md. A full run takes about twenty minutes, -short a
-// few minutes. The page cache is filled first, because the first touch of a page costs more than everything else
+// It measures in parts of less than an hour each, saves every measurement in the results folder as it is made, and goes
+// on where it was when it is started again with that folder. It prints Markdown and, after a full run, writes
+// docs/benchmarks.md. A full run takes about two hours, -short about twenty minutes. The page cache is filled first, because the first touch of a page costs more than everything else
 // together on a virtual machine, and topped up before each measurement; it takes as much disk as there is memory.
 // -fill=false leaves that out and the report says so.
 package main
@@ -23,6 +24,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/milena-io/milena/test/bench/bare"
 	"github.com/milena-io/milena/test/compat/broker"
 )
 
@@ -60,9 +62,17 @@ func short() plan {
 
 func main() {
 	log.SetFlags(log.Ltime)
-	brief := flag.Bool("short", false, "a few minutes instead of twenty")
+	if len(os.Args) > 1 && os.Args[1] == bareArg {
+		if err := bare.Main(os.Args[2:], os.Stdin, os.Stdout); err != nil {
+			log.Fatal("bare loop: ", err)
+		}
+		return
+	}
+	brief := flag.Bool("short", false, "minutes instead of hours: good for a first look, too short to quote")
 	fill := flag.Bool("fill", true, "keep the page cache full")
-	only := flag.String("only", "kafka,milena,milena-cache", "the systems to measure")
+	only := flag.String("only", "kafka,milena,milena-cache", "the systems that the part named cells measures")
+	which := flag.String("parts", "", "the parts to measure, of "+strings.Join(partNames(), ", ")+"; all of them by default")
+	results := flag.String("results", "", "folder that keeps what was measured, so that an interrupted run goes on; a new one by default")
 	out := flag.String("out", "", "file the report goes to; docs/benchmarks.md for a full run of all systems")
 	flag.Parse()
 	p := full()
@@ -71,16 +81,16 @@ func main() {
 	}
 	p.fill = p.fill && *fill
 	target := *out
-	if target == "" && !p.short && *only == "kafka,milena,milena-cache" {
+	if target == "" && !p.short && *which == "" && *only == "kafka,milena,milena-cache" {
 		target = filepath.Join(broker.Home(), "..", "..", "docs", "benchmarks.md")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	text, err := run(ctx, p, strings.Split(*only, ","))
+	text, err := session{plan: p, systems: strings.Split(*only, ","), dir: *results, which: *which}.run(ctx)
+	fmt.Print(text)
 	if err != nil {
 		log.Fatal("bench: ", err)
 	}
-	fmt.Print(text)
 	if target != "" {
 		if err := os.WriteFile(target, []byte(text), 0o644); err != nil {
 			log.Fatal("bench: ", err)
@@ -88,17 +98,14 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, p plan, names []string) (string, error) {
-	cores, err := pin()
-	if err != nil {
-		return "", err
-	}
+// cells measures the part of that name: every record size with every number of partitions.
+func cells(ctx context.Context, p plan, names []string, cores cores) (string, error) {
 	work, err := os.MkdirTemp("", "milena-bench-")
 	if err != nil {
 		return "", err
 	}
 	defer os.RemoveAll(work)
-	r := report{plan: p, cores: cores, machine: machine()}
+	r := report{plan: p}
 	cache := &filler{dir: filepath.Join(work, "fill"), off: !p.fill}
 	var all []*contender
 	defer func() {

@@ -11,19 +11,13 @@ import (
 // report is everything measured in one run.
 type report struct {
 	plan     plan
-	cores    cores
-	machine  string
 	systems  []system
 	embedded embeddedTimes
 }
 
 func (r report) markdown() string {
 	var b strings.Builder
-	b.WriteString("# Benchmarks\n\nMilena beside Apache Kafka, measured in one run by `make bench`")
-	if r.plan.short {
-		b.WriteString(" in its short form (`cd test/bench && go run . -short`): good for a first look, too short to quote")
-	}
-	b.WriteString(".\nFigures move from machine to machine; the ratios are what counts.\n\n")
+	b.WriteString("## Record sizes and partitions\n\n")
 	r.setting(&b)
 	r.starts(&b)
 	r.memory(&b)
@@ -33,7 +27,6 @@ func (r report) markdown() string {
 }
 
 func (r report) setting(b *strings.Builder) {
-	fmt.Fprintf(b, "- Machine: %s. Broker on core %s, client on core %s.\n", r.machine, or(r.cores.broker, "any"), or(r.cores.client, "any"))
 	if r.plan.fill {
 		b.WriteString("- The page cache was full before every measurement.")
 	} else {
@@ -57,7 +50,7 @@ func (r report) ratios(b *strings.Builder) {
 		return
 	}
 	kafka := r.systems[i]
-	b.WriteString("## Over Apache Kafka\n\nGeometric mean of the nine cells below (least–most); 1 is Kafka.\n\n" +
+	b.WriteString("### Over Apache Kafka\n\nGeometric mean of the nine cells below (least–most); 1 is Kafka.\n\n" +
 		"| | start, fresh | start after kill -9 | RSS idle | RSS under load | produce MB/s | CPU per GB produced | fetch MB/s | CPU per GB fetched | p50 | p99 | p99.9 |\n" +
 		"|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, s := range r.systems {
@@ -100,7 +93,7 @@ func or(text, other string) string {
 }
 
 func (r report) starts(b *strings.Builder) {
-	b.WriteString("## From process start to the first acknowledged record\n\nTopic creation included when the directory is fresh. Median (least to most).\n\n" +
+	b.WriteString("### From process start to the first acknowledged record\n\nTopic creation included when the directory is fresh. Median (least to most).\n\n" +
 		"| | fresh directory | after kill -9 | starts |\n|---|---|---|---|\n")
 	for _, s := range r.systems {
 		fmt.Fprintf(b, "| %s | %s | %s | %d |\n", s.name, spread(s.fresh), spread(s.afterKill), len(s.fresh))
@@ -130,7 +123,7 @@ func ms(d time.Duration) string {
 }
 
 func (r report) memory(b *strings.Builder) {
-	b.WriteString("## Memory, and a broker that idles\n\n| | RSS idle | CPU idle | RSS at most under load |\n|---|---|---|---|\n")
+	b.WriteString("### Memory, and a broker that idles\n\n| | RSS idle | CPU idle | RSS at most under load |\n|---|---|---|---|\n")
 	for _, s := range r.systems {
 		fmt.Fprintf(b, "| %s | %d MiB | %.1f %% of a core | %d MiB |\n", s.name, s.idle.rss>>20,
 			100*s.idle.cpu().Seconds()/s.idleFor.Seconds(), s.loadPeak>>20)
@@ -139,19 +132,19 @@ func (r report) memory(b *strings.Builder) {
 }
 
 func (r report) tables(b *strings.Builder) {
-	b.WriteString("## Throughput and CPU\n\nMB are 10^6 bytes of record values; CPU is the broker's, kernel part in parentheses.\n\n" +
+	b.WriteString("### Throughput and CPU\n\nMB are 10^6 bytes of record values; CPU is the broker's, kernel part in parentheses.\n\n" +
 		"| record | partitions | system | produce MB/s | CPU-s per GB produced | fetch MB/s | CPU-s per GB fetched |\n|---|---|---|---|---|---|---|\n")
 	r.each(func(s system, c cell) {
 		fmt.Fprintf(b, "| %s | %d | %s | %.0f (%.0f–%.0f) | %s | %.0f | %s |\n", bytesOf(c.size), c.partitions, s.name,
 			c.produced.mbPerSecond(), c.produced.least, c.produced.most, perGB(c.produced.throughput), c.fetched.mbPerSecond(), perGB(c.fetched))
 	})
-	b.WriteString("\n## Latency\n\nRecords at a fixed rate, timed from when each was due until its acknowledgement, linger 0.\n\n" +
+	b.WriteString("\n### Latency\n\nRecords at a fixed rate, timed from when each was due until its acknowledgement, linger 0.\n\n" +
 		"| record | partitions | system | records/s | p50 | p99 | p99.9 |\n|---|---|---|---|---|---|---|\n")
 	r.each(func(s system, c cell) {
 		fmt.Fprintf(b, "| %s | %d | %s | %.0f | %s | %s | %s |\n", bytesOf(c.size), c.partitions, s.name, c.latency.rate,
 			ms(c.latency.p50), ms(c.latency.p99), ms(c.latency.p999))
 	})
-	b.WriteString("\n## Settings\n\n")
+	b.WriteString("\n### Settings\n\n")
 	for _, s := range r.systems {
 		fmt.Fprintf(b, "- `%s`: `%s`\n", s.name, strings.Join(portable(s.settings), " "))
 	}
