@@ -3,6 +3,7 @@ package config
 // milenaKeys are our own broker keys.
 var milenaKeys = []Key{
 	{Name: "milena.connection.inflight.max.bytes", Type: Long, Default: "104857600", HasDefault: true, Status: Implemented, Min: bound(65536), Doc: "Bytes of requests that one connection may have under way."},
+	{Name: "milena.disk.reserve.bytes", Type: Long, Default: "67108864", HasDefault: true, Status: Implemented, Min: bound(0), Doc: "Bytes of each log directory that are kept for metadata, deletions and checkpoints when the disk is full, at most a sixteenth of the volume; 0 keeps none."},
 	{Name: "milena.durability", Type: String, Default: "sync", HasDefault: true, Dynamic: ClusterWide, Status: Implemented, Allowed: []string{"sync", "cache"}, Doc: "What acks=all means by default: sync waits until the records are on stable storage of every in-sync replica, cache until they are in their page caches, as Apache Kafka does."},
 	{Name: "milena.log.format", Type: String, Default: "", HasDefault: true, Status: Implemented, Allowed: []string{"", "kafka", "json", "pretty"}, Doc: "Format of log lines: kafka, json or pretty; empty chooses pretty on a terminal and kafka elsewhere."},
 	{Name: "milena.metrics.listeners", Type: String, Default: "127.0.0.1:9404", HasDefault: true, Status: Implemented, Doc: "Address of /metrics, /healthz and /readyz; empty for none."},

@@ -109,3 +109,19 @@ func (f osFile) Size() (int64, error) {
 	}
 	return info.Size(), nil
 }
+
+// zero fills the file with zeros from its end up to a size. When there is no room it is as long as it was.
+func (f osFile) zero(size int64) error {
+	was, err := f.Size()
+	if err != nil {
+		return err
+	}
+	zeros := make([]byte, 256<<10)
+	for at := was; at < size && err == nil; at += int64(len(zeros)) {
+		_, err = f.WriteAt(zeros[:min(int64(len(zeros)), size-at)], at)
+	}
+	if err != nil {
+		_ = f.Truncate(was)
+	}
+	return err
+}

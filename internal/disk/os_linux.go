@@ -27,3 +27,19 @@ func exclusive(f *os.File) error {
 	lock := syscall.Flock_t{Type: syscall.F_WRLCK}
 	return syscall.FcntlFlock(f.Fd(), setOpenFileLock, &lock)
 }
+
+// Allocate takes the blocks from the volume at once; where the file system cannot, it writes them.
+func (f osFile) Allocate(size int64) error {
+	for {
+		err := syscall.Fallocate(int(f.Fd()), 0, 0, size)
+		switch err {
+		case nil:
+			return nil
+		case syscall.EINTR:
+		case syscall.EOPNOTSUPP, syscall.ENOSYS:
+			return f.zero(size)
+		default:
+			return &os.PathError{Op: "fallocate", Path: f.Name(), Err: err}
+		}
+	}
+}

@@ -21,6 +21,7 @@ const (
 	Corrupt             // bytes read do not check: a bad CRC, a torn tail, a lying length
 	Disk                // the operating system failed an IO call; the log dir is to be given up
 	Closed              // the component is stopping
+	Full                // the volume has no room; nothing was written, and it passes
 )
 
 // Error is op + kind + code + sentence + cause.
@@ -59,8 +60,12 @@ func Corruption(op string, format string, args ...any) *Error {
 	return &Error{Op: op, Kind: Corrupt, Code: kafka.ErrCorruptMessage, Message: fmt.Sprintf(format, args...)}
 }
 
-// Storage reports a failed IO call; clients see KAFKA_STORAGE_ERROR.
+// Storage reports a failed IO call; clients see KAFKA_STORAGE_ERROR. A full volume is Full and not Disk: the log dir is
+// not to be given up for it.
 func Storage(op string, cause error) *Error {
+	if OutOfSpace(cause) {
+		return &Error{Op: op, Kind: Full, Code: kafka.ErrKafkaStorageError, Message: "there is no space left", Cause: cause}
+	}
 	return &Error{Op: op, Kind: Disk, Code: kafka.ErrKafkaStorageError, Cause: cause}
 }
 

@@ -46,6 +46,11 @@ func (l *Log) AppendAsLeader(now kafka.Instant, b record.Batch, epoch kafka.Lead
 	if err := l.checkProducer(b, origin); err != nil {
 		return Appended{}, err
 	}
+	if l.options.Room != nil && origin == Client {
+		if err := l.options.Room.Refuse(len(b)); err != nil {
+			return Appended{}, err
+		}
+	}
 	if int64(len(b)) > l.config.Roll.SegmentBytes {
 		return Appended{}, fault.New(op, kafka.ErrRecordListTooLarge,
 			"Message batch size is %d bytes in append to partition %s, which exceeds the maximum configured segment size of %d.",

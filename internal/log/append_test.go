@@ -294,7 +294,7 @@ func TestNoSpace(t *testing.T) {
 				a, err := r.try(nobody, Client, v)
 				if err == nil {
 					want = append(want, fmt.Sprintf("%d=%s", a.Base, v))
-				} else if !errors.Is(err, disk.ErrNoSpace) || !fault.IsKind(err, fault.Disk) {
+				} else if !errors.Is(err, disk.ErrNoSpace) || !fault.IsKind(err, fault.Full) || fault.IsKind(err, fault.Disk) {
 					t.Fatalf("error %v", err)
 				}
 				faulty.Heal()

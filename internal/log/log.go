@@ -48,6 +48,9 @@ type Ledger interface {
 	SaveForgotten() error
 }
 
+// Room says whether clients may write: an error says why not, and that it passes. disk.Reserve is one.
+type Room interface{ Refuse(bytes int) error }
+
 // Options say which log to open and what is known about it. Dir.Options fills most of them in.
 type Options struct {
 	FS            disk.FS
@@ -61,6 +64,8 @@ type Options struct {
 	LogStart      kafka.Offset
 	AcceptLoss    bool   // come up although records below the recovery point are gone; an operator's decision
 	Ledger        Ledger // nil: nothing outlives a crash but what the segments say
+	// Room refuses clients' records while the directory is full; nil has room always.
+	Room Room
 	// Later runs f after delayMs, with no lock held; it removes deleted files. Nil removes them at once.
 	Later func(delayMs int64, f func())
 }

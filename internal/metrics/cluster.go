@@ -42,6 +42,14 @@ func (p *page) dirs(dirs []Dir) {
 			p.int(label("dir", d.Path), d.UsableBytes)
 		}
 	}
+	p.family("milena_log_dir_full", gauge, "1 while clients' records are refused because the volume is full.")
+	for _, d := range dirs {
+		p.int(label("dir", d.Path), one(d.Full))
+	}
+	p.family("milena_log_dir_reserve_bytes", gauge, "Bytes that are kept on that volume for metadata and deletions, less what a full volume took.")
+	for _, d := range dirs {
+		p.int(label("dir", d.Path), d.ReserveBytes)
+	}
 }
 
 func (p *page) controller(c *Controller, brokers []Broker) {

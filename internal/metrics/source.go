@@ -49,6 +49,8 @@ type Dir struct {
 	Path                    string
 	Offline                 bool
 	TotalBytes, UsableBytes int64
+	Full                    bool  // clients' records are refused until there is room
+	ReserveBytes            int64 // what is left of its reserve
 }
 
 // Broker is a registered broker.

@@ -76,7 +76,11 @@ func (g gauges) state(img *image.Image) metrics.BrokerState {
 func (g gauges) dirs() []metrics.Dir {
 	var out []metrics.Dir
 	for _, d := range (description{g.n}).volumes() {
-		out = append(out, metrics.Dir{Path: d.Path, Offline: d.Err != nil, TotalBytes: d.TotalBytes, UsableBytes: d.FreeBytes})
+		room := g.n.storage.space.of(d.Path)
+		out = append(out, metrics.Dir{
+			Path: d.Path, Offline: d.Err != nil, TotalBytes: d.TotalBytes, UsableBytes: d.FreeBytes,
+			Full: room.Full, ReserveBytes: room.Reserve,
+		})
 	}
 	return out
 }

@@ -25,6 +25,7 @@ type rig struct {
 	w      *world.Virtual
 	proc   *world.Process
 	fs     *disk.Mem
+	volume *disk.Bounded // what the node sees of fs, where a test bounds it
 	set    map[string]string
 	n      *Node
 	main   *link
@@ -43,6 +44,14 @@ type link struct {
 
 func newRig(t *testing.T, settings ...string) *rig {
 	t.Helper()
+	r := unbooted(t, settings...)
+	r.boot()
+	return r
+}
+
+// unbooted is a rig whose node was not started yet.
+func unbooted(t *testing.T, settings ...string) *rig {
+	t.Helper()
 	r := &rig{t: t, w: world.NewVirtual(11), fs: disk.NewMem(), logs: &lines{}, set: map[string]string{
 		"node.id": "1", "process.roles": "broker,controller", "listeners": "PLAINTEXT://one:9092,INTERNAL://two:9093",
 		"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
@@ -52,16 +61,20 @@ func newRig(t *testing.T, settings ...string) *rig {
 	for i := 0; i < len(settings); i += 2 {
 		r.set[settings[i]] = settings[i+1]
 	}
-	r.boot()
 	return r
 }
 
 func (r *rig) boot() {
 	r.t.Helper()
 	r.proc = world.NewProcess(r.w)
+	var fsys disk.FS = r.fs
+	if r.volume != nil {
+		r.volume.FS = r.fs
+		fsys = r.volume
+	}
 	var ready *error
 	n, err := Start(Options{
-		World: r.proc, FS: r.fs, Values: config.Values{Scope: config.Broker, Set: r.set}, Logger: slog.New(r.logs),
+		World: r.proc, FS: fsys, Values: config.Values{Scope: config.Broker, Set: r.set}, Logger: slog.New(r.logs),
 		Failed: func(err error) { r.t.Errorf("the node gave up: %v", err) },
 	}, func(err error) { ready = &err })
 	if err != nil {

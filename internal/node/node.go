@@ -78,6 +78,7 @@ type storage struct {
 	dir     *log.Dir
 	meta    log.Meta
 	flusher *disk.Flusher
+	space   *space
 	log     *log.Log // of __cluster_metadata-0
 }
 
@@ -104,6 +105,8 @@ func Start(o Options, ready func(error)) (*Node, error) {
 	if err := n.settings.check(); err != nil {
 		return nil, err
 	}
+	n.storage.space = newSpace(n)
+	n.o.FS = n.storage.space.fs
 	if err := n.openStorage(); err != nil {
 		return nil, err
 	}
@@ -207,6 +210,7 @@ func (n *Node) fail(err error) {
 // abandon gives back what a start that failed has taken.
 func (n *Node) abandon() {
 	n.edge.unbind()
+	n.storage.space.abandon()
 	if n.storage.dir != nil {
 		_ = n.storage.dir.Release()
 	}

@@ -219,7 +219,7 @@ func (r *replicas) ensure(img *image.Image, topic *image.Topic, name kafka.Topic
 	dir := r.n.storage.dir
 	open := func(cfg log.Config) (*log.Log, error) {
 		o := dir.Options(name, cfg, r.n.o.World.Now())
-		o.TopicID, o.Later = topic.ID, r.n.later
+		o.TopicID, o.Later, o.Room = topic.ID, r.n.later, r.n.storage.space.room(dir.Path())
 		return r.news.open(o)
 	}
 	p = partition.New(r.env, name, *cfg, dir.Checkpointed(name).HighWatermark, open)

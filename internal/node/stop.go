@@ -50,6 +50,7 @@ func (n *Node) giveBack(done func()) {
 		n.session.quit()
 		n.feed.Stop()
 		n.quorum.Close()
+		n.storage.space.abandon()
 		_ = n.storage.dir.Release()
 		done()
 	})
@@ -104,6 +105,7 @@ func (n *Node) finish(c closed, done func(error)) {
 // seal closes the metadata log and marks the directory as cleanly closed: only when every log in it is, those included
 // that an unclean start left to recover and nobody opened.
 func (n *Node) seal(c closed) error {
+	n.storage.space.release()
 	err := errors.Join(c.err, n.storage.log.Close(n.o.World.Now()))
 	if err == nil {
 		o := n.storage.log.Offsets()

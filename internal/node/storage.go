@@ -21,6 +21,10 @@ func (n *Node) openStorage() error {
 		return err
 	}
 	n.storage.dir = dir
+	if err := n.storage.space.keep(dir.Path()); err != nil {
+		_ = dir.Release()
+		return err
+	}
 	for _, damaged := range dir.Damaged {
 		n.log("kafka.log").Warn("A checkpoint file is damaged and counts as empty; recovery reads more instead.", "error", damaged)
 	}
@@ -102,7 +106,7 @@ func (n *Node) formatQuorum(path string) error {
 
 // later runs the removal of deleted files; what is left when the node stops, the next start removes.
 func (n *Node) later(delayMs int64, f func()) {
-	n.o.World.After(millis(delayMs), func() {
+	n.storage.space.later(delayMs, func() {
 		n.mu.Lock()
 		over := n.stopping || n.failed != nil
 		n.mu.Unlock()

@@ -16,18 +16,21 @@ import (
 func (n *Node) tend() {
 	n.every("replica.high.watermark.checkpoint.interval.ms", func() error { return n.checkpoint(false) })
 	n.every("log.flush.offset.checkpoint.interval.ms", func() error { return n.checkpoint(true) })
-	n.every("log.retention.check.interval.ms", func() error {
-		for _, p := range n.replicas.all() {
-			if err := p.Tend(); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	n.every("log.retention.check.interval.ms", n.retain)
 	if clean, _ := n.storage.dir.Clean(); !clean {
 		n.recoverNext(n.replicas.all())
 	}
 	n.strays()
+}
+
+// retain rolls what is old enough and removes what retention gives up. A full disk keeps nobody else from it.
+func (n *Node) retain() error {
+	for _, p := range n.replicas.all() {
+		if err := p.Tend(); err != nil && !fault.IsKind(err, fault.Full) {
+			return err
+		}
+	}
+	return nil
 }
 
 // every runs f again and again, the key's interval after it was done.
@@ -39,7 +42,7 @@ func (n *Node) every(key string, f func() error) {
 		if over {
 			return
 		}
-		if err := f(); err != nil && !fault.IsKind(err, fault.Closed) {
+		if err := f(); err != nil && !fault.IsKind(err, fault.Closed) && !fault.IsKind(err, fault.Full) {
 			n.fail(err)
 			return
 		}

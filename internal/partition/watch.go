@@ -88,7 +88,7 @@ func (p *Partition) Tend() error {
 	now := p.env.World.Now()
 	err := p.log.MaybeRoll(now)
 	var calls []func()
-	if err == nil {
+	if err == nil || fault.IsKind(err, fault.Full) {
 		var removed int
 		removed, err = p.log.Retain(now, p.rep.HighWatermark())
 		if removed > 0 {

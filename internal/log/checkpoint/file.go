@@ -38,6 +38,7 @@ func Replace(fsys disk.FS, dir, name string, data []byte) error {
 		err = fsys.SyncDir(dir)
 	}
 	if err != nil {
+		_ = fsys.Remove(path + TempSuffix) // on a full volume its bytes are dear
 		return fault.Storage("checkpoint.Replace", err)
 	}
 	return nil

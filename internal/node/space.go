@@ -1,0 +1,159 @@
+package node
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/log"
+	"github.com/milena-io/milena/internal/world"
+)
+
+// space is what the node does about full log directories. Clients' records are refused there, retention runs at once, and
+// what is deleted goes without its delay. Everything else draws on the reserve.
+type space struct {
+	n  *Node
+	fs *disk.Space
+
+	mu       sync.Mutex
+	reserves map[string]*disk.Reserve // by directory
+	removals []*removal               // in the order in which they were asked for
+}
+
+// removal is files that wait to be removed.
+type removal struct {
+	timer world.Timer
+	run   func()
+}
+
+// newSpace puts the reserves under the file system that the whole node uses.
+func newSpace(n *Node) *space {
+	s := &space{n: n, fs: disk.NewSpace(n.o.World, n.o.FS), reserves: map[string]*disk.Reserve{}}
+	s.fs.Bulk, s.fs.Changed = bulk, s.changed
+	return s
+}
+
+// bulk are the records of partitions, groups' among them: they may use half of the reserve, and the metadata log all.
+func bulk(path string) bool {
+	return strings.HasSuffix(path, ".log") && !strings.Contains(path, metadataPartition.String()+"/")
+}
+
+// keep makes the reserve of a directory that was just locked.
+func (s *space) keep(dir string) error {
+	r, err := s.fs.Keep(dir, s.n.o.Values.Int("milena.disk.reserve.bytes"))
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reserves[dir] = r
+	return nil
+}
+
+// room is what the logs of a directory ask before they take clients' records.
+func (s *space) room(dir string) log.Room {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.reserves[dir]; r != nil {
+		return r
+	}
+	return nil
+}
+
+// of tells how a directory stands; the zero Room where it has no reserve.
+func (s *space) of(dir string) disk.Room {
+	s.mu.Lock()
+	r := s.reserves[dir]
+	s.mu.Unlock()
+	if r == nil {
+		return disk.Room{}
+	}
+	return r.Room()
+}
+
+// release removes the reserves, for a clean stop.
+func (s *space) release() {
+	for _, r := range s.take() {
+		_ = r.Release() // an empty file that stays is made whole by the next start
+	}
+}
+
+// abandon leaves the reserves' files as they are.
+func (s *space) abandon() {
+	for _, r := range s.take() {
+		r.Abandon()
+	}
+}
+
+func (s *space) take() (all []*disk.Reserve) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.reserves {
+		all = append(all, r)
+	}
+	s.reserves = map[string]*disk.Reserve{}
+	return all
+}
+
+// changed tells the operator, and makes room where it can.
+func (s *space) changed(r disk.Room) {
+	logger := s.n.log("kafka.log")
+	if !r.Full {
+		logger.Info("The log directory "+r.Dir+" has room again; clients' records are taken.", "freeBytes", r.Usable, "reserveBytes", r.Reserve)
+		return
+	}
+	logger.Error("The log directory "+r.Dir+" is full. Clients' records are refused with KAFKA_STORAGE_ERROR, which they retry, until there is room; reading, deleting and administration go on.",
+		"freeBytes", r.Usable, "reserveBytes", r.Reserve, "reserveWholeBytes", r.Whole)
+	s.hurry()
+	if err := s.n.retain(); err != nil && !fault.IsKind(err, fault.Closed) {
+		s.n.fail(err)
+	}
+}
+
+// full reports whether any directory is.
+func (s *space) full() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.reserves {
+		if r.Full() {
+			return true
+		}
+	}
+	return false
+}
+
+// later runs a removal after a delay, or at once when its room is needed.
+func (s *space) later(delayMs int64, run func()) {
+	if s.full() {
+		delayMs = 0
+	}
+	r := &removal{}
+	r.run = func() {
+		s.mu.Lock()
+		i := slices.Index(s.removals, r)
+		if i >= 0 {
+			s.removals = slices.Delete(s.removals, i, i+1)
+		}
+		s.mu.Unlock()
+		if i >= 0 {
+			run()
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.removals = append(s.removals, r)
+	r.timer = s.n.o.World.After(millis(delayMs), r.run)
+}
+
+// hurry runs the removals that wait.
+func (s *space) hurry() {
+	s.mu.Lock()
+	waiting := slices.Clone(s.removals)
+	s.mu.Unlock()
+	for _, r := range waiting {
+		r.timer.Stop()
+		r.run()
+	}
+}
