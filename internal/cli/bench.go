@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"context"
-	"fmt"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -12,7 +10,8 @@ import (
 )
 
 func (a *app) benchCommand() *cobra.Command {
-	return a.group("bench", "Measure a cluster: throughput and latency", a.benchProduce(), a.benchConsume())
+	return a.group("bench", "Measure a cluster: throughput and latency",
+		a.benchProduce(), a.benchConsume(), a.benchMixed(), a.benchE2E(), a.benchCompare())
 }
 
 // rateDoc is what one worker, or all together, did.
@@ -29,6 +28,7 @@ type rateDoc struct {
 
 // meter counts what one worker does. The worker and its client's callbacks write it, the progress line reads it.
 type meter struct {
+	from    time.Time // what began before, while the trial warms up, is not counted; set before the worker starts
 	records atomic.Int64
 	errors  atomic.Int64
 	bytes   atomic.Int64
@@ -36,6 +36,24 @@ type meter struct {
 
 	mu    sync.Mutex
 	first error // the first error, to be explained
+}
+
+// did counts one thing that began at a moment, or was due then, and is over now.
+func (m *meter) did(began time.Time, records, bytes int64) {
+	if began.Before(m.from) {
+		return
+	}
+	m.latency.add(time.Since(began))
+	m.count(began, records, bytes)
+}
+
+// count counts records without a latency.
+func (m *meter) count(at time.Time, records, bytes int64) {
+	if at.Before(m.from) {
+		return
+	}
+	m.records.Add(records)
+	m.bytes.Add(bytes)
 }
 
 func (m *meter) failed(err error) {
@@ -73,36 +91,6 @@ func sum(meters []*meter) *meter {
 	return total
 }
 
-// measure runs one worker for each meter until all are done, and shows how far they are meanwhile. It returns how long
-// they took.
-func (a *app) measure(ctx context.Context, verb string, meters []*meter, total int64, work func(ctx context.Context, i int, m *meter)) time.Duration {
-	began := time.Now()
-	done := make(chan struct{})
-	var workers sync.WaitGroup
-	for i, m := range meters {
-		workers.Go(func() { work(ctx, i, m) })
-	}
-	go func() {
-		workers.Wait()
-		close(done)
-	}()
-	line := a.newProgress(verb, count)
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-done:
-			took := time.Since(began)
-			line.done()
-			return took
-		case <-tick.C:
-			s := sum(meters)
-			more := fmt.Sprintf("%s/s  p99 %s", size(int64(float64(s.bytes.Load())/time.Since(began).Seconds())), latency(float64(s.latency.quantile(0.99).Microseconds())/1000))
-			line.set(s.records.Load()+s.errors.Load(), total, more)
-		}
-	}
-}
-
 // latency prints milliseconds for people.
 func latency(ms float64) string {
 	switch {
@@ -125,7 +113,7 @@ func (a *app) printRates(worker, what, counted string, each []rateDoc, total rat
 		if counted != "" {
 			cells = append(cells, strconv.FormatInt(d.Latencies, 10))
 		}
-		return append(cells, latency(l.P50), latency(l.P90), latency(l.P99), latency(l.P999), latency(l.Max), strconv.FormatInt(d.Errors, 10))
+		return append(cells, latency(l.P50), latency(l.P90), latency(l.P99), latency(l.P999), latency(l.P9999), latency(l.Max), strconv.FormatInt(d.Errors, 10))
 	}
 	var rows [][]string
 	if len(each) > 1 {
@@ -138,7 +126,7 @@ func (a *app) printRates(worker, what, counted string, each []rateDoc, total rat
 	if counted != "" {
 		header = append(header, " "+counted)
 	}
-	if err := a.table(append(header, " P50", " P90", " P99", " P99.9", " MAX", " ERRORS"), rows); err != nil {
+	if err := a.table(append(header, " P50", " P90", " P99", " P99.9", " P99.99", " MAX", " ERRORS"), rows); err != nil {
 		return err
 	}
 	a.note("latency is %s; %s", what, duration(time.Duration(total.Seconds*float64(time.Second)).Round(time.Millisecond)))

@@ -18,6 +18,7 @@ type benchConsumeDoc struct {
 	Settings  benchConsume `json:"settings"`
 	Consumers []rateDoc    `json:"consumers"`
 	Total     rateDoc      `json:"total"`
+	runDoc
 }
 
 type benchConsume struct {
@@ -31,6 +32,7 @@ type benchConsume struct {
 
 func (a *app) benchConsume() *cobra.Command {
 	s := benchConsume{}
+	var t trial
 	var number, fetch, least string
 	var wait time.Duration
 	c := a.command(spec{
@@ -52,7 +54,10 @@ func (a *app) benchConsume() *cobra.Command {
 			if s.Consumers < 1 || s.Consumers > 1000 || s.FetchBytes < 1 || s.FetchBytes > 1<<30 || s.MinBytes < 0 || s.MinBytes > s.FetchBytes || wait < 0 {
 				return usage("a number is out of range: --consumers %d, --fetch %s, --min-bytes %s, --max-wait %s", s.Consumers, fetch, least, wait)
 			}
-			return a.runBenchConsume(ctx, args[0], s, number != "")
+			if err := t.check(); err != nil {
+				return err
+			}
+			return a.runBenchConsume(ctx, args[0], s, t, number != "" || t.duration > 0)
 		},
 	})
 	f := c.Flags()
@@ -62,10 +67,11 @@ func (a *app) benchConsume() *cobra.Command {
 	f.StringVar(&fetch, "fetch", "50MiB", "largest answer, `bytes`")
 	f.StringVar(&least, "min-bytes", "1", "`bytes` that an answer waits for")
 	f.DurationVar(&wait, "max-wait", 500*time.Millisecond, "`time` that an answer waits at most")
+	t.flags(f, 0, "what is there or -n ends it without")
 	return c
 }
 
-func (a *app) runBenchConsume(ctx context.Context, topic string, s benchConsume, wait bool) error {
+func (a *app) runBenchConsume(ctx context.Context, topic string, s benchConsume, t trial, wait bool) error {
 	p, err := a.planOf(consumeFlags{from: s.From, until: "end", limit: -1}, topic, time.Now())
 	if err != nil {
 		return err
@@ -82,39 +88,46 @@ func (a *app) runBenchConsume(ctx context.Context, topic string, s benchConsume,
 		total = s.Number
 	}
 	s.Number, s.Consumers = total, len(readers)
-	within, enough := context.WithCancel(ctx)
+	within, enough := t.until(ctx)
 	defer enough()
-	meters := make([]*meter, len(readers))
+	f := newFlow("consume", "from a fetch being sent to its answer", len(readers))
+	work := make([]func(context.Context), len(readers))
 	for i, r := range readers {
-		m := &meter{}
-		meters[i] = m
-		r.wait, r.meters, r.total, r.enough = wait, meters, total, enough
-		r.client, err = a.connect(ctx, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: r.from}), kgo.FetchMaxBytes(int32(s.FetchBytes)),
-			kgo.FetchMaxPartitionBytes(int32(s.FetchBytes)), kgo.BrokerMaxReadBytes(int32(max(s.FetchBytes*2, 100<<20))), kgo.FetchMinBytes(int32(s.MinBytes)),
-			kgo.FetchMaxWait(time.Duration(s.MaxWaitMs)*time.Millisecond), kgo.WithHooks(&fetchTimes{m}))
-		if err != nil {
+		r.wait, r.meters, r.total, r.enough, r.meter = wait, f.meters, total, enough, f.meters[i]
+		if r.client, err = a.benchReaderClient(ctx, topic, s, r.from, kgo.WithHooks(&fetchTimes{r.meter})); err != nil {
 			return err
 		}
 		defer r.client.Close()
+		work[i] = r.run
 	}
-	took := a.measure(within, "consuming", meters, total, func(ctx context.Context, i int, m *meter) { readers[i].run(ctx, m) })
-	d := benchConsumeDoc{doc: newDoc("bench.consume"), Topic: topic, Settings: s, Consumers: []rateDoc{}}
-	for _, m := range meters {
+	run, took := a.measure(within, "consuming", t, total, []*flow{f}, work)
+	d := benchConsumeDoc{doc: newDoc("bench.consume"), Topic: topic, Settings: s, Consumers: []rateDoc{}, runDoc: run}
+	for _, m := range f.meters {
 		d.Consumers = append(d.Consumers, m.doc(took))
 	}
-	all := sum(meters)
-	d.Total = all.doc(took)
+	d.Total = run.Flows[0].Total
 	if a.asJSON() {
 		err = a.json(d)
 	} else {
-		err = a.printRates("CONSUMER", "from a fetch being sent to its answer", "FETCHES", d.Consumers, d.Total)
+		err = a.printRates("CONSUMER", f.what, "FETCHES", d.Consumers, d.Total)
 	}
-	return benchEnd(ctx, a, err, all)
+	if err == nil {
+		err = a.keep(t, d)
+	}
+	return benchEnd(ctx, a, err, sum(f.meters))
+}
+
+// benchReaderClient connects a consumer that reads partitions from given offsets, without a group.
+func (a *app) benchReaderClient(ctx context.Context, topic string, s benchConsume, from map[int32]kgo.Offset, more ...kgo.Opt) (*kgo.Client, error) {
+	return a.connect(ctx, append(more, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}), kgo.FetchMaxBytes(int32(s.FetchBytes)),
+		kgo.FetchMaxPartitionBytes(int32(s.FetchBytes)), kgo.BrokerMaxReadBytes(int32(max(s.FetchBytes*2, 100<<20))), kgo.FetchMinBytes(int32(s.MinBytes)),
+		kgo.FetchMaxWait(time.Duration(s.MaxWaitMs)*time.Millisecond))...)
 }
 
 // benchReader is one consumer of a measurement.
 type benchReader struct {
 	client *kgo.Client
+	meter  *meter
 	from   map[int32]kgo.Offset
 	bounds map[int32]int64
 	next   map[int32]int64
@@ -140,8 +153,8 @@ func deal(p *plan, n int) []*benchReader {
 	return out
 }
 
-func (r *benchReader) run(ctx context.Context, m *meter) {
-	last := time.Now()
+func (r *benchReader) run(ctx context.Context) {
+	m, last := r.meter, time.Now()
 	for !r.finished() && ctx.Err() == nil {
 		poll, cancel := context.WithTimeout(ctx, time.Second)
 		fetches := r.client.PollFetches(poll)
@@ -152,11 +165,11 @@ func (r *benchReader) run(ctx context.Context, m *meter) {
 				return
 			}
 		}
+		now := time.Now()
 		fetches.EachRecord(func(rec *kgo.Record) {
 			r.next[rec.Partition] = rec.Offset + 1
 			if r.wait || rec.Offset < r.bounds[rec.Partition] {
-				m.records.Add(1)
-				m.bytes.Add(int64(len(rec.Key) + len(rec.Value)))
+				m.count(now, 1, int64(len(rec.Key)+len(rec.Value)))
 			}
 		})
 		if fetches.NumRecords() > 0 {
@@ -164,7 +177,7 @@ func (r *benchReader) run(ctx context.Context, m *meter) {
 		} else if !r.wait && time.Since(last) > idleEnd { // the last offsets have no readable record
 			return
 		}
-		if r.wait && r.together() >= r.total {
+		if r.wait && r.total > 0 && r.together() >= r.total {
 			r.enough()
 		}
 	}
@@ -195,7 +208,7 @@ type fetchTimes struct{ meter *meter }
 
 // OnBrokerE2E is the client's hook for an answered request.
 func (f *fetchTimes) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) {
-	if key == kmsg.Fetch.Int16() && e2e.Err() == nil {
+	if key == kmsg.Fetch.Int16() && e2e.Err() == nil && !time.Now().Add(-e2e.DurationE2E()).Before(f.meter.from) {
 		f.meter.latency.add(e2e.DurationE2E())
 	}
 }

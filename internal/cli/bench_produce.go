@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -20,11 +20,12 @@ type benchProduceDoc struct {
 	Settings  benchProduce `json:"settings"`
 	Producers []rateDoc    `json:"producers"`
 	Total     rateDoc      `json:"total"`
+	runDoc
 }
 
 // benchProduce is what is measured; two runs compare only when it is equal.
 type benchProduce struct {
-	Number      int64  `json:"number"`
+	Number      int64  `json:"number"` // 0 when the time ends it
 	SizeBytes   int    `json:"size_bytes"`
 	Producers   int    `json:"producers"`
 	Acks        string `json:"acks"`
@@ -41,110 +42,165 @@ type benchProduce struct {
 }
 
 func (a *app) benchProduce() *cobra.Command {
-	s := benchProduce{}
-	var number, bytes, keys, rate, batch string
-	var linger time.Duration
-	c := a.command(spec{
+	var p benchProduceFlags
+	var t trial
+	var c *cobra.Command
+	c = a.command(spec{
 		use: "produce TOPIC", short: "Write records and measure throughput and the time to their acknowledgement", doc: benchProduceDoc{}, args: oneName("topic"),
 		long: `Writes records of one size and measures. The same flags write the same keys and values. Without --rate producers
 write as fast as they can, and latency includes the wait in the client's buffer; with --rate it counts from the moment
 when a record was due, so that a stall is not left out.`,
 		example: `  milena bench produce bench -n 10M -s 1KiB --producers 4
+  milena bench produce bench --rate 5k --duration 1m --warmup 10s --save a.json
   milena bench produce bench -n 100k --rate 5k --acks all -o json`,
 		run: func(ctx context.Context, args []string) error {
-			var err [5]error
-			var size64, number64 int64
-			number64, err[0] = parseCount(number)
-			size64, err[1] = parseSize(bytes)
-			s.Keys, err[2] = parseCount(keys)
-			s.Rate, err[3] = parseCount(rate)
-			s.BatchBytes, err[4] = parseSize(batch)
-			for i, flag := range []string{"-n", "-s", "--keys", "--rate", "--batch"} {
-				if err[i] != nil {
-					return usage("%s: %v", flag, err[i])
-				}
+			if t.duration > 0 && !c.Flags().Changed("number") {
+				p.number = "" // the time ends it
 			}
-			s.Number, s.SizeBytes, s.LingerMs = number64, int(size64), linger.Milliseconds()
-			if number64 < 1 || s.Producers < 1 || s.Producers > 1000 || size64 > 1<<30 || s.Buffer < 1 || s.BatchBytes < 1<<10 || s.BatchBytes > 1<<30 {
-				return usage("a number is out of range: -n %s, -s %s, --producers %d, --buffer %d, --batch %s", number, bytes, s.Producers, s.Buffer, batch)
+			s, err := p.settings()
+			if err == nil {
+				err = t.check()
 			}
-			if least := size64 + benchOverhead; least > s.BatchBytes {
-				return usage("a value of -s %s does not fit into --batch %s", bytes, batch).try("--batch %s", roundSize(least))
+			if err != nil {
+				return err
 			}
-			return a.runBenchProduce(ctx, args[0], s, linger)
+			return a.runBenchProduce(ctx, args[0], s, t)
 		},
 	})
 	f := c.Flags()
-	f.StringVarP(&number, "number", "n", "1M", "`records` to write, of all producers")
-	f.StringVarP(&bytes, "size", "s", "1KiB", "`bytes` of a value")
+	f.StringVarP(&p.number, "number", "n", "1M", "`records` to write, of all producers")
+	p.flags(f, "1KiB", 5*time.Millisecond)
+	f.StringVar(&p.rate, "rate", "0", "`records` a second of all producers; 0 is as many as go")
+	t.flags(f, 0, "-n ends it without")
+	return c
+}
+
+// benchProduceFlags are the flags that every measurement with producers has, as they were written.
+type benchProduceFlags struct {
+	benchProduce
+	number, size, keys, rate, batch string
+	linger                          time.Duration
+}
+
+func (p *benchProduceFlags) flags(f *pflag.FlagSet, size string, linger time.Duration) {
+	s := &p.benchProduce
+	f.StringVarP(&p.size, "size", "s", size, "`bytes` of a value")
 	f.IntVar(&s.Producers, "producers", 1, "`clients` that write at the same time")
 	f.StringVar(&s.Acks, "acks", "all", "who must have a record before it counts: `all`, 1 or 0")
 	f.BoolVar(&s.Idempotence, "idempotence", true, "no duplicates and no reordering by retries; needs --acks all")
 	f.StringVarP(&s.Compression, "compression", "z", "none", "`codec`: none, gzip, snappy, lz4 or zstd")
-	f.StringVar(&keys, "keys", "0", "distinct `keys`; 0 writes none")
-	f.StringVar(&rate, "rate", "0", "`records` a second of all producers; 0 is as many as go")
+	f.StringVar(&p.keys, "keys", "0", "distinct `keys`; 0 writes none")
 	f.StringVar(&s.Fill, "fill", "letters", "`content` of values: letters (as Kafka's perf test), random or zero")
 	f.Uint64Var(&s.Seed, "seed", 1, "`number` that content comes from")
-	f.DurationVar(&linger, "linger", 5*time.Millisecond, "`time` to wait for a batch to fill")
-	f.StringVar(&batch, "batch", "1000000", "largest batch, `bytes`")
+	f.DurationVar(&p.linger, "linger", linger, "`time` to wait for a batch to fill")
+	f.StringVar(&p.batch, "batch", "1000000", "largest batch, `bytes`")
 	f.IntVar(&s.Buffer, "buffer", 10_000, "`records` of one producer that may wait for their acknowledgement")
 	f.IntVarP(&s.Partitions, "partitions", "p", 0, "make the topic with so many `partitions` when it is absent; 0 leaves it to the broker")
-	return c
+}
+
+// settings reads the flags. Without a number it is 0, and the time has to end the writing.
+func (p *benchProduceFlags) settings() (benchProduce, error) {
+	s := p.benchProduce
+	var err [5]error
+	var size64 int64
+	if p.number != "" {
+		if s.Number, err[0] = parseCount(p.number); err[0] == nil && s.Number < 1 {
+			return s, usage("-n %s: nothing to write", p.number)
+		}
+	}
+	size64, err[1] = parseSize(p.size)
+	s.Keys, err[2] = parseCount(p.keys)
+	s.Rate, err[3] = parseCount(p.rate)
+	s.BatchBytes, err[4] = parseSize(p.batch)
+	for i, flag := range []string{"-n", "-s", "--keys", "--rate", "--batch"} {
+		if err[i] != nil {
+			return s, usage("%s: %v", flag, err[i])
+		}
+	}
+	s.SizeBytes, s.LingerMs = int(size64), p.linger.Milliseconds()
+	if s.Producers < 1 || s.Producers > 1000 || size64 > 1<<30 || s.Buffer < 1 || s.BatchBytes < 1<<10 || s.BatchBytes > 1<<30 || p.linger < 0 {
+		return s, usage("a number is out of range: -s %s, --producers %d, --buffer %d, --batch %s, --linger %s", p.size, s.Producers, s.Buffer, p.batch, p.linger)
+	}
+	if least := size64 + benchOverhead; least > s.BatchBytes {
+		return s, usage("a value of -s %s does not fit into --batch %s", p.size, p.batch).try("--batch %s", roundSize(least))
+	}
+	return s, nil
 }
 
 // benchOverhead is at least what a batch of one record has beside the value.
 const benchOverhead = 128
 
-func (a *app) runBenchProduce(ctx context.Context, topic string, s benchProduce, linger time.Duration) error {
-	opts, err := acksOptions(s.Acks, s.Idempotence)
+func (a *app) runBenchProduce(ctx context.Context, topic string, s benchProduce, t trial) error {
+	f := newFlow("produce", "from a record being due to its acknowledgement", s.Producers)
+	writers, release, err := a.benchWriters(ctx, topic, &s, f.meters)
+	defer release()
 	if err != nil {
 		return err
+	}
+	work := make([]func(context.Context), len(writers))
+	for i, w := range writers {
+		work[i] = func(ctx context.Context) { w.run(ctx, t) }
+	}
+	run, took := a.measure(ctx, "producing", t, s.Number, []*flow{f}, work)
+	d := benchProduceDoc{doc: newDoc("bench.produce"), Topic: topic, Settings: s, Producers: []rateDoc{}, runDoc: run}
+	for _, m := range f.meters {
+		d.Producers = append(d.Producers, m.doc(took))
+	}
+	d.Total = run.Flows[0].Total
+	if a.asJSON() {
+		err = a.json(d)
+	} else {
+		err = a.printRates("PRODUCER", f.what, "", d.Producers, d.Total)
+	}
+	if err == nil {
+		err = a.keep(t, d)
+	}
+	return tooLarge(benchEnd(ctx, a, err, sum(f.meters)), topic, s.BatchBytes)
+}
+
+// tooLarge tells what to do about batches that the topic refuses for their size.
+func tooLarge(err error, topic string, batch int64) error {
+	if f := (*failure)(nil); errors.As(err, &f) && f.code == kerr.MessageTooLarge.Message {
+		f.hint = "make --batch smaller, or raise max.message.bytes: " + alterLimit(topic, batch)
+	}
+	return err
+}
+
+// benchWriters connects the producers of a measurement, one for each meter. release closes them, also after an error.
+func (a *app) benchWriters(ctx context.Context, topic string, s *benchProduce, meters []*meter) (writers []*benchWriter, release func(), err error) {
+	release = func() {
+		for _, w := range writers {
+			w.client.Close()
+		}
+	}
+	opts, err := acksOptions(s.Acks, s.Idempotence)
+	if err != nil {
+		return nil, release, err
 	}
 	codec, err := codecOf(s.Compression)
 	if err != nil {
-		return err
+		return nil, release, err
 	}
 	values, err := newFill(s.Fill, s.Seed, s.SizeBytes)
 	if err != nil {
-		return err
+		return nil, release, err
 	}
 	if s.Acks != "all" && s.Acks != "-1" {
 		s.Idempotence = false
 	}
-	opts = append(opts, kgo.DefaultProduceTopic(topic), kgo.ProducerBatchCompression(codec), kgo.ProducerLinger(linger), kgo.AllowAutoTopicCreation(),
+	opts = append(opts, kgo.DefaultProduceTopic(topic), kgo.ProducerBatchCompression(codec), kgo.ProducerLinger(time.Duration(s.LingerMs)*time.Millisecond), kgo.AllowAutoTopicCreation(),
 		kgo.ProducerBatchMaxBytes(int32(s.BatchBytes)), kgo.BrokerMaxWriteBytes(int32(max(s.BatchBytes+1<<20, 100<<20))), kgo.MaxBufferedRecords(s.Buffer))
 	if err := a.benchTopic(ctx, topic, s.Partitions); err != nil {
-		return err
+		return nil, release, err
 	}
-	clients := make([]*kgo.Client, s.Producers)
-	meters := make([]*meter, s.Producers)
-	for i := range clients {
-		if clients[i], err = a.connect(ctx, opts...); err != nil {
-			return err
+	for i, m := range meters {
+		client, err := a.connect(ctx, opts...)
+		if err != nil {
+			return writers, release, err
 		}
-		defer clients[i].Close()
-		meters[i] = &meter{}
+		writers = append(writers, &benchWriter{client: client, meter: m, values: values, s: *s, index: int64(i)})
 	}
-	took := a.measure(ctx, "producing", meters, s.Number, func(ctx context.Context, i int, m *meter) {
-		w := benchWriter{client: clients[i], meter: m, values: values, s: s, index: int64(i)}
-		w.run(ctx)
-	})
-	d := benchProduceDoc{doc: newDoc("bench.produce"), Topic: topic, Settings: s, Producers: []rateDoc{}}
-	for _, m := range meters {
-		d.Producers = append(d.Producers, m.doc(took))
-	}
-	total := sum(meters)
-	d.Total = total.doc(took)
-	if a.asJSON() {
-		err = a.json(d)
-	} else {
-		err = a.printRates("PRODUCER", "from a record being due to its acknowledgement", "", d.Producers, d.Total)
-	}
-	err = benchEnd(ctx, a, err, total)
-	if f := (*failure)(nil); errors.As(err, &f) && f.code == kerr.MessageTooLarge.Message {
-		f.hint = "make --batch smaller, or raise max.message.bytes: " + alterLimit(topic, s.BatchBytes)
-	}
-	return err
+	return writers, release, nil
 }
 
 // benchEnd is how a measurement ends: interrupted, or failed when records did.
@@ -175,81 +231,4 @@ func (a *app) benchTopic(ctx context.Context, topic string, partitions int) erro
 		_, err = adm.CreateTopic(ctx, int32(partitions), -1, nil, topic)
 		return err
 	})
-}
-
-// benchWriter is one producer of a measurement. Of n producers, the i-th writes the records i, i+n, i+2n…
-type benchWriter struct {
-	client *kgo.Client
-	meter  *meter
-	values fill
-	s      benchProduce
-	index  int64
-}
-
-func (w *benchWriter) run(ctx context.Context) {
-	began := time.Now()
-	step := int64(w.s.Producers)
-	for i := w.index; i < w.s.Number && ctx.Err() == nil; i += step {
-		due := time.Now()
-		if w.s.Rate > 0 {
-			due = began.Add(time.Duration(float64(i) / float64(w.s.Rate) * float64(time.Second)))
-			if wait := time.Until(due); wait > 0 {
-				select {
-				case <-time.After(wait):
-				case <-ctx.Done():
-					continue
-				}
-			}
-		}
-		r := &kgo.Record{Value: w.values.at(i)}
-		if w.s.Keys > 0 {
-			r.Key = fmt.Appendf(nil, "key-%012d", i%w.s.Keys)
-		}
-		n := int64(len(r.Key) + len(r.Value))
-		w.client.Produce(ctx, r, func(_ *kgo.Record, err error) {
-			if err != nil {
-				if ctx.Err() == nil {
-					w.meter.failed(err)
-				}
-				return
-			}
-			w.meter.latency.add(time.Since(due))
-			w.meter.records.Add(1)
-			w.meter.bytes.Add(n)
-		})
-	}
-	_ = w.client.Flush(ctx) // fails only by the interrupt, which ends the command
-}
-
-// fill is a stretch of content that values are cut from: equal seeds give equal values, and no value costs memory.
-type fill struct {
-	content []byte
-	size    int
-}
-
-// fillStretch is how many different places values begin at, a prime.
-const fillStretch = 1_048_573
-
-func newFill(kind string, seed uint64, size int) (fill, error) {
-	f := fill{content: make([]byte, fillStretch+size), size: size}
-	r := rand.New(rand.NewPCG(seed, 0))
-	switch kind {
-	case "letters":
-		for i := range f.content {
-			f.content[i] = 'A' + byte(r.IntN(26))
-		}
-	case "random":
-		for i := range f.content {
-			f.content[i] = byte(r.Uint32())
-		}
-	case "zero":
-	default:
-		return f, usage("--fill %q: letters, random or zero", kind)
-	}
-	return f, nil
-}
-
-func (f fill) at(i int64) []byte {
-	from := i * 7919 % fillStretch
-	return f.content[from : from+int64(f.size) : from+int64(f.size)]
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"math"
 	"math/bits"
 	"sync"
 	"time"
@@ -75,19 +76,53 @@ func (h *histogram) quantile(part float64) time.Duration {
 
 // latencyDoc is a histogram's summary in JSON, milliseconds.
 type latencyDoc struct {
-	P50  float64 `json:"p50"`
-	P90  float64 `json:"p90"`
-	P99  float64 `json:"p99"`
-	P999 float64 `json:"p99_9"`
-	Max  float64 `json:"max"`
-	Mean float64 `json:"mean"`
+	P50   float64 `json:"p50"`
+	P90   float64 `json:"p90"`
+	P99   float64 `json:"p99"`
+	P999  float64 `json:"p99_9"`
+	P9999 float64 `json:"p99_99"`
+	Max   float64 `json:"max"`
+	Mean  float64 `json:"mean"`
 }
 
 func (h *histogram) summary() latencyDoc {
-	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	d := latencyDoc{P50: ms(h.quantile(0.5)), P90: ms(h.quantile(0.9)), P99: ms(h.quantile(0.99)), P999: ms(h.quantile(0.999)), Max: ms(h.max)}
+	ms := milliseconds
+	d := latencyDoc{P50: ms(h.quantile(0.5)), P90: ms(h.quantile(0.9)), P99: ms(h.quantile(0.99)), P999: ms(h.quantile(0.999)), P9999: ms(h.quantile(0.9999)), Max: ms(h.max)}
 	if h.n > 0 {
 		d.Mean = ms(h.sum / time.Duration(h.n))
 	}
 	return d
 }
+
+// since is what was counted after an earlier state of the same histogram. Its largest is that of a bucket.
+func (h *histogram) since(earlier *histogram) *histogram {
+	d := &histogram{n: h.n - earlier.n, sum: h.sum - earlier.sum}
+	for i := range &h.counts {
+		if d.counts[i] = h.counts[i] - earlier.counts[i]; d.counts[i] > 0 {
+			d.max = min(upper(i), h.max)
+		}
+	}
+	return d
+}
+
+// curvePoint is one point of the curve of percentiles.
+type curvePoint struct {
+	Percentile float64 `json:"percentile"`
+	Ms         float64 `json:"ms"`
+}
+
+// curve is the latency at each percentile from the median to where a single measurement decides, four for each halving of
+// what is left.
+func (h *histogram) curve() []curvePoint {
+	out := []curvePoint{}
+	for k := 4; h.n > 0; k++ {
+		left := math.Pow(0.5, float64(k)/4)
+		if left*float64(h.n) < 1 {
+			return append(out, curvePoint{100, milliseconds(h.max)})
+		}
+		out = append(out, curvePoint{100 * (1 - left), milliseconds(h.quantile(1 - left))})
+	}
+	return out
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
