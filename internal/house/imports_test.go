@@ -12,7 +12,7 @@ var lines = [][]string{
 	{"internal/world", "internal/disk", "internal/record", "internal/wire", "internal/staterecord", "internal/staterecord/group"},
 	{"internal/image/cow", "internal/image"},
 	{"internal/machine/..."},
-	{"internal/log/checkpoint", "internal/log/epoch", "internal/log/producer", "internal/log/segment", "internal/log"},
+	{"internal/log/checkpoint", "internal/log/epoch", "internal/log/producer", "internal/log/segment", "internal/log/clean", "internal/log"},
 	{"internal/partition", "internal/coordinator", "internal/quorum", "internal/feed"},
 	{"internal/broker/..."},
 	{"internal/listen", "internal/metrics", "internal/logging"},

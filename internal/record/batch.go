@@ -79,6 +79,12 @@ func (b Batch) IsTransactional() bool { return b.Attributes()&AttrTransactional 
 // IsControl reports whether the batch holds a control record.
 func (b Batch) IsControl() bool { return b.Attributes()&AttrControl != 0 }
 
+// DeleteHorizon returns when the tombstones or the marker of the batch may go, in ms: compaction has set it, once all that
+// they delete was gone (KIP-534). false when it has not.
+func (b Batch) DeleteHorizon() (int64, bool) {
+	return b.BaseTimestamp(), b.Attributes()&AttrDeleteHorizon != 0
+}
+
 // LastOffsetDelta returns last offset minus base offset.
 func (b Batch) LastOffsetDelta() int32 { return int32(binary.BigEndian.Uint32(b[posLastOffsetDelta:])) }
 

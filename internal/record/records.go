@@ -18,6 +18,7 @@ type Record struct {
 	Value       []byte // nil for null
 	headers     []byte
 	headerCount int
+	raw         []byte
 }
 
 // Header is one header of a record.
@@ -101,6 +102,7 @@ type reader struct {
 }
 
 func (c *reader) record(r *Record, i int32, base kafka.Offset, baseMs int64) error {
+	whole := c.b
 	size := c.varint()
 	if c.bad == "" && (size < 0 || size > int64(len(c.b))) {
 		c.bad = "a record is longer than its batch"
@@ -110,7 +112,7 @@ func (c *reader) record(r *Record, i int32, base kafka.Offset, baseMs int64) err
 	}
 	in := reader{b: c.b[:size]}
 	c.b = c.b[size:]
-	*r = Record{Index: i}
+	*r = Record{Index: i, raw: whole[:len(whole)-len(c.b)]}
 	if len(in.b) == 0 {
 		return fault.Corruption("record", "record %d is empty", i)
 	}

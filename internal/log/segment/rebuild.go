@@ -24,7 +24,7 @@ func (k *Look) RebuildIndexes() error {
 	if s.broken != nil {
 		return s.broken
 	}
-	m := newMemory(s.base)
+	x := NewIndexer(s.base)
 	for w := NewWalker(k.file, 0, k.size, k.window); ; {
 		pos := w.Pos()
 		b, size, err := w.Header()
@@ -37,23 +37,16 @@ func (k *Look) RebuildIndexes() error {
 			}
 			return err
 		}
-		m.note(b, pos, size, defaultInterval)
+		x.m.note(b, pos, size, defaultInterval)
 	}
-	m.noteTime()
-	var offsets, times []byte
-	for _, e := range m.offsets {
-		offsets = e.append(offsets)
-	}
-	for _, e := range m.times {
-		times = e.append(times)
-	}
+	offsets, times, largest := x.Files()
 	if err := checkpoint.Replace(s.fs, s.dir, Name(s.base, IndexSuffix), offsets); err != nil {
 		return err
 	}
 	if err := checkpoint.Replace(s.fs, s.dir, Name(s.base, TimeIndexSuffix), times); err != nil {
 		return err
 	}
-	s.stamp.Store(&m.stamp)
+	s.stamp.Store(&largest)
 	return nil
 }
 
