@@ -62,6 +62,10 @@ type Syncer interface {
 	Sync() error
 }
 
+// Beginner is the optional upgrade of a Syncer whose writing can be begun before Sync waits for it. Begin promises nothing and
+// tells of no failure: Sync does both.
+type Beginner interface{ Begin() }
+
 // File is a random-access file. Calls are safe for concurrent use. Close does not sync.
 type File interface {
 	io.ReaderAt

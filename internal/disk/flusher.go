@@ -10,6 +10,7 @@ import (
 
 // Flusher is the flush service of one log dir: group commit. What is asked for while a round is under way waits for
 // the next one; a round syncs each target once and then calls everybody back. A lone caller pays one sync and no timer.
+// A round of several targets begins the writing of all of them before it waits for the first (ADR 0009).
 //
 // Everything runs by World.Go, each sync on its own: in production goroutines that block in the syncs, a few at a time;
 // in a simulation events in an order that the seed decides, so that a crash may fall between any two. A failed sync is
@@ -20,9 +21,14 @@ type Flusher struct {
 	// Synced, when it is set before the first Flush, is told of every sync that was good and how long it took.
 	Synced func(took time.Duration)
 
+	begin func() // startRound, made a func once
+	next  func() // sync, likewise
+
 	mu      sync.Mutex
 	waiting []flushCall
-	round   *flushRound // nil while nobody waits
+	spare   []flushCall // of the round before, to be used again
+	round   flushRound
+	busy    bool // somebody waits, or a round is under way
 	failed  error
 }
 
@@ -36,24 +42,27 @@ type flushRound struct {
 	calls  []flushCall
 	todo   []Syncer // not begun
 	active int      // syncs under way
+	began  time.Duration
 	errs   []error
 }
 
-// flushParallel bounds the syncs that one round has under way at a time.
+// flushParallel bounds the syncs that one round has under way at a time; more of them gain nothing once writing was begun.
 const flushParallel = 8
 
 // NewFlusher returns the service of a log dir; name is for its errors.
-func NewFlusher(w world.World, name string) *Flusher { return &Flusher{world: w, name: name} }
+func NewFlusher(w world.World, name string) *Flusher {
+	f := &Flusher{world: w, name: name}
+	f.begin, f.next = f.startRound, f.sync
+	return f
+}
 
 // Flush calls done once every target was synced by a sync that began after this call, or with the error that ended the
 // service. done runs later, never inline, without locks.
 func (f *Flusher) Flush(targets []Syncer, done func(error)) {
 	f.mu.Lock()
 	f.waiting = append(f.waiting, flushCall{targets, done})
-	start := f.round == nil
-	if start {
-		f.round = &flushRound{}
-	}
+	start := !f.busy
+	f.busy = true
 	f.mu.Unlock()
 	if start {
 		f.world.Go(f.begin)
@@ -67,19 +76,37 @@ func (f *Flusher) Failed() error {
 	return f.failed
 }
 
-// begin starts a round with everybody who waits. The first sync runs here, so that a lone one pays nothing more.
-func (f *Flusher) begin() {
+// UnderWay returns the monotonic time since when the flush that is under way has been; ok is false while none is. Whoever
+// watches a disk that hangs asks it.
+func (f *Flusher) UnderWay() (since time.Duration, ok bool) {
 	f.mu.Lock()
-	r := &flushRound{calls: f.waiting}
-	f.waiting, f.round = nil, r
+	defer f.mu.Unlock()
+	return f.round.began, f.round.active > 0
+}
+
+// startRound starts a round with everybody who waits. The first sync runs here, so that a lone one pays nothing more.
+func (f *Flusher) startRound() {
+	now := f.world.Now().Mono
+	f.mu.Lock()
+	r := &f.round
+	*r = flushRound{calls: f.waiting, began: now}
+	f.waiting, f.spare = f.spare, nil
 	if f.failed == nil {
 		r.todo = targetsOf(r.calls)
 	}
-	workers := min(len(r.todo), flushParallel)
+	todo := r.todo
+	workers := min(len(todo), flushParallel)
 	r.active = max(workers, 1)
 	f.mu.Unlock()
+	if len(todo) > 1 {
+		for _, t := range todo {
+			if b, ok := t.(Beginner); ok {
+				b.Begin()
+			}
+		}
+	}
 	for range workers - 1 {
-		f.world.Go(f.sync)
+		f.world.Go(f.next)
 	}
 	f.sync()
 }
@@ -87,7 +114,7 @@ func (f *Flusher) begin() {
 // sync syncs one target of the round and goes on with the next; whoever comes last ends the round.
 func (f *Flusher) sync() {
 	f.mu.Lock()
-	r := f.round
+	r := &f.round
 	var t Syncer
 	if len(r.todo) > 0 {
 		t, r.todo = r.todo[0], r.todo[1:]
@@ -104,7 +131,7 @@ func (f *Flusher) sync() {
 	}
 	if len(r.todo) > 0 {
 		f.mu.Unlock()
-		f.world.Go(f.sync)
+		f.world.Go(f.next)
 		return
 	}
 	r.active--
@@ -140,10 +167,10 @@ func (f *Flusher) end(r *flushRound) {
 		c.done(err)
 	}
 	f.mu.Lock()
+	clear(r.calls)
+	f.spare = r.calls[:0]
 	more := len(f.waiting) > 0
-	if !more {
-		f.round = nil
-	}
+	f.busy = more
 	f.mu.Unlock()
 	if more {
 		f.world.Go(f.begin)

@@ -210,3 +210,45 @@ func TestFlusherTellsOfItsSyncs(t *testing.T) {
 		t.Errorf("of one good sync and one bad it told %v", told)
 	}
 }
+
+// begun is a Syncer whose writing can be begun.
+type begun struct{ syncs }
+
+func (b *begun) Begin() { b.tell("begin " + b.name) }
+
+// The writing of all targets is begun before anybody waits for one; a lone target has nobody to wait for.
+func TestWritingIsBegunBeforeTheFirstSync(t *testing.T) {
+	v := world.NewVirtual(5)
+	f := NewFlusher(v, "dir")
+	var order []string
+	tell := func(what string) { order = append(order, strings.Fields(what)[0]) }
+	var targets []Syncer
+	for i := range 3 {
+		targets = append(targets, &begun{syncs{name: fmt.Sprint("sync ", i), tell: tell}})
+	}
+	targets = append(targets, &syncs{name: "sync", tell: tell}) // one that cannot
+	f.Flush(targets, func(err error) { must.OK(err) })
+	v.Run(time.Second)
+	f.Flush(targets[:1], func(err error) { must.OK(err) })
+	v.Run(time.Second)
+	if got := strings.Join(order, " "); got != "begin begin begin sync sync sync sync sync" {
+		t.Error(got)
+	}
+}
+
+// Whoever watches a disk that hangs sees since when.
+func TestFlushUnderWayIsSeen(t *testing.T) {
+	v := world.NewVirtual(5)
+	f := NewFlusher(v, "dir")
+	var since time.Duration
+	var during bool
+	if _, busy := f.UnderWay(); busy {
+		t.Error("an idle flusher has a flush under way")
+	}
+	asked := v.Now().Mono
+	f.Flush([]Syncer{&syncs{tell: func(string) { since, during = f.UnderWay() }}}, func(error) {})
+	v.Run(time.Second)
+	if _, after := f.UnderWay(); !during || after || since < asked || since > v.Now().Mono {
+		t.Errorf("under way: during %v since %v, after %v", during, since, after)
+	}
+}

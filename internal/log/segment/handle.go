@@ -42,6 +42,17 @@ func (h *Handle) acquire(fsys disk.FS, path string) (disk.File, error) {
 	return h.file, nil
 }
 
+// opened counts one more user of a file that is open already.
+func (h *Handle) opened() (disk.File, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.file == nil {
+		return nil, false
+	}
+	h.refs++
+	return h.file, true
+}
+
 // adopt takes over a file that was just created, with one user.
 func (h *Handle) adopt(f disk.File) {
 	must.Hold(h.file == nil, "segment file opened twice")

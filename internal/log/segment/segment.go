@@ -167,3 +167,13 @@ func (s *Segment) Sync() error {
 	}
 	return nil
 }
+
+// Begin starts the writing that Sync waits for (disk.Beginner), where the file is open and its disk can.
+func (s *Segment) Begin() {
+	if f, ok := s.file.opened(); ok {
+		if b, ok := f.(disk.Beginner); ok {
+			b.Begin()
+		}
+		s.file.Release()
+	}
+}
