@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"sort"
 	"strings"
@@ -12,11 +13,14 @@ import (
 )
 
 // Mem is a file system in memory that knows what a crash could take: for every file the writes since its last sync, for
-// every directory the name changes since its last SyncDir. Crash, PowerCut and Killed give what the next process finds.
+// every directory the name changes since its last SyncDir. Images numbers everything that a crash may leave; Crash,
+// PowerCut and Killed give what the next process finds. Record keeps a journal, to go through a story crash by crash.
 type Mem struct {
-	mu    sync.Mutex // names; a node's bytes have their own
-	root  *memDir
-	locks map[string]bool
+	mu      sync.Mutex // names; a node's bytes have their own
+	root    *memDir
+	locks   map[string]bool
+	journal *Journal // nil while nobody records
+	files   int      // made so far; the next one's number in the journal
 }
 
 // NewMem returns an empty file system with a root directory.
@@ -25,8 +29,8 @@ func NewMem() *Mem { return &Mem{root: newMemDir(), locks: map[string]bool{}} }
 // memDir is a directory: what its names are now, and how they came to be since the last SyncDir.
 type memDir struct {
 	names   map[string]any // *memDir or *memFile
-	durable map[string]any
-	changes []nameChange // since durable, in order
+	durable map[string]any // at the last SyncDir; nil while nothing has changed since
+	changes []nameChange   // since durable, in order
 }
 
 // nameChange is one atomic step: names set to nodes, or taken away with a nil.
@@ -35,9 +39,24 @@ type nameChange []struct {
 	node any
 }
 
-func newMemDir() *memDir { return &memDir{names: map[string]any{}, durable: map[string]any{}} }
+func newMemDir() *memDir { return &memDir{names: map[string]any{}} }
+
+// after returns the names as they are when the first n changes survive.
+func (d *memDir) after(n int) map[string]any {
+	if n == len(d.changes) {
+		return d.names
+	}
+	names := maps.Clone(d.durable)
+	for _, c := range d.changes[:n] {
+		c.apply(names)
+	}
+	return names
+}
 
 func (d *memDir) change(c nameChange) {
+	if len(d.changes) == 0 {
+		d.durable = maps.Clone(d.names)
+	}
 	c.apply(d.names)
 	d.changes = append(d.changes, c)
 }
@@ -71,6 +90,16 @@ var (
 	errIsDir    = errors.New("is a directory")
 	errNotEmpty = errors.New("directory not empty")
 )
+
+func (d *memDir) sync() { d.durable, d.changes = nil, nil }
+
+// newFile makes an empty file. Called with the mutex held.
+func (m *Mem) newFile(p string) *memFile {
+	f := &memFile{id: m.files}
+	m.files++
+	m.note(Event{Op: OpOpen, Path: p, File: f.id})
+	return f
+}
 
 // dir walks to a directory.
 func (m *Mem) dir(op, p string, parts []string) (*memDir, error) {
@@ -110,7 +139,7 @@ func (m *Mem) Open(p string, flags Flag) (File, error) {
 	case !ok && flags&Create == 0:
 		return nil, fail("open", p, fs.ErrNotExist)
 	case !ok:
-		n = &memFile{}
+		n = m.newFile(p)
 		d.change(set(name, n))
 	case flags&Exclusive != 0:
 		return nil, fail("open", p, fs.ErrExist)
@@ -119,8 +148,8 @@ func (m *Mem) Open(p string, flags Flag) (File, error) {
 	if !ok {
 		return nil, fail("open", p, errIsDir)
 	}
-	h := &memHandle{node: f, name: p, writable: flags&Write != 0}
-	if flags&Trunc != 0 {
+	h := &memHandle{mem: m, node: f, name: p, writable: flags&Write != 0}
+	if size, _ := h.Size(); flags&Trunc != 0 && size > 0 {
 		if err := h.Truncate(0); err != nil {
 			return nil, err
 		}
@@ -147,10 +176,12 @@ func (m *Mem) Rename(from, to string) error {
 	if err := replaceable(n, td.names[tname]); err != nil {
 		return fail("rename", to, err)
 	}
+	if fd == td && fname == tname {
+		return nil
+	}
+	m.note(Event{Op: OpRename, Path: from, To: to})
 	if fd == td {
-		if fname != tname {
-			fd.change(nameChange{{fname, nil}, {tname, n}})
-		}
+		fd.change(nameChange{{fname, nil}, {tname, n}})
 		return nil
 	}
 	td.change(set(tname, n))
@@ -190,12 +221,12 @@ func (m *Mem) Remove(p string) error {
 	if sub, ok := n.(*memDir); ok && len(sub.names) > 0 {
 		return fail("remove", p, errNotEmpty)
 	}
+	m.note(Event{Op: OpRemove, Path: p})
 	d.change(set(name, nil))
 	return nil
 }
 
-// RemoveAll removes a tree. A crash may bring it back whole, never in part: its inner removals are one step with its
-// own name's.
+// RemoveAll removes a tree, name after name as an operating system does, so that a crash may leave any part of it.
 func (m *Mem) RemoveAll(p string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -206,10 +237,20 @@ func (m *Mem) RemoveAll(p string) error {
 	if err != nil {
 		return err
 	}
-	if _, ok := d.names[name]; ok {
-		d.change(set(name, nil))
+	if n, ok := d.names[name]; ok {
+		m.removeTree(d, name, n, p)
 	}
 	return nil
+}
+
+func (m *Mem) removeTree(d *memDir, name string, n any, p string) {
+	if sub, ok := n.(*memDir); ok {
+		for _, inner := range sortedNames(sub.names) {
+			m.removeTree(sub, inner, sub.names[inner], p+"/"+inner)
+		}
+	}
+	m.note(Event{Op: OpRemove, Path: p})
+	d.change(set(name, nil))
 }
 
 // MkdirAll makes a directory and its parents.
@@ -217,10 +258,13 @@ func (m *Mem) MkdirAll(p string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	d := m.root
+	at := ""
 	for _, part := range clean(p) {
+		at += "/" + part
 		n, ok := d.names[part]
 		if !ok {
 			n = newMemDir()
+			m.note(Event{Op: OpMkdirAll, Path: at[1:]})
 			d.change(set(part, n))
 		}
 		if d, ok = n.(*memDir); !ok {
@@ -250,7 +294,7 @@ func memEntry(name string, n any) Entry {
 	if f, ok := n.(*memFile); ok {
 		f.mu.RLock()
 		defer f.mu.RUnlock()
-		return Entry{Name: name, Size: f.size}
+		return Entry{Name: name, Size: f.now.size}
 	}
 	return Entry{Name: name, Dir: true}
 }
@@ -282,10 +326,8 @@ func (m *Mem) SyncDir(p string) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range d.changes {
-		c.apply(d.durable)
-	}
-	d.changes = nil
+	m.note(Event{Op: OpSyncDir, Path: p})
+	d.sync()
 	return nil
 }
 
@@ -302,7 +344,7 @@ func (m *Mem) Lock(p string) (io.Closer, error) {
 		return nil, fmt.Errorf("%s: %w", p, ErrLocked)
 	}
 	if _, ok := d.names[name]; !ok {
-		d.change(set(name, &memFile{}))
+		d.change(set(name, m.newFile(p)))
 	}
 	m.locks[key] = true
 	return memLock{m, key}, nil
