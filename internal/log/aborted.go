@@ -75,7 +75,7 @@ func (l *Log) rebuildAborted(s *segment.Segment) error {
 			continue
 		}
 		l.mu.RLock()
-		k, err := each.Look(l.mu.RLocker(), l.bodyWindow())
+		k, err := each.Look(l.mu.RLocker(), windowFor(each.Size()))
 		l.mu.RUnlock()
 		if err != nil {
 			return err

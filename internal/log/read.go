@@ -140,5 +140,5 @@ func (v *view) checked(k *segment.Look, r *segment.Range) error {
 	return k.Check(r, *window)
 }
 
-// bodyWindow lends a large window without giving it back; for recovery, which runs once.
-func (v *view) bodyWindow() []byte { return *v.bodies.Get().(*[]byte) }
+// windowFor returns a window for reading a whole file of a size; recovery has many small ones.
+func windowFor(size int64) []byte { return make([]byte, 0, min(max(size, headerWindow), bodyWindow)) }

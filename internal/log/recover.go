@@ -117,7 +117,7 @@ func (l *Log) replay(to kafka.Offset, epochs bool) error {
 		if s.Next() <= visitFrom || s.Base() >= to || s.Size() == 0 {
 			continue
 		}
-		k, err := s.Look(l.mu.RLocker(), l.bodyWindow())
+		k, err := s.Look(l.mu.RLocker(), windowFor(s.Size()))
 		if err != nil {
 			return err
 		}
@@ -153,7 +153,7 @@ func (l *Log) check(first int) error {
 			return err
 		}
 		l.Recovered.SegmentsChecked++
-		bad, err := s.Recover(trusted, l.limits(s), l.bodyWindow(), func(b record.Batch) error {
+		bad, err := s.Recover(trusted, l.limits(s), windowFor(s.Size()), func(b record.Batch) error {
 			l.epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
 			return l.noteTxn(s, b, l.options.Now.WallMs)
 		})
@@ -244,8 +244,8 @@ func (l *Log) settleRecovery(clean bool) error {
 			return err
 		}
 	}
-	l.epochs.TruncateFromEnd(l.end)
 	l.epochs.TruncateFromStart(l.start)
+	l.epochs.TruncateFromEnd(l.end) // after it: the epoch that held the start has no record left when that is the end
 	if err := l.snapshots.removeAbove(l.end); err != nil {
 		return err
 	}
