@@ -5,7 +5,7 @@ FUZZTIME ?= 10s
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@latest
 
-.PHONY: build run test check lint fuzz race cross compat bench sim clean
+.PHONY: build run test check lint fuzz race cross compat bench sim crash clean
 
 build: ## bin/milena, static
 	$(GO) build -trimpath -o bin/milena ./cmd/milena
@@ -33,6 +33,9 @@ fuzz: ## every fuzz target for FUZZTIME
 
 sim: ## a whole node from a seed, with crashes; SEED=n repeats one run
 	$(GO) test ./internal/sim -run . -count=1 $(if $(SEED),-seed=$(SEED))
+
+crash: ## N crash images of a disk, each recovered and held against what was promised; IMAGE=name repeats one
+	$(GO) test ./internal/crash -run TestImages -count=1 -v -timeout 6h -images=$(or $(N),1000000) $(if $(IMAGE),-image=$(IMAGE))
 
 cross: ## the binaries of every platform, static
 	@for t in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64; do \

@@ -1,0 +1,240 @@
+package crash
+
+import (
+	"strings"
+
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log"
+)
+
+// Scenarios lists them all. To add one, add a line and a function that tells it.
+func Scenarios() []Scenario {
+	return []Scenario{
+		{Name: "format", Golden: true, Tell: tellFormat},
+		{Name: "append", Golden: true, Tell: tellAppend},
+		{Name: "roll", Golden: true, Tell: tellRoll},
+		{Name: "checkpoint", Golden: true, Tell: tellCheckpoint},
+		{Name: "truncate", Golden: true, Tell: tellTruncate},
+		{Name: "truncate-fully", Golden: true, Tell: tellRestart},
+		{Name: "delete-records", Golden: true, Tell: tellDeleteRecords},
+		{Name: "retention", Golden: true, Tell: tellRetention},
+		{Name: "delete-topic", Golden: true, Tell: tellDeleteTopic},
+		{Name: "close", Golden: true, Tell: tellClose},
+		{Name: "recover", Golden: true, Tell: tellRecover},
+		{Name: "walk", Tell: tellWalk},
+	}
+}
+
+var noSender = Sender{ID: kafka.NoProducerID, Epoch: -1}
+
+func partitionOf(topic string) kafka.TopicPartition { return kafka.TopicPartition{Topic: topic} }
+
+// small is a configuration whose segments hold two or three batches.
+func small() log.Config {
+	c := log.DefaultConfig()
+	c.Roll.SegmentBytes, c.Roll.IndexIntervalBytes = 320, 60
+	c.Accept.TimestampBeforeMaxMs, c.Accept.TimestampAfterMaxMs = 1<<62, 1<<62
+	c.ProducerExpirationMs = 1 << 50
+	c.Keep.RetentionMs = -1
+	return c
+}
+
+// large is one whose segment never rolls.
+func large() log.Config {
+	c := small()
+	c.Roll.SegmentBytes = 1 << 20
+	return c
+}
+
+// begin starts a host with a log that holds some durable batches.
+func begin(s *Story, c log.Config, batches int) (*Host, *Log, error) {
+	h, err := s.Host()
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err := h.Open(partitionOf("t"), kafka.TopicID{1}, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	return h, l, fill(l, batches)
+}
+
+// fill appends and flushes.
+func fill(l *Log, batches int) error {
+	for range batches {
+		l.host.story.Now.WallMs += 7
+		if err := l.Append(noSender, "value"); err != nil {
+			return err
+		}
+	}
+	if batches == 0 {
+		return nil
+	}
+	return l.Flush()
+}
+
+func steps(list ...func() error) error {
+	for _, step := range list {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func tellFormat(s *Story) error {
+	_, err := s.Host()
+	return err
+}
+
+func tellAppend(s *Story) error {
+	_, l, err := begin(s, large(), 0)
+	if err != nil {
+		return err
+	}
+	idempotent, txn := Sender{ID: 7}, Sender{ID: 8, Txn: true}
+	return steps(
+		func() error { return l.Append(noSender, "first") },
+		func() error { return l.Append(idempotent, "a", "b") },
+		l.Flush,
+		func() error { return l.Append(txn, "in a transaction") },
+		func() error { l.epoch++; return l.Append(idempotent, "c") },
+		l.Flush,
+		func() error { return l.End(txn, false) },
+		func() error { return l.Append(noSender, strings.Repeat("over a sector ", 60)) },
+		l.Flush,
+	)
+}
+
+func tellRoll(s *Story) error {
+	_, l, err := begin(s, small(), 2)
+	if err != nil {
+		return err
+	}
+	txn := Sender{ID: 8, Txn: true}
+	return steps(
+		func() error { return l.Append(txn, "one", "two") },
+		func() error { return l.End(txn, false) },
+		func() error { return l.Append(Sender{ID: 7}, "rolls") },
+		l.Flush,
+		func() error { l.epoch++; return l.Append(Sender{ID: 7}, "rolls", "again") },
+		func() error { return fill(l, 3) },
+	)
+}
+
+func tellCheckpoint(s *Story) error {
+	h, l, err := begin(s, large(), 2)
+	if err != nil {
+		return err
+	}
+	return steps(h.Checkpoint, func() error { return fill(l, 1) }, h.Checkpoint)
+}
+
+func tellTruncate(s *Story) error {
+	h, l, err := begin(s, small(), 7)
+	if err != nil {
+		return err
+	}
+	return steps(
+		h.Checkpoint,
+		func() error { l.epoch++; return l.Append(Sender{ID: 7}, "to be cut") },
+		func() error { return l.Truncate(5) },
+		func() error { return l.Append(Sender{ID: 9}, "in its place") },
+		func() error { return l.Truncate(2) },
+		h.later0,
+		func() error { return fill(l, 2) },
+		h.Checkpoint,
+	)
+}
+
+// later0 is RemoveDeleted as a step.
+func (h *Host) later0() error { h.RemoveDeleted(); return nil }
+
+func tellRestart(s *Story) error {
+	h, l, err := begin(s, small(), 5)
+	if err != nil {
+		return err
+	}
+	return steps(h.Checkpoint, func() error { return l.Restart(100) }, func() error { return fill(l, 2) }, h.later0, h.Checkpoint)
+}
+
+func tellDeleteRecords(s *Story) error {
+	h, l, err := begin(s, small(), 7)
+	if err != nil {
+		return err
+	}
+	return steps(
+		func() error { return l.DeleteRecords(3) },
+		l.Retain,
+		h.later0,
+		func() error { return l.DeleteRecords(6) },
+		func() error { return fill(l, 2) },
+		l.Retain,
+	)
+}
+
+func tellRetention(s *Story) error {
+	c := small()
+	c.Keep.RetentionBytes = 300
+	h, l, err := begin(s, c, 3)
+	if err != nil {
+		return err
+	}
+	return steps(
+		func() error { return l.Append(Sender{ID: 7}, "the last of this producer") },
+		func() error { return fill(l, 6) },
+		l.Retain,
+		h.later0,
+		func() error { return fill(l, 4) },
+		l.Retain,
+	)
+}
+
+func tellDeleteTopic(s *Story) error {
+	h, l, err := begin(s, small(), 4)
+	if err != nil {
+		return err
+	}
+	var next *Log
+	return steps(
+		h.Checkpoint,
+		l.Delete,
+		func() (err error) { next, err = h.Open(partitionOf("t"), kafka.TopicID{2}, small()); return err },
+		func() error { return fill(next, 2) },
+		h.later0,
+		func() error { return fill(next, 1) },
+		h.Checkpoint,
+	)
+}
+
+func tellClose(s *Story) error {
+	h, l, err := begin(s, small(), 4)
+	if err != nil {
+		return err
+	}
+	return steps(
+		func() error { return l.Append(Sender{ID: 7}, "not flushed") },
+		h.CloseClean,
+		h.Start,
+		func() error { return fill(l, 1) },
+		h.CloseClean,
+		h.Start,
+		h.CloseClean,
+	)
+}
+
+// tellRecover is what recovery itself writes and syncs, over a disk that lost some of what was unsynced.
+func tellRecover(s *Story) error {
+	h, l, err := begin(s, small(), 4)
+	if err != nil {
+		return err
+	}
+	if err := l.Append(Sender{ID: 7}, "lost"); err != nil {
+		return err
+	}
+	return steps(
+		func() error { return l.Append(Sender{ID: 8, Txn: true}, "lost", "too") },
+		h.kill,
+		func() error { return fill(l, 1) },
+	)
+}

@@ -1,0 +1,165 @@
+package crash
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log"
+	"github.com/milena-io/milena/internal/log/checkpoint"
+)
+
+// root is where the log directory of every story is.
+const root = "data"
+
+// me is who opens it.
+func me() log.Identity { return log.Identity{ClusterID: "cluster", NodeID: 1} }
+
+// maybe is a fact that a crash may find either way while it changes.
+type maybe uint8
+
+const (
+	no maybe = iota
+	yes
+	either
+)
+
+func (m maybe) is(b bool) bool { return m == either || (m == yes) == b }
+
+// tenant is one log of the directory: how to open it, and what may be found. Several models mean that any of them may be,
+// because a call that changes one into another is under way.
+type tenant struct {
+	partition kafka.TopicPartition
+	topicID   kafka.TopicID
+	config    log.Config
+	models    []model
+	there     maybe // the directory of that topic
+	highs     []kafka.Offset
+}
+
+// world is what a log directory has promised.
+type world struct {
+	now     kafka.Instant
+	meta    log.Meta
+	format  maybe // meta.properties is there
+	clean   maybe
+	epoch   kafka.BrokerEpoch
+	tenants []tenant
+}
+
+func (w world) clone() world {
+	w.tenants = slices.Clone(w.tenants)
+	for i := range w.tenants {
+		w.tenants[i].models = slices.Clone(w.tenants[i].models)
+		w.tenants[i].highs = slices.Clone(w.tenants[i].highs)
+	}
+	return w
+}
+
+// Hold opens the directory and its logs as a starting node does, and holds them against the promise.
+func (w world) Hold(m *disk.Mem) (string, error) {
+	d, err := log.OpenDir(m, root, me())
+	if err != nil {
+		return "", fmt.Errorf("open directory: %w", err)
+	}
+	if len(d.Damaged) > 0 {
+		return "", fmt.Errorf("damaged checkpoints: %w", errors.Join(d.Damaged...))
+	}
+	meta, formatted := d.Meta()
+	if !w.format.is(formatted) || formatted && meta != w.meta {
+		return "", fmt.Errorf("S7 meta.properties says %+v, %v", meta, formatted)
+	}
+	clean, epoch := d.Clean()
+	if !w.clean.is(clean) || clean && epoch != w.epoch {
+		return "", fmt.Errorf("S7 the directory counts as closed cleanly: %v, by epoch %d", clean, epoch)
+	}
+	if !formatted {
+		return "unformatted", nil
+	}
+	if err := w.strangers(d); err != nil {
+		return "", err
+	}
+	var state strings.Builder
+	for _, t := range w.tenants {
+		text, err := w.tenant(d, t)
+		if err != nil {
+			return "", fmt.Errorf("%s of topic %s: %w", t.partition, t.topicID, err)
+		}
+		fmt.Fprintln(&state, text)
+	}
+	return state.String(), nil
+}
+
+// Started is the promise without the marker of a clean end, which a start takes away.
+func (w world) Started() Promise {
+	if w.clean == yes {
+		w.clean = either
+	}
+	return w
+}
+
+// strangers finds directories of logs that were deleted, or never were.
+func (w world) strangers(d *log.Dir) error {
+	dirs, err := d.Partitions()
+	if err != nil {
+		return err
+	}
+	for _, p := range dirs {
+		if p.Kind == log.Deleted {
+			return fmt.Errorf("S7 %s is still there after a start", p.Name)
+		}
+		id, known, err := d.TopicID(p)
+		if err != nil {
+			return err
+		}
+		if known && !slices.ContainsFunc(w.tenants, func(t tenant) bool { return t.partition == p.Partition && t.topicID == id && t.there != no }) {
+			return fmt.Errorf("S7 %s of topic %s is back, though it was deleted", p.Name, id)
+		}
+	}
+	return nil
+}
+
+// tenant opens one log. Of a log that is deleted only what the directory remembers is asked.
+func (w world) tenant(d *log.Dir, t tenant) (string, error) {
+	known := d.Checkpointed(t.partition)
+	living := slices.ContainsFunc(w.tenants, func(o tenant) bool { return o.partition == t.partition && o.there != no })
+	if t.there == no {
+		if !living && known != (log.Checkpointed{}) {
+			return "", fmt.Errorf("S7 the log is deleted, its checkpoints stay: %+v", known)
+		}
+		return "deleted", nil
+	}
+	id, there, err := d.TopicID(log.PartitionDir{Name: t.partition.String(), Partition: t.partition})
+	if err != nil {
+		return "", err
+	}
+	if t.there == either && (!there || id != t.topicID) {
+		return "not there", nil
+	}
+	if !slices.Contains(t.highs, known.HighWatermark) {
+		return "", fmt.Errorf("S7 the checkpointed high watermark is %d, not one of %v", known.HighWatermark, t.highs)
+	}
+	o := d.Options(t.partition, t.config, w.now)
+	o.TopicID = t.topicID
+	l, err := log.Open(o)
+	if err != nil {
+		return "", fmt.Errorf("open: %w", err)
+	}
+	var wrong error
+	for _, m := range t.models {
+		err := m.check(l)
+		if err == nil {
+			return describe(l)
+		}
+		wrong = errors.Join(wrong, err)
+	}
+	return "", wrong
+}
+
+// points is a checkpoint of one log.
+func points(tp kafka.TopicPartition, o kafka.Offset) checkpoint.Offsets {
+	return checkpoint.Offsets{tp: o}
+}
