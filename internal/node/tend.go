@@ -17,6 +17,7 @@ func (n *Node) tend() {
 	n.every("replica.high.watermark.checkpoint.interval.ms", func() error { return n.checkpoint(false) })
 	n.every("log.flush.offset.checkpoint.interval.ms", func() error { return n.checkpoint(true) })
 	n.every("log.retention.check.interval.ms", n.retain)
+	n.scheduleFlushes()
 	if clean, _ := n.storage.dir.Clean(); !clean {
 		n.recoverNext(n.replicas.all())
 	}

@@ -20,6 +20,7 @@ func (s *settings) partition(img *image.Image, topic string) partition.Config {
 	policy := v.List("cleanup.policy")
 	c := partition.Config{
 		MinISR: int(v.Int("min.insync.replicas")),
+		Flush:  partition.FlushConfig{Messages: v.Int("flush.messages"), Ms: v.Int("flush.ms")},
 		Log: log.Config{
 			Roll: log.RollConfig{
 				SegmentBytes: v.Int("segment.bytes"), SegmentMs: v.Int("segment.ms"), SegmentJitterMs: v.Int("segment.jitter.ms"),

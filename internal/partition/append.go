@@ -1,12 +1,9 @@
 package partition
 
 import (
-	"sort"
-
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
-	"github.com/milena-io/milena/internal/machine/replica"
 	"github.com/milena-io/milena/internal/record"
 )
 
@@ -38,11 +35,13 @@ func Refused(err error) Appended {
 	return Appended{Appended: log.Appended{LogStart: kafka.NoOffset}, Err: err}
 }
 
-// wait is one acks=all append on its way to the high watermark.
+// wait is one append on its way to the high watermark, or to the disk.
 type wait struct {
-	need   kafka.Offset // answered when the high watermark reaches it
-	result Appended
-	done   func(Appended)
+	need      kafka.Offset
+	committed bool // answered once need is acknowledged: acks=all
+	synced    bool // answered once everything below need is durable: flush.messages were reached
+	result    Appended
+	done      func(Appended)
 }
 
 // Append writes a batch as leader. done is called once, without locks: for acks 0 and 1 before Append returns, for
@@ -82,22 +81,20 @@ func (p *Partition) appendLocked(a Append, done func(Appended)) (result Appended
 		return result, calls, false
 	}
 	result.Appended = out
-	calls = p.settle(p.rep.Appended(p.log.Offsets().End))
-	p.flushAppended()
-	if a.Acks != -1 || p.acknowledged() > out.Last {
+	o := p.log.Offsets()
+	calls = p.settle(p.rep.Appended(o.End))
+	due := p.flushAppended(o) && !out.Duplicate && a.Acks != 0
+	w := wait{need: out.Last + 1, synced: due, committed: a.Acks == -1, result: result, done: done}
+	if p.over(&w) {
 		return result, calls, false
 	}
-	p.park(wait{need: out.Last + 1, result: result, done: done})
+	p.park(w)
 	return result, calls, true
 }
 
-// acknowledged is the offset below which acks=all is answered: the high watermark, which under durability=sync follows what
-// is durable, but for what was committed before the mode changed. Called with the mutex held.
-func (p *Partition) acknowledged() kafka.Offset {
-	if p.cfg.Durability == replica.Cached {
-		return p.rep.HighWatermark()
-	}
-	return min(p.rep.HighWatermark(), p.log.Offsets().Durable)
+// over reports whether what a wait waits for has come. Called with the mutex held.
+func (p *Partition) over(w *wait) bool {
+	return (!w.committed || w.need <= p.rep.Acknowledged()) && (!w.synced || w.need <= p.log.Offsets().Durable)
 }
 
 // park keeps waits sorted; all but retried duplicates belong at the end.
@@ -116,8 +113,10 @@ func (p *Partition) completeWaits() []func() {
 	if len(p.waits) == 0 {
 		return nil
 	}
-	high := p.acknowledged()
-	n := sort.Search(len(p.waits), func(i int) bool { return p.waits[i].need > high })
+	n := 0
+	for n < len(p.waits) && p.over(&p.waits[n]) {
+		n++
+	}
 	if n == 0 {
 		return nil
 	}
@@ -126,7 +125,12 @@ func (p *Partition) completeWaits() []func() {
 		err = fault.New("partition", kafka.ErrNotEnoughReplicasAfterAppend,
 			"%s was written, but the ISR shrank below min.insync.replicas=%d meanwhile", p.name, p.rep.MinISR())
 	}
-	return p.takeWaits(n, err)
+	for i := range p.waits[:n] {
+		if p.waits[i].committed {
+			p.waits[i].result.Err = err
+		}
+	}
+	return p.takeWaits(n, nil)
 }
 
 func (p *Partition) failWaits(err error) []func() { return p.takeWaits(len(p.waits), err) }

@@ -4,6 +4,7 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
+	"github.com/milena-io/milena/internal/machine/replica"
 )
 
 // Special timestamps of ListOffsets.
@@ -128,6 +129,7 @@ type Standing struct {
 	Open                         bool // the log is open; otherwise all that is known is the high watermark at the last checkpoint
 	Bytes                        int64
 	LogStart, High, Durable, End kafka.Offset
+	Rules                        replica.Durability // in force: after a switch from cache to sync still Cached for a while
 }
 
 // Standing tells where the partition stands. It doesn't open the log.
@@ -140,5 +142,6 @@ func (p *Partition) Standing() Standing {
 	o := p.log.Offsets()
 	return Standing{
 		Open: true, Bytes: p.log.Size(), LogStart: o.LogStart, High: p.rep.HighWatermark(), Durable: o.Durable, End: o.End,
+		Rules: p.rep.Rules(),
 	}
 }

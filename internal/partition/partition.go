@@ -26,6 +26,7 @@ type Config struct {
 	Log        log.Config
 	MinISR     int
 	Durability replica.Durability
+	Flush      FlushConfig
 }
 
 // Env is what every partition of one log dir shares.
@@ -56,7 +57,7 @@ type Partition struct {
 	cfg      Config
 	waits    []wait  // sorted by need
 	watchers Watcher // root of the ring
-	flushing bool
+	flush    flushing
 	stopping func() // Stop, once nobody waits any more
 	gone     error  // why every call is refused: stopped, deleted or its disk failed
 }
@@ -69,6 +70,7 @@ func New(env *Env, name kafka.TopicPartition, cfg Config, high kafka.Offset, ope
 		reg: replica.Registration{Leader: kafka.NoNode, LeaderEpoch: kafka.NoLeaderEpoch, PartitionEpoch: -1},
 	}
 	p.watchers.prev, p.watchers.next = &p.watchers, &p.watchers
+	p.flush.done = p.flushed
 	return p
 }
 
@@ -105,7 +107,9 @@ func (p *Partition) Configure(cfg Config) {
 	if p.log != nil {
 		p.log.SetConfig(cfg.Log)
 		calls = append(p.settle(p.rep.Configure(cfg.MinISR, cfg.Durability)), p.completeWaits()...)
-		p.flushAppended() // what was acknowledged from the page cache becomes durable before it is acknowledged again
+		if cfg.Durability == replica.Synced {
+			p.flushAll() // what was acknowledged from the page cache becomes durable before it is acknowledged again
+		}
 	}
 	p.mu.Unlock()
 	run(calls)
@@ -132,7 +136,8 @@ func (p *Partition) ready() error {
 	p.rep = replica.New(p.env.Self, o.End, o.Durable, max(p.high, o.LogStart))
 	p.rep.Configure(p.cfg.MinISR, p.cfg.Durability)
 	p.rep.Register(p.reg)
-	p.flush()
+	p.flush.last = p.env.World.Now().Mono
+	p.flushAll()
 	return nil
 }
 
@@ -148,49 +153,6 @@ func (p *Partition) lead(epoch kafka.LeaderEpoch) error {
 		return fault.New("partition", kafka.ErrNotLeaderOrFollower, "node %d leads %s, not this node", p.reg.Leader, p.name)
 	}
 	return nil
-}
-
-// flush asks for a flush unless one is under way or nothing is unflushed. Called with the mutex held.
-func (p *Partition) flush() {
-	if p.flushing || p.log == nil || p.gone != nil && p.stopping == nil {
-		return
-	}
-	targets, upTo := p.log.Dirty()
-	if len(targets) == 0 {
-		return
-	}
-	p.flushing = true
-	p.env.Flusher.Flush(targets, func(err error) { p.flushed(upTo, err) })
-}
-
-// flushAppended flushes after an append; under page-cache durability that is left to Tend.
-func (p *Partition) flushAppended() {
-	if p.cfg.Durability != replica.Cached {
-		p.flush()
-	}
-}
-
-func (p *Partition) flushed(upTo kafka.Offset, err error) {
-	p.mu.Lock()
-	p.flushing = false
-	var calls []func()
-	if err != nil {
-		first := p.gone == nil
-		calls = p.fail(fault.Storage("flush of "+p.name.String(), err))
-		if first {
-			calls = append(calls, func() { p.env.Failed(err) })
-		}
-	} else if p.log != nil {
-		p.log.Flushed(upTo)
-		calls = append(p.settle(p.rep.Flushed(p.log.Offsets().Durable)), p.completeWaits()...)
-		p.flush()
-	}
-	if p.stopping != nil && !p.flushing {
-		calls = append(calls, p.stopping)
-		p.stopping = nil
-	}
-	p.mu.Unlock()
-	run(calls)
 }
 
 // settle collects whom a moved high watermark concerns. Called with the mutex held; run the result after it.
@@ -230,10 +192,10 @@ func (p *Partition) Stop(done func(Closed)) {
 	p.gone = fault.Shutdown("partition " + p.name.String())
 	p.stopping = func() { p.close(done) }
 	if p.log != nil {
-		p.flush()
+		p.flushAll()
 	}
 	calls := p.wake()
-	if !p.flushing {
+	if !p.flush.under {
 		calls = append(calls, p.stopping)
 		p.stopping = nil
 	}

@@ -41,7 +41,7 @@ func (p *Partition) AwaitCommitted(epoch kafka.LeaderEpoch, upTo kafka.Offset, d
 	p.mu.Lock()
 	err := p.lead(epoch)
 	if err == nil && p.rep.HighWatermark() < upTo {
-		p.park(wait{need: upTo, done: func(a Appended) { done(a.Err) }})
+		p.park(wait{need: upTo, committed: true, done: func(a Appended) { done(a.Err) }})
 		p.mu.Unlock()
 		return
 	}

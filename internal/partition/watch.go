@@ -94,7 +94,7 @@ func (p *Partition) Tend() error {
 		if removed > 0 {
 			calls = append(p.wake(), p.retired())
 		}
-		p.flush()
+		p.flushAll()
 	}
 	p.mu.Unlock()
 	run(calls)

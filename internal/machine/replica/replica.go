@@ -6,7 +6,8 @@
 // Invariants (reliability.md R5, R6): the high watermark never goes back while the epoch lasts and never passes the log
 // end; it is the minimum over the maximal ISR (committed members and those whose expansion is pending) of the offset
 // that counts, which is the durable one, or the log end under page-cache durability; it does not move while the ISR is
-// below min.insync.replicas, or below all replicas where they are fewer (KIP-966).
+// below min.insync.replicas, or below all replicas where they are fewer (KIP-966). Going from page-cache durability to the
+// other takes two phases (switch.go).
 package replica
 
 import (
@@ -51,8 +52,10 @@ type Replica struct {
 	durable    kafka.Offset
 	high       kafka.Offset
 	minISR     int
-	durability Durability
-	followers  []follower // of the current registration, sorted by node; only on the leader
+	rules      Durability   // what the high watermark follows
+	wanted     Durability   // as configured; the rules follow when it is safe
+	switchAt   kafka.Offset // while they differ: what has to be durable on every ISR member
+	followers  []follower   // of the current registration, sorted by node; only on the leader
 }
 
 // New starts a replica from what its log and checkpoint say; it leads nothing yet.
@@ -62,12 +65,6 @@ func New(self kafka.NodeID, end, durable, highWatermark kafka.Offset) *Replica {
 		self: self, end: end, durable: durable, high: min(highWatermark, end), minISR: 1,
 		reg: Registration{Leader: kafka.NoNode, LeaderEpoch: kafka.NoLeaderEpoch},
 	}
-}
-
-// Configure sets min.insync.replicas and the durability mode; it reports whether the high watermark moved.
-func (r *Replica) Configure(minISR int, d Durability) bool {
-	r.minISR, r.durability = max(minISR, 1), d
-	return r.advance()
 }
 
 // Register takes a newer registration. A replica that becomes leader, or leads on in a newer epoch, forgets what it
@@ -84,7 +81,7 @@ func (r *Replica) Register(reg Registration) (began, moved bool) {
 		return false, false
 	}
 	if began {
-		r.epochStart = r.end
+		r.epochStart, r.switchAt = r.end, r.end
 		r.followers = nil
 	}
 	known := r.followers
@@ -133,26 +130,21 @@ func (r *Replica) Fetched(node kafka.NodeID, end, durable kafka.Offset) bool {
 
 // Truncated tells that the log was cut; the high watermark follows the end down.
 func (r *Replica) Truncated(end kafka.Offset) {
-	r.end, r.durable, r.high = end, min(r.durable, end), min(r.high, end)
+	r.end, r.durable, r.high, r.switchAt = end, min(r.durable, end), min(r.high, end), min(r.switchAt, end)
 }
 
-// advance moves the high watermark as far as the rules allow.
+// advance moves the high watermark as far as the rules allow, after the rules themselves.
 func (r *Replica) advance() bool {
+	r.settleSwitch()
 	if !r.Leads() || !r.EnoughInSync() {
 		return false
 	}
-	low := r.counted(r.end, r.durable)
-	for _, n := range r.reg.ISR {
-		if n == r.self {
-			continue
-		}
-		i := slices.IndexFunc(r.followers, func(f follower) bool { return f.node == n })
-		if i < 0 {
-			return false // an ISR member we know nothing of holds the watermark
-		}
-		low = min(low, r.counted(r.followers[i].end, r.followers[i].durable))
+	end, durable, known := r.inSync()
+	low := end
+	if r.rules == Synced {
+		low = durable
 	}
-	if low <= r.high {
+	if !known || low <= r.high {
 		return false
 	}
 	must.Hold(low <= r.end, "high watermark %d past the log end %d", low, r.end)
@@ -160,11 +152,21 @@ func (r *Replica) advance() bool {
 	return true
 }
 
-func (r *Replica) counted(end, durable kafka.Offset) kafka.Offset {
-	if r.durability == Cached {
-		return end
+// inSync returns the least log end and the least durable offset of the ISR; known is false while it has a member that we
+// know nothing of, which holds everything.
+func (r *Replica) inSync() (end, durable kafka.Offset, known bool) {
+	end, durable = r.end, r.durable
+	for _, n := range r.reg.ISR {
+		if n == r.self {
+			continue
+		}
+		i := slices.IndexFunc(r.followers, func(f follower) bool { return f.node == n })
+		if i < 0 {
+			return kafka.NoOffset, kafka.NoOffset, false
+		}
+		end, durable = min(end, r.followers[i].end), min(durable, r.followers[i].durable)
 	}
-	return durable
+	return end, durable, true
 }
 
 // Leads reports whether this node leads the partition.

@@ -1,0 +1,98 @@
+package partition
+
+import (
+	"math"
+	"time"
+
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log"
+	"github.com/milena-io/milena/internal/machine/replica"
+)
+
+// FlushConfig says when a log is flushed although nobody's acknowledgement asks for it: what counts under page-cache
+// durability. Zero values never do.
+type FlushConfig struct {
+	Messages int64 // flush.messages
+	Ms       int64 // flush.ms; looked at every log.flush.scheduler.interval.ms, as in Kafka
+}
+
+// flushing is the flush of one partition.
+type flushing struct {
+	under bool         // one is under way
+	upTo  kafka.Offset // what it will make durable
+	want  kafka.Offset // what has to become durable
+	last  time.Duration
+	done  func(error) // Partition.flushed, made a func once
+}
+
+// flushAll asks for everything that was appended to become durable. Called with the mutex held.
+func (p *Partition) flushAll() {
+	p.flush.want = p.log.Offsets().End
+	p.flushNext()
+}
+
+// flushNext asks for a flush unless one is under way or what is wanted is durable. Called with the mutex held.
+func (p *Partition) flushNext() {
+	if p.flush.under || p.log == nil || p.gone != nil && p.stopping == nil || p.log.Offsets().Durable >= p.flush.want {
+		return
+	}
+	targets, upTo := p.log.Dirty()
+	if len(targets) == 0 {
+		return
+	}
+	p.flush.under, p.flush.upTo = true, upTo
+	p.env.Flusher.Flush(targets, p.flush.done)
+}
+
+// flushAppended flushes after an append where that is due, and reports whether its answer has to wait for the flush whatever
+// acks it asked for: flush.messages were reached, and Kafka flushes within such an append. Called with the mutex held.
+func (p *Partition) flushAppended(o log.Offsets) (due bool) {
+	covered := o.Durable
+	if p.flush.under {
+		covered = max(covered, p.flush.upTo)
+	}
+	due = p.cfg.Flush.Messages > 0 && int64(o.End-covered) >= p.cfg.Flush.Messages
+	if due || p.cfg.Durability == replica.Synced {
+		p.flush.want = o.End
+		p.flushNext()
+	}
+	return due
+}
+
+// FlushOld flushes what has waited for longer than flush.ms. The log flush scheduler calls it.
+func (p *Partition) FlushOld() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gone != nil || p.log == nil || p.cfg.Flush.Ms == 0 || p.cfg.Flush.Ms > math.MaxInt64/int64(time.Millisecond) {
+		return
+	}
+	if p.env.World.Now().Mono-p.flush.last >= time.Duration(p.cfg.Flush.Ms)*time.Millisecond {
+		p.flushAll()
+	}
+}
+
+func (p *Partition) flushed(err error) {
+	p.mu.Lock()
+	p.flush.under = false
+	var calls []func()
+	if err != nil {
+		first := p.gone == nil
+		calls = p.fail(fault.Storage("flush of "+p.name.String(), err))
+		if first {
+			calls = append(calls, func() { p.env.Failed(err) })
+		}
+	} else if p.log != nil {
+		p.flush.last = p.env.World.Now().Mono
+		p.log.Flushed(p.flush.upTo)
+		calls = p.settle(p.rep.Flushed(p.log.Offsets().Durable))
+		calls = append(calls, p.completeWaits()...)
+		p.flushNext()
+	}
+	if p.stopping != nil && !p.flush.under {
+		calls = append(calls, p.stopping)
+		p.stopping = nil
+	}
+	p.mu.Unlock()
+	run(calls)
+}
