@@ -16,7 +16,8 @@ type call struct {
 	decoded  wire.Decoded
 	arrival  inflight.Arrival
 	id       inflight.ID
-	frame    *wire.Buffer // of Produce, whose records alias it; nil for others, whose frame is freed when it is decoded
+	frame    *wire.Buffer // of Produce and Fetch, which alias it; nil for others, whose frame is freed when it is decoded
+	replier  func(wire.Reply)
 	answered bool
 	answer   Answer
 	memory   int64 // of the answer
@@ -30,7 +31,12 @@ type Answer struct {
 
 // newCall makes a call of a frame. On an error the frame is freed.
 func newCall(s *Session, now kafka.Instant, frame *wire.Buffer) (*call, error) {
-	c := &call{session: s}
+	c, ok := s.cfg.calls.Get().(*call)
+	if !ok {
+		c = &call{}
+		c.replier = c.reply // made once: a bound method is allocated
+	}
+	c.session, c.answered = s, false
 	var err error
 	c.decoded, err = s.cfg.Table.Decode(frame.B, s.cfg.Budget.TryTake)
 	d := &c.decoded
@@ -48,17 +54,31 @@ func newCall(s *Session, now kafka.Instant, frame *wire.Buffer) (*call, error) {
 	}
 	c.request = wire.Request{
 		Peer: s.peer, Key: d.Key, Version: d.Version, CorrelationID: d.CorrelationID, ClientID: s.clientID,
-		Body: d.Body, Produce: d.Produce, Arrived: now, Reply: c.reply,
+		Body: d.Body, Produce: d.Produce, Fetch: d.Fetch, Arrived: now, Reply: c.replier,
 	}
 	c.request.Timeline.Decoded = s.world.Now().Mono
 	c.arrival = arrivalOf(d, int64(len(frame.B)))
-	if d.Key == kafka.KeyProduce {
+	switch d.Key {
+	case kafka.KeyProduce:
 		c.frame, c.request.Raw = frame, d.Raw
-	} else {
+	case kafka.KeyFetch:
+		c.frame = frame
+	default:
 		frame.Free()
 		d.ClientID, d.Raw = nil, nil
 	}
 	return c, nil
+}
+
+// recycle ends a call that was answered. Only those of Produce and Fetch serve again, whose handlers don't touch a request
+// once they may have replied; nobody else does, but nothing would be gained.
+func (c *call) recycle() {
+	if c.request.Key != kafka.KeyProduce && c.request.Key != kafka.KeyFetch {
+		return
+	}
+	cfg := c.session.cfg
+	*c = call{replier: c.replier}
+	cfg.calls.Put(c)
 }
 
 // arrivalOf classifies a request (architecture D7).
@@ -68,7 +88,7 @@ func arrivalOf(d *wire.Decoded, size int64) inflight.Arrival {
 	case kafka.KeyProduce:
 		a.Class, a.NoReply = inflight.Produce, d.Produce.Acks == 0
 	case kafka.KeyFetch:
-		if f := d.Body.(*kmsg.FetchRequest); f.ReplicaID >= 0 || f.ReplicaState.ID >= 0 {
+		if d.Fetch.ReplicaID >= 0 {
 			a.Class = inflight.ReplicaFetch
 		}
 	case kafka.KeyApiVersions, kafka.KeySaslHandshake, kafka.KeySaslAuthenticate:
@@ -81,7 +101,9 @@ func arrivalOf(d *wire.Decoded, size int64) inflight.Arrival {
 func (c *call) reply(r wire.Reply) {
 	s := c.session
 	silent, some := r.None || c.arrival.NoReply, r.Message != nil || r.Body != nil || r.Payload != nil
-	must.Hold(silent || some || r.Close, "%v is answered with nothing", c.request.Key)
+	if !silent && !some && !r.Close { // the arguments of must.Hold would be allocated with each answer
+		must.Hold(false, "%v is answered with nothing", c.request.Key)
+	}
 	var out wire.Outgoing
 	switch {
 	case !silent && some:
@@ -93,16 +115,18 @@ func (c *call) reply(r wire.Reply) {
 	now := s.world.Now()
 	c.request.Timeline.Answered = now.Mono
 	s.mu.Lock()
-	must.Hold(!c.answered, "%v %d of %v is answered twice", c.request.Key, c.request.CorrelationID, c.request.Peer.Addr)
+	if c.answered {
+		must.Hold(false, "%v %d of %v is answered twice", c.request.Key, c.request.CorrelationID, c.request.Peer.Addr)
+	}
 	c.answered = true
-	dead := s.is.dead
+	dead, written := s.is.dead, out.Head != nil
 	var wake signals
-	if !dead && out.Head != nil {
+	if !dead && written {
 		c.answer, c.memory = Answer{Out: out, call: c}, out.Memory()
 	}
 	if !dead {
 		s.machine.Answer(now, c.id, inflight.Answer{
-			Bytes: c.memory, None: out.Head == nil, Close: r.Close, Throttle: r.Throttle,
+			Bytes: c.memory, None: !written, Close: r.Close, Throttle: r.Throttle,
 		})
 		wake = s.collect(now)
 	}
@@ -110,16 +134,18 @@ func (c *call) reply(r wire.Reply) {
 	if dead {
 		out.Free()
 	}
-	if dead || out.Head == nil {
+	if dead || !written {
 		s.cfg.Observer.Done(&c.request, c.arrival.Bytes, 0)
+		c.recycle()
 	}
 	s.fire(wake)
 }
 
 // discard frees what the request holds. An answer may wait long for its client to read; its request shall not.
 func (c *call) discard() {
-	c.request.Body, c.request.Produce, c.request.Raw = nil, wire.ProduceRequest{}, nil
-	c.decoded.Body, c.decoded.Produce, c.decoded.Raw, c.decoded.ClientID = nil, wire.ProduceRequest{}, nil, nil
+	c.request.Body, c.request.Produce, c.request.Fetch, c.request.Raw = nil, wire.ProduceRequest{}, wire.FetchRequest{}, nil
+	d := &c.decoded
+	d.Body, d.Produce, d.Fetch, d.Raw, d.ClientID = nil, wire.ProduceRequest{}, wire.FetchRequest{}, nil, nil
 	if c.frame != nil {
 		c.frame.Free()
 		c.frame = nil
@@ -167,5 +193,6 @@ func (s *Session) Written(a *Answer) {
 	s.machine.Written(c.memory)
 	wake := s.collect(now)
 	s.mu.Unlock()
+	c.recycle()
 	s.fire(wake)
 }

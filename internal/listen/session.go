@@ -24,6 +24,8 @@ type Config struct {
 	Log             *RateLimited
 	// Login restricts a connection until Authenticated is called; nil on listeners where everybody is ANONYMOUS.
 	Login *Login
+
+	calls sync.Pool // *call
 }
 
 // Login bounds a connection that has not authenticated (architecture D9).
@@ -172,12 +174,7 @@ func (s *Session) admit(now kafka.Instant, c *call) bool {
 	case inflight.Admitted:
 		s.is.receiving = true
 		s.mu.Unlock()
-		c.request.Timeline.Queued = now.Mono
-		if c.decoded.UnknownVersion {
-			c.reply(wire.Reply{Message: s.cfg.Table.UnsupportedVersion()})
-		} else {
-			s.dispatch(&c.request)
-		}
+		s.begin(now, c)
 		s.mu.Lock()
 		s.is.receiving = false
 		s.mu.Unlock()
@@ -197,6 +194,23 @@ func (s *Session) admit(now kafka.Instant, c *call) bool {
 	s.mu.Unlock()
 	s.fire(wake)
 	return false
+}
+
+// begin calls the handler. It may have been answered before that returns, and be another call already.
+func (s *Session) begin(now kafka.Instant, c *call) {
+	c.request.Timeline.Queued = now.Mono
+	if c.decoded.UnknownVersion {
+		c.reply(wire.Reply{Message: s.cfg.Table.UnsupportedVersion()})
+		return
+	}
+	var frame *wire.Buffer
+	if c.request.Key == kafka.KeyFetch { // it may wait long, and its handler is done with the frame when it returns
+		frame, c.frame = c.frame, nil
+	}
+	s.dispatch(&c.request)
+	if frame != nil {
+		frame.Free()
+	}
 }
 
 // Refuse ends the session because of bytes that cannot be served: what is under way is answered, then the connection is

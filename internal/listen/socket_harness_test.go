@@ -138,7 +138,7 @@ func (s *site) handle(req *wire.Request) {
 	case kafka.KeySyncGroup:
 		s.parked <- req
 	case kafka.KeyFetch:
-		p := wire.Piece{Bytes: pattern(int(req.Body.(*kmsg.FetchRequest).MaxBytes))}
+		p := wire.Piece{Bytes: pattern(int(req.Fetch.MaxBytes))}
 		if f := s.file.Load(); f != nil {
 			p = *f
 		}

@@ -23,6 +23,7 @@ type edge struct {
 	bound     map[string]net.Listener // by listener name; empty without sockets
 	endpoints []staterecord.Endpoint  // as advertised
 	table     *wire.Table
+	budget    *wire.Budget // of requests, answers and fetch sessions
 	sessions  listen.Config
 
 	mu     sync.Mutex
@@ -79,11 +80,10 @@ func (e *edge) unbind() {
 func (e *edge) assemble(n *Node) {
 	e.table = wire.NewTable(n.handlers())
 	v := n.o.Values
-	budget := wire.NewBudget(v.Int("milena.request.memory.max.bytes"))
 	limits := listen.DefaultLimits()
 	limits.Bytes = v.Int("milena.connection.inflight.max.bytes")
 	e.sessions = listen.Config{
-		Table: e.table, Pool: wire.NewPool(budget, false), Budget: budget, Limits: limits,
+		Table: e.table, Pool: wire.NewPool(e.budget, false), Budget: e.budget, Limits: limits,
 		MaxRequestBytes: int32(v.Int("socket.request.max.bytes")), Observer: n.o.Observer,
 		Log: listen.NewRateLimited(n.log("kafka.network"), n.o.World, time.Second),
 	}

@@ -132,6 +132,7 @@ func (n *Node) assemble() error {
 		return err
 	}
 	n.groups = coordinator.New(n.coordinatorEnv())
+	n.edge.budget = wire.NewBudget(n.o.Values.Int("milena.request.memory.max.bytes"))
 	n.assembleAreas()
 	n.edge.assemble(n)
 	return nil
@@ -141,7 +142,7 @@ func (n *Node) assembleAreas() {
 	w, img, control := n.o.World, n.feed.Image, &control{n}
 	n.areas = areas{
 		produce:      produce.New(w, n.deadlines, n.replicas),
-		fetch:        fetch.New(w, n.replicas, n.settings.fetchLimits(), n.o.Logger),
+		fetch:        fetch.New(w, n.replicas, n.settings.fetchLimits(), n.edge.budget, n.o.Logger),
 		topics:       topics.New(w, img, control, n.replicas, &n.settings),
 		groups:       groups.New(n.groups, groupMetadata{n}, groupMetadata{n}, w),
 		configs:      configs.New(img, control, &n.settings),

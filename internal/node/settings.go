@@ -174,6 +174,7 @@ func (s *settings) fetchLimits() fetch.Limits {
 	return fetch.Limits{
 		MaxBytes: int32(s.static.Int("fetch.max.bytes")), SessionEvictMs: 120_000, // Kafka's constant
 		SessionSlots: int(s.static.Int("max.incremental.fetch.session.cache.slots")),
+		SessionBytes: s.static.Int("milena.request.memory.max.bytes") / 4, // the rest is for requests and answers
 	}
 }
 

@@ -55,8 +55,8 @@ type Partition struct {
 	high     kafka.Offset // checkpointed high watermark, until the log is open
 	reg      replica.Registration
 	cfg      Config
-	waits    []wait  // sorted by need
-	watchers Watcher // root of the ring
+	waits    []wait // sorted by need
+	watchers watchers
 	flush    flushing
 	stopping func() // Stop, once nobody waits any more
 	gone     error  // why every call is refused: stopped, deleted or its disk failed
@@ -69,7 +69,7 @@ func New(env *Env, name kafka.TopicPartition, cfg Config, high kafka.Offset, ope
 		Traffic: &Traffic{}, env: env, name: name, open: open, cfg: cfg, high: high,
 		reg: replica.Registration{Leader: kafka.NoNode, LeaderEpoch: kafka.NoLeaderEpoch, PartitionEpoch: -1},
 	}
-	p.watchers.prev, p.watchers.next = &p.watchers, &p.watchers
+	p.watchers.init()
 	p.flush.done = p.flushed
 	return p
 }

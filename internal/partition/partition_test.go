@@ -200,7 +200,7 @@ func TestWatchersHearOfTheHighWatermark(t *testing.T) {
 	r := newRig(t, disk.NewMem(), replica.Synced, 1, self)
 	moved := 0
 	w := &Watcher{Moved: func() { moved++ }}
-	r.p.Watch(w)
+	r.p.Watch(w, 0)
 	r.append(-1, "a")
 	if moved != 0 {
 		t.Fatal("woken by an append that nobody may read yet")

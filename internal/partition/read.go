@@ -24,6 +24,7 @@ type Records struct {
 	LogStart   kafka.Offset
 	Aborted    []log.AbortedTxn // sorted by first offset; nil unless Committed
 	Diverging  *EpochEnd        // set: no records, the client's log parted from ours here
+	Moves      uint64           // of the partition when it was read; for Watch
 	traffic    *Traffic
 }
 
@@ -47,17 +48,18 @@ func (p *Partition) Read(r Read) (Records, error) {
 		p.mu.Unlock()
 		return Records{High: kafka.NoOffset, LastStable: kafka.NoOffset, LogStart: kafka.NoOffset, traffic: p.Traffic}, err
 	}
-	l, o, at := p.log, p.offsets(), p.reg.LeaderEpoch
+	l, o, at, moves := p.log, p.offsets(), p.reg.LeaderEpoch, p.watchers.moves
 	p.mu.Unlock()
 
-	out := Records{High: o.High, LastStable: o.LastStable, LogStart: o.LogStart, traffic: p.Traffic}
+	out := Records{High: o.High, LastStable: o.LastStable, LogStart: o.LogStart, Moves: moves, traffic: p.Traffic}
 	if r.LastEpoch != kafka.NoLeaderEpoch {
 		e := endOf(l, at, o.End, r.LastEpoch)
 		if e.Epoch < 0 || e.End < 0 {
 			return out, fault.New("partition.Read", kafka.ErrOffsetOutOfRange, "%s knows no epoch at or before %d", p.name, r.LastEpoch)
 		}
 		if e.Epoch < r.LastEpoch || e.End < r.From {
-			out.Diverging = &e
+			parted := e // and not e itself, which would be allocated with each read
+			out.Diverging = &parted
 			return out, nil
 		}
 	}

@@ -13,12 +13,22 @@ type Watcher struct {
 	prev, next *Watcher // ring through the partition's root; nil while on none
 }
 
-// Watch adds a watcher. The caller reads again after Watch, since what it waits for may have happened just before.
-func (p *Partition) Watch(w *Watcher) {
+// watchers are those of one partition.
+type watchers struct {
+	root  Watcher // of the ring
+	moves uint64  // how often they were called, or would have been
+}
+
+func (w *watchers) init() { w.root.prev, w.root.next = &w.root, &w.root }
+
+// Watch adds a watcher. It reports whether something moved since a read, which Records.Moves tells: then the caller reads
+// again, for what it waits for may have happened just before.
+func (p *Partition) Watch(w *Watcher, since uint64) (moved bool) {
 	p.mu.Lock()
-	w.prev, w.next = p.watchers.prev, &p.watchers
+	defer p.mu.Unlock()
+	w.prev, w.next = p.watchers.root.prev, &p.watchers.root
 	w.prev.next, w.next.prev = w, w
-	p.mu.Unlock()
+	return p.watchers.moves != since
 }
 
 // Unwatch takes a watcher out; a watcher that is on no partition is left alone.
@@ -33,8 +43,9 @@ func (p *Partition) Unwatch(w *Watcher) {
 
 // wake collects the watchers' calls, in the order they came, so that a simulation repeats. Called with the mutex held.
 func (p *Partition) wake() []func() {
+	p.watchers.moves++
 	var calls []func()
-	for w := p.watchers.next; w != &p.watchers; w = w.next {
+	for w := p.watchers.root.next; w != &p.watchers.root; w = w.next {
 		calls = append(calls, w.Moved)
 	}
 	return calls

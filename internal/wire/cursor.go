@@ -58,6 +58,13 @@ func (c *cursor) int32() int32 {
 	return 0
 }
 
+func (c *cursor) int64() int64 {
+	if b := c.take(8); b != nil {
+		return int64(binary.BigEndian.Uint64(b))
+	}
+	return 0
+}
+
 // uvarint reads at most five bytes, as Kafka's unsigned varints have 32 bits.
 func (c *cursor) uvarint() uint32 {
 	var v uint32

@@ -9,8 +9,9 @@ import (
 // Decoded is a request as far as its bytes tell.
 type Decoded struct {
 	Header
-	Body    kmsg.Request   // nil for Produce and for an ApiVersions request of an unknown version
+	Body    kmsg.Request   // nil for Produce, Fetch and an ApiVersions request of an unknown version
 	Produce ProduceRequest // of Produce
+	Fetch   FetchRequest   // of Fetch
 	Raw     []byte         // the body; aliases the frame
 	Memory  int64          // what decoding took beside the frame; the caller has to give it back to the budget
 	// UnknownVersion marks an ApiVersions request that is answered by Table.UnsupportedVersion.
@@ -21,7 +22,7 @@ type Decoded struct {
 // decoding (of Produce: serving) will take and decodes it. Every error means that the connection is to be closed, as Kafka does; its message
 // says what was wrong. charge reserves memory and reports whether there was enough.
 //
-// The Body may be kept: it does not alias the frame (except unknown tags, which nobody reads). Produce and Raw do.
+// The Body may be kept: it does not alias the frame (except unknown tags, which nobody reads). Produce, Fetch and Raw do.
 func (t *Table) Decode(frame []byte, charge func(int64) bool) (Decoded, error) {
 	c := cursor{b: frame}
 	d := Decoded{Header: parseHeader(&c)}
@@ -54,12 +55,24 @@ func (t *Table) Decode(frame []byte, charge func(int64) bool) (Decoded, error) {
 		d.Memory, err = chargeFor("wire.Produce", int64(d.Produce.Partitions)*perProduced, len(d.Raw), charge)
 		return d, err
 	}
+	if d.Key == kafka.KeyFetch {
+		var err error
+		if d.Fetch, err = ParseFetch(d.Version, d.Raw); err != nil {
+			return d, err
+		}
+		d.Memory, err = chargeFor("wire.Fetch", int64(d.Fetch.Partitions+d.Fetch.Forgotten)*perFetched, len(d.Raw), charge)
+		return d, err
+	}
 	return d, e.decode(&d, charge)
 }
 
 // perProduced is what a handler keeps for each partition of a Produce request, beside the frame: its answer, and the name
 // of its topic.
 const perProduced = 256
+
+// perFetched is what a handler keeps for each partition of a Fetch request until it is answered: what is asked, what was
+// read, whom it waits for, and its part of the answer.
+const perFetched = 768
 
 func chargeFor(op string, memory int64, body int, charge func(int64) bool) (int64, error) {
 	if !charge(memory) {

@@ -56,24 +56,35 @@ const (
 	fetchEndpoints = 16
 )
 
-// EncodeFetch encodes everything but the records, and returns the body as pieces: our bytes and the records' pieces in
-// turn. Small answers have one piece.
-func EncodeFetch(version int16, a *FetchAnswer) *Payload {
-	e := fetchEncoder{version: version, flexible: version >= fetchFlexible}
-	e.dst = make([]byte, 0, 64+len(a.Partitions)*96)
+// FetchEncoder encodes answers to Fetch, one after another, without allocating once it has grown. Its zero value is ready.
+type FetchEncoder struct {
+	version  int16
+	flexible bool
+	dst      []byte // the bytes between the records; they are cut into pieces at the end, since appending may move them
+	cuts     []cut
+	leaders  []*LeaderHint
+	payload  Payload
+}
+
+// EncodeFetch encodes one answer.
+func EncodeFetch(version int16, a *FetchAnswer) *Payload { return new(FetchEncoder).Encode(version, a) }
+
+// Encode encodes everything but the records, and returns the body as pieces: our bytes and the records' pieces in turn.
+// Small answers have one piece. The payload is good until the next call.
+func (e *FetchEncoder) Encode(version int16, a *FetchAnswer) *Payload {
+	e.version, e.flexible = version, version >= fetchFlexible
+	e.dst, e.cuts, e.leaders = e.dst[:0], e.cuts[:0], e.leaders[:0]
 	e.dst = appendInt32(e.dst, a.ThrottleMs)
 	if version >= 7 {
 		e.dst = appendInt16(e.dst, a.ErrorCode)
 		e.dst = appendInt32(e.dst, a.SessionID)
 	}
-	topics, sections := 0, 0
+	topics := 0
 	for i := range a.Partitions {
 		if i == 0 || !e.sameTopic(a, i-1, i) {
 			topics++
 		}
-		sections += len(a.Partitions[i].Records)
 	}
-	e.cuts = make([]cut, 0, sections)
 	e.dst = appendCount(e.dst, topics, e.flexible)
 	for i := 0; i < len(a.Partitions); {
 		i = e.topic(a, i)
@@ -81,17 +92,23 @@ func EncodeFetch(version int16, a *FetchAnswer) *Payload {
 	if e.flexible {
 		e.dst = appendEndpoints(e.dst, e.leaders)
 	}
-	return &Payload{Pieces: e.pieces(), Release: a.Release}
+	e.cutUp()
+	e.payload.Release = a.Release
+	return &e.payload
 }
 
-// fetchEncoder collects the bytes between the records. They are cut into pieces at the end, since appending may move
-// them until then.
-type fetchEncoder struct {
-	version  int16
-	flexible bool
-	dst      []byte
-	cuts     []cut
-	leaders  []*LeaderHint
+// keptBytes is how much an encoder that waits for its next answer may hold.
+const keptBytes = 16 << 10
+
+// Reset lets go of what the last answer referred to, and of memory that only a large one needs.
+func (e *FetchEncoder) Reset() {
+	clear(e.leaders)
+	clear(e.cuts)
+	clear(e.payload.Pieces)
+	e.payload.Release = nil
+	if cap(e.dst) > keptBytes {
+		*e = FetchEncoder{}
+	}
 }
 
 // cut says that a section of records stands before dst[at].
@@ -100,7 +117,7 @@ type cut struct {
 	piece Piece
 }
 
-func (e *fetchEncoder) sameTopic(a *FetchAnswer, i, j int) bool {
+func (e *FetchEncoder) sameTopic(a *FetchAnswer, i, j int) bool {
 	if e.version >= fetchTopicIDs {
 		return a.Partitions[i].TopicID == a.Partitions[j].TopicID
 	}
@@ -108,7 +125,7 @@ func (e *fetchEncoder) sameTopic(a *FetchAnswer, i, j int) bool {
 }
 
 // topic encodes the topic that starts at partition i and returns where the next one starts.
-func (e *fetchEncoder) topic(a *FetchAnswer, i int) int {
+func (e *FetchEncoder) topic(a *FetchAnswer, i int) int {
 	n := 1
 	for i+n < len(a.Partitions) && e.sameTopic(a, i, i+n) {
 		n++
@@ -128,7 +145,7 @@ func (e *fetchEncoder) topic(a *FetchAnswer, i int) int {
 	return i + n
 }
 
-func (e *fetchEncoder) partition(p *FetchPartition) {
+func (e *FetchEncoder) partition(p *FetchPartition) {
 	dst := appendInt32(e.dst, p.Partition)
 	dst = appendInt16(dst, p.ErrorCode)
 	dst = appendInt64(dst, p.HighWatermark)
@@ -166,7 +183,7 @@ func (e *fetchEncoder) partition(p *FetchPartition) {
 	}
 }
 
-func (e *fetchEncoder) tags(p *FetchPartition) {
+func (e *FetchEncoder) tags(p *FetchPartition) {
 	n := byte(0)
 	for _, set := range []bool{p.Diverging != nil, p.Leader != nil, p.Snapshot != nil} {
 		if set {
@@ -193,8 +210,9 @@ func (e *fetchEncoder) tags(p *FetchPartition) {
 	e.dst = dst
 }
 
-func (e *fetchEncoder) pieces() []Piece {
-	out := make([]Piece, 0, 2*len(e.cuts)+1)
+// cutUp makes the payload's pieces.
+func (e *FetchEncoder) cutUp() {
+	out := e.payload.Pieces[:0]
 	from := 0
 	for _, c := range e.cuts {
 		if c.at > from {
@@ -206,5 +224,5 @@ func (e *fetchEncoder) pieces() []Piece {
 	if from < len(e.dst) {
 		out = append(out, Piece{Bytes: e.dst[from:]})
 	}
-	return out
+	e.payload.Pieces = out
 }

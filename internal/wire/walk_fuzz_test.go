@@ -42,7 +42,7 @@ func FuzzDecode(f *testing.F) {
 		if d.Memory != charged {
 			t.Fatalf("charged %d, told %d", charged, d.Memory)
 		}
-		if (d.Body == nil) != (d.Key == kafka.KeyProduce || d.UnknownVersion) {
+		if (d.Body == nil) != (d.Key == kafka.KeyProduce || d.Key == kafka.KeyFetch || d.UnknownVersion) {
 			t.Fatalf("%v v%d without a body", d.Key, d.Version)
 		}
 	})

@@ -28,12 +28,19 @@ func NewDeadlines(w World) *Deadlines { return &Deadlines{w: w} }
 
 // Add runs f, as World.Go does, once d has passed, unless Cancel comes first.
 func (q *Deadlines) Add(d time.Duration, f func()) *Deadline {
-	e := &Deadline{at: q.w.Now().Mono + max(d, 0), run: f}
+	e := &Deadline{}
+	q.Set(e, d, f)
+	return e
+}
+
+// Set is Add for a deadline of the caller's, which is in no queue: a new one, or one that was cancelled or has run.
+func (q *Deadlines) Set(e *Deadline, d time.Duration, f func()) {
+	at := q.w.Now().Mono + max(d, 0)
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	e.at, e.run = at, f
 	heap.Push(&q.queue, e)
 	q.arm()
-	return e
 }
 
 // Cancel takes a deadline out and reports whether it came in time.

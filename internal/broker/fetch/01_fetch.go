@@ -7,9 +7,8 @@ package fetch
 import (
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/machine/fetchsession"
@@ -34,6 +33,7 @@ type Limits struct {
 	MaxBytes       int32 // fetch.max.bytes
 	SessionSlots   int   // max.incremental.fetch.session.cache.slots
 	SessionEvictMs int64
+	SessionBytes   int64 // memory of all sessions
 }
 
 // Fetches is the area.
@@ -42,18 +42,23 @@ type Fetches struct {
 	deadlines  *world.Deadlines
 	partitions Partitions
 	limits     Limits
+	budget     *wire.Budget
 	logger     *slog.Logger
+	closing    atomic.Bool
+	idle       sync.Pool // *pending
 
 	mu       sync.Mutex
 	sessions *fetchsession.Cache
-	closing  bool
+	charged  int64 // to the budget, for sessions
+	names    names
 }
 
-// New connects the area.
-func New(w world.World, p Partitions, limits Limits, logger *slog.Logger) *Fetches {
+// New connects the area. What fetches and sessions keep is charged to the budget.
+func New(w world.World, p Partitions, limits Limits, budget *wire.Budget, logger *slog.Logger) *Fetches {
 	return &Fetches{
-		world: w, deadlines: world.NewDeadlines(w), partitions: p, limits: limits, logger: logger,
-		sessions: fetchsession.NewCache(limits.SessionSlots, time.Duration(limits.SessionEvictMs)*time.Millisecond),
+		world: w, deadlines: world.NewDeadlines(w), partitions: p, limits: limits, budget: budget, logger: logger,
+		sessions: fetchsession.NewCache(limits.SessionSlots, int(limits.SessionBytes/fetchsession.PartitionBytes),
+			time.Duration(limits.SessionEvictMs)*time.Millisecond),
 	}
 }
 
@@ -62,28 +67,19 @@ func New(w world.World, p Partitions, limits Limits, logger *slog.Logger) *Fetch
 // is returned even when it is larger than every limit. Fetches of replicas (a replica id of zero or more) are refused with
 // NOT_LEADER_OR_FOLLOWER by partition, since no partition has a second one.
 func (f *Fetches) Fetch(req *wire.Request) {
-	in := req.Body.(*kmsg.FetchRequest)
-	f.mu.Lock()
-	session, incremental, code := f.sessions.Open(f.world.Now(), sessionRequest(in), f.sessionID)
-	var id int32
-	var partitions []fetchsession.Partition
-	if code == kafka.ErrNone {
-		id, partitions = session.ID(), session.Snapshot()
+	in := &req.Fetch
+	w := f.take()
+	w.req = req
+	w.ask = ask{
+		minBytes: int(in.MinBytes), committed: in.Committed, maxBytes: int(min(in.MaxBytes, f.limits.MaxBytes)),
+		byID: req.Version >= 13, follower: in.ReplicaID >= 0,
 	}
-	f.mu.Unlock()
-	if code != kafka.ErrNone {
-		req.Reply(wire.Reply{Payload: wire.EncodeFetch(req.Version, &wire.FetchAnswer{ErrorCode: code})})
+	if code := w.open(in); code != kafka.ErrNone {
+		w.refuse(code)
 		return
 	}
-	w := &pending{
-		area: f, req: req, session: session, sessionID: id, partitions: partitions, incremental: incremental,
-		ask: ask{
-			minBytes: int(in.MinBytes), committed: in.IsolationLevel == 1,
-			maxBytes: int(min(in.MaxBytes, f.limits.MaxBytes)), byID: in.Version >= 13, follower: replica(in) >= 0,
-		},
-	}
-	wait := time.Duration(in.MaxWaitMillis) * time.Millisecond
-	if f.stops() {
+	wait := time.Duration(in.MaxWaitMs) * time.Millisecond
+	if f.closing.Load() {
 		wait = 0
 	}
 	w.start(wait)
@@ -91,50 +87,8 @@ func (f *Fetches) Fetch(req *wire.Request) {
 
 // Close answers every fetch that waits, with what there is, and lets none wait any more: the node stops.
 func (f *Fetches) Close() {
-	f.mu.Lock()
-	f.closing = true
-	f.mu.Unlock()
+	f.closing.Store(true)
 	f.deadlines.Rush()
 }
 
-func (f *Fetches) stops() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.closing
-}
-
-// replica is the id of the broker that replicates, -1 for a consumer.
-func replica(in *kmsg.FetchRequest) int32 {
-	if in.Version >= 15 {
-		return in.ReplicaState.ID
-	}
-	return in.ReplicaID
-}
-
 func (f *Fetches) sessionID() int32 { return int32(f.world.Uint64() & 0x7fffffff) }
-
-func sessionRequest(in *kmsg.FetchRequest) fetchsession.Request {
-	r := fetchsession.Request{ID: in.SessionID, Epoch: in.SessionEpoch, ByID: in.Version >= 13}
-	if in.Version < 7 {
-		r.ID, r.Epoch = fetchsession.NoSession, fetchsession.FinalEpoch
-	}
-	for i := range in.Topics {
-		t := &in.Topics[i]
-		for j := range t.Partitions {
-			p := &t.Partitions[j]
-			r.Add = append(r.Add, fetchsession.Partition{
-				Key:         fetchsession.Key{TopicID: t.TopicID, Topic: t.Topic, Partition: p.Partition},
-				FetchOffset: kafka.Offset(p.FetchOffset), LogStartOffset: kafka.Offset(p.LogStartOffset),
-				MaxBytes: p.PartitionMaxBytes, CurrentEpoch: kafka.LeaderEpoch(p.CurrentLeaderEpoch),
-				LastFetchedEpoch: kafka.LeaderEpoch(p.LastFetchedEpoch), HighWatermark: kafka.Offset(p.HighWatermark),
-			})
-		}
-	}
-	for i := range in.ForgottenTopics {
-		t := &in.ForgottenTopics[i]
-		for _, n := range t.Partitions {
-			r.Forget = append(r.Forget, fetchsession.Key{TopicID: t.TopicID, Topic: t.Topic, Partition: n})
-		}
-	}
-	return r
-}

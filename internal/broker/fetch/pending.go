@@ -2,9 +2,9 @@ package fetch
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/machine/fetchsession"
 	"github.com/milena-io/milena/internal/partition"
@@ -12,23 +12,28 @@ import (
 	"github.com/milena-io/milena/internal/world"
 )
 
-// pending is one fetch from its first reading to its answer. It reads everything at once; when that is not enough it
-// watches its partitions and reads again whenever one of them moved, until enough is there or the wait is over.
+// pending is one fetch from its first reading to its last byte. It reads everything at once; when that is not enough it
+// watches its partitions and reads those again that moved, until enough is there or the wait is over.
+//
+// One goroutine at a time reads, and owns everything but the state. When nobody needs a pending any more it serves another
+// fetch, so that fetching allocates nothing; who may still call it counts as a user. Watchers don't: one that calls late
+// makes a fetch of another request read once more.
 type pending struct {
 	area        *Fetches
-	req         *wire.Request
-	session     *fetchsession.Session
-	sessionID   int32
-	partitions  []fetchsession.Partition // as of this request: the session may move on meanwhile
-	incremental bool
+	req         *wire.Request // not to be touched after Reply
 	ask         ask
+	asked       fetchsession.Request
+	session     *fetchsession.Session // nil for none
+	sessionID   int32
+	incremental bool
+	partitions  []fetchsession.Partition // as of this request: the session may move on meanwhile
+	results     []result                 // of each partition, as last read
+	watched     []*watch                 // of each partition, once it waits
+	reply       reply
+	calls       calls
+	memory      int64 // charged for it
 
-	mu       sync.Mutex
-	answered bool
-	reading  bool
-	again    bool // something moved while reading
-	deadline *world.Deadline
-	watched  []watch
+	state state
 }
 
 // ask is what the request says for all its partitions.
@@ -40,214 +45,221 @@ type ask struct {
 	maxBytes  int
 }
 
+// calls are the methods that others are handed, made once: a bound method is allocated.
+type calls struct {
+	readOn, expired, sent func()
+}
+
+// state is what several goroutines see of a pending.
+type state struct {
+	mu       sync.Mutex
+	users    int  // the answer until it was written, a deadline, a reading to come
+	parked   bool // it waits, or did
+	answered bool
+	reading  bool
+	again    bool // something moved while reading
+	over     bool // the wait is over: the next reading is answered
+	deadline world.Deadline
+}
+
+// watch is one partition that is waited for.
 type watch struct {
+	owner     *pending
 	partition *partition.Partition
 	watcher   partition.Watcher
+	moved     atomic.Bool // since it was last read
 }
 
-// result is one partition's part of the answer.
-type result struct {
-	key     fetchsession.Key
-	records partition.Records
-	err     error
+// take returns a pending for a new request.
+func (f *Fetches) take() *pending {
+	w, ok := f.idle.Get().(*pending)
+	if !ok {
+		w = &pending{area: f}
+		w.calls = calls{readOn: w.readOn, expired: w.expired, sent: w.sent}
+	}
+	w.state.mu.Lock()
+	w.state.users, w.state.answered = 1, false
+	w.state.parked, w.state.reading, w.state.again, w.state.over = false, false, false, false
+	w.state.mu.Unlock()
+	return w
 }
 
-// reading is one pass over all partitions.
-type pass struct {
-	results []result
-	bytes   int
-	final   bool // an error or a divergence: answer now, whatever min.bytes says
-}
-
-func (w *pending) start(maxWait time.Duration) {
-	first := w.read()
-	if first.final || first.bytes >= w.ask.minBytes || maxWait <= 0 || len(w.partitions) == 0 {
-		w.answered = true
-		w.answer(first)
+// leave takes users off; after the last one the pending is ready for another request.
+func (w *pending) leave(users int) {
+	w.state.mu.Lock()
+	w.state.users -= users
+	left := w.state.users
+	w.state.mu.Unlock()
+	if left > 0 {
 		return
 	}
-	first.release()
-	w.req.Timeline.Appended = w.area.world.Now().Mono // the rest is waiting for records to come
-	w.reading = true                                  // who moves from here on leaves a note: an answer takes away watchers and deadline, so they come first
-	w.watch()
-	w.mu.Lock()
-	w.deadline = w.area.deadlines.Add(maxWait, w.expired)
-	w.mu.Unlock()
-	w.readOn() // what we wait for may have come between reading and watching
-	if w.area.stops() {
-		w.expired() // Close may have rushed the others just before this one began to wait
+	w.area.budget.Take(-w.memory)
+	if len(w.partitions) > keptPartitions {
+		return
 	}
+	w.reply.reset()
+	clear(w.asked.Add)
+	clear(w.asked.Forget)
+	clear(w.partitions)
+	clear(w.results)
+	w.asked.Add, w.asked.Forget = w.asked.Add[:0], w.asked.Forget[:0]
+	w.partitions, w.results = w.partitions[:0], w.results[:0]
+	w.req, w.session, w.sessionID, w.incremental, w.memory = nil, nil, fetchsession.NoSession, false, 0
+	w.area.idle.Put(w)
 }
 
-// watch puts a watcher on every partition that is here. The handles are made first: watchers must not move in memory.
-func (w *pending) watch() {
+// keptPartitions is the most that a pending may have had to serve again; more would hold much memory for a rare need.
+const keptPartitions = 256
+
+// perPartition is what a pending keeps for each of its partitions.
+const perPartition = 768
+
+func (w *pending) start(maxWait time.Duration) {
+	w.memory = int64(len(w.partitions)) * perPartition
+	w.area.budget.Take(w.memory)
+	for range w.partitions {
+		w.results = append(w.results, result{stale: true})
+	}
+	if w.read() || maxWait <= 0 || len(w.partitions) == 0 {
+		w.answer()
+		return
+	}
+	w.release()
+	w.park(maxWait)
+}
+
+// park begins to wait. Until it has, it counts as reading: who moves meanwhile leaves a note, and an answer, which takes
+// away watchers and deadline, comes after them.
+func (w *pending) park(maxWait time.Duration) {
+	w.req.Timeline.Appended = w.area.world.Now().Mono // the rest is waiting for records to come
+	s := &w.state
+	s.mu.Lock()
+	s.parked, s.reading = true, true
+	s.users += 2 // this reading and the deadline
+	s.mu.Unlock()
+	missed := w.watch()
+	w.area.deadlines.Set(&s.deadline, maxWait, w.calls.expired)
+	s.mu.Lock()
+	s.over = s.over || w.area.closing.Load() // Close may have rushed the others just before this one began to wait
+	missed = missed || s.again || s.over
+	s.reading = missed
+	s.mu.Unlock()
+	if missed {
+		w.readOn()
+		return
+	}
+	w.leave(1)
+}
+
+// watch puts a watcher on every partition, and reports whether one moved since it was read.
+func (w *pending) watch() (missed bool) {
+	for len(w.watched) < len(w.partitions) {
+		x := &watch{owner: w}
+		x.watcher.Moved = x.call
+		w.watched = append(w.watched, x)
+	}
 	for i := range w.partitions {
-		if found, err := w.find(w.partitions[i].Key); err == nil {
-			w.watched = append(w.watched, watch{partition: found, watcher: partition.Watcher{Moved: w.moved}})
+		x, r := w.watched[i], &w.results[i]
+		x.moved.Store(false)
+		found, err := w.find(&w.partitions[i].Key)
+		if err != nil { // it was deleted just now
+			r.stale, missed = true, true
+			continue
+		}
+		x.partition = found
+		if found.Watch(&x.watcher, r.records.Moves) {
+			r.stale, missed = true, true
 		}
 	}
-	for i := range w.watched {
-		w.watched[i].partition.Watch(&w.watched[i].watcher)
-	}
+	return missed
+}
+
+// call is the watcher's.
+func (x *watch) call() {
+	x.moved.Store(true)
+	x.owner.moved()
 }
 
 // moved reads again. Only one goroutine reads at a time; who comes meanwhile leaves a note.
 func (w *pending) moved() {
-	w.mu.Lock()
-	if w.answered || w.reading {
-		w.again = true
-		w.mu.Unlock()
+	s := &w.state
+	s.mu.Lock()
+	if !s.parked || s.answered || s.reading {
+		s.again = true
+		s.mu.Unlock()
 		return
 	}
-	w.reading = true
-	w.mu.Unlock()
-	w.area.world.Go(w.readOn) // who moved the partition, the flush service above all, has others to tell
+	s.reading = true
+	s.users++
+	s.mu.Unlock()
+	w.area.world.Go(w.calls.readOn) // who moved the partition, the flush service above all, has others to tell
 }
 
-// readOn reads until it is enough, or until nothing moved meanwhile. Called with reading set.
+// readOn reads until it is enough, the wait is over, or nothing moved meanwhile. It is called with reading set, by a user.
 func (w *pending) readOn() {
-	w.mu.Lock()
+	s := &w.state
 	for {
-		w.again = false
-		w.mu.Unlock()
-		p := w.read()
-		w.mu.Lock()
-		if w.answered {
-			w.mu.Unlock()
-			p.release()
+		s.mu.Lock()
+		s.again = false
+		s.mu.Unlock()
+		enough := w.read()
+		s.mu.Lock()
+		over := s.over
+		s.mu.Unlock()
+		if enough || over {
+			w.finish()
 			return
 		}
-		if p.final || p.bytes >= w.ask.minBytes {
-			w.answered = true
-			w.mu.Unlock()
-			w.finish(p)
+		w.release()
+		s.mu.Lock()
+		if !s.again && !s.over {
+			s.reading = false
+			s.mu.Unlock()
+			w.leave(1)
 			return
 		}
-		p.release()
-		if !w.again {
-			w.reading = false
-			w.mu.Unlock()
-			return
-		}
+		s.mu.Unlock()
 	}
 }
 
+// expired answers with what there is; while somebody reads, that is left to him.
 func (w *pending) expired() {
-	w.mu.Lock()
-	if w.answered {
-		w.mu.Unlock()
+	s := &w.state
+	s.mu.Lock()
+	s.over = true
+	busy := s.answered || s.reading
+	s.reading = true
+	s.mu.Unlock()
+	if busy {
+		w.leave(1)
 		return
 	}
-	w.answered = true
-	w.mu.Unlock()
-	w.finish(w.read())
+	w.readOn()
 }
 
-func (w *pending) finish(p pass) {
-	if w.deadline != nil {
-		w.area.deadlines.Cancel(w.deadline)
+// finish answers a fetch that has waited.
+func (w *pending) finish() {
+	s := &w.state
+	s.mu.Lock()
+	s.answered = true
+	s.mu.Unlock()
+	users := 1
+	if w.area.deadlines.Cancel(&s.deadline) {
+		users++
 	}
-	for i := range w.watched {
-		w.watched[i].partition.Unwatch(&w.watched[i].watcher)
-	}
-	w.answer(p)
-}
-
-// read makes one pass in the session's order, within the request's byte limit.
-func (w *pending) read() pass {
-	out := pass{results: make([]result, 0, len(w.partitions))}
-	left := w.ask.maxBytes
 	for i := range w.partitions {
-		p := &w.partitions[i]
-		r := result{key: p.Key}
-		var found *partition.Partition
-		if found, r.err = w.find(p.Key); r.err == nil && w.ask.follower {
-			r.err = fault.New("fetch", kafka.ErrNotLeaderOrFollower, "%s is not replicated to the node that asks", found.Name())
-		} else if r.err == nil {
-			r.records, r.err = found.Read(partition.Read{
-				From: p.FetchOffset, MaxBytes: min(int(p.MaxBytes), left), MinOne: out.bytes == 0,
-				Committed: w.ask.committed, CurrentEpoch: p.CurrentEpoch, LastEpoch: p.LastFetchedEpoch,
-			})
+		if x := w.watched[i]; x.partition != nil {
+			x.partition.Unwatch(&x.watcher)
+			x.partition = nil
 		}
-		n := int(r.records.Slice.Len)
-		out.bytes += n
-		left = max(left-n, 0)
-		out.final = out.final || r.err != nil || r.records.Diverging != nil
-		out.results = append(out.results, r)
 	}
-	return out
+	w.answer()
+	w.leave(users)
 }
 
-func (w *pending) find(k fetchsession.Key) (*partition.Partition, error) {
+func (w *pending) find(k *fetchsession.Key) (*partition.Partition, error) {
 	if w.ask.byID {
 		return w.area.partitions.ByID(kafka.TopicIDPartition{TopicID: k.TopicID, Partition: k.Partition})
 	}
 	return w.area.partitions.ByName(kafka.TopicPartition{Topic: k.Topic, Partition: k.Partition})
-}
-
-func (p *pass) release() {
-	for i := range p.results {
-		p.results[i].records.Slice.Release()
-	}
-}
-
-// answer decides what an incremental response leaves out, and replies. The records' files stay open until the bytes are
-// written.
-func (w *pending) answer(p pass) {
-	a := wire.FetchAnswer{SessionID: w.sessionID}
-	var held []partition.Records
-	w.area.mu.Lock()
-	for i := range p.results {
-		r := &p.results[i]
-		r.records.Answered(r.err)
-		include := w.session.Answered(r.key, fetchsession.Answer{
-			Err: fault.CodeOf(r.err), Bytes: int(r.records.Slice.Len),
-			HighWatermark: r.records.High, LogStart: r.records.LogStart, Always: r.records.Diverging != nil,
-		})
-		if w.incremental && !include {
-			r.records.Slice.Release()
-			continue
-		}
-		held = append(held, r.records)
-		a.Partitions = append(a.Partitions, w.part(r))
-	}
-	w.area.mu.Unlock()
-	a.Release = func() {
-		for i := range held {
-			held[i].Slice.Release()
-		}
-	}
-	w.req.Reply(wire.Reply{Payload: wire.EncodeFetch(w.req.Version, &a)})
-}
-
-func (w *pending) part(r *result) wire.FetchPartition {
-	out := wire.FetchPartition{
-		Topic: r.key.Topic, TopicID: r.key.TopicID, Partition: r.key.Partition, ErrorCode: fault.CodeOf(r.err),
-		HighWatermark: r.records.High, LastStable: r.records.LastStable, LogStart: r.records.LogStart,
-		PreferredReplica: kafka.NoNode,
-	}
-	if r.err != nil {
-		out.HighWatermark, out.LastStable, out.LogStart = kafka.NoOffset, kafka.NoOffset, kafka.NoOffset
-		if found := out.ErrorCode; found == kafka.ErrUnknownTopicOrPartition || found == kafka.ErrUnknownTopicId {
-			out.Aborted = []wire.AbortedTxn{} // where Kafka never came to the log, the list is empty and not null
-		}
-		// KIP-951: who leads instead is told from v16 on, where the answer has room for its address too.
-		if w.req.Version >= 16 && (out.ErrorCode == kafka.ErrNotLeaderOrFollower || out.ErrorCode == kafka.ErrFencedLeaderEpoch) {
-			out.Leader = w.area.partitions.Leader(w.req.Peer.Listener, r.key.Topic, r.key.TopicID, r.key.Partition)
-		}
-		return out
-	}
-	if d := r.records.Diverging; d != nil {
-		out.Diverging = &wire.EpochEnd{Epoch: d.Epoch, EndOffset: d.End}
-	}
-	if w.ask.committed {
-		out.Aborted = make([]wire.AbortedTxn, 0, len(r.records.Aborted))
-		for _, t := range r.records.Aborted {
-			out.Aborted = append(out.Aborted, wire.AbortedTxn{ProducerID: t.Producer, FirstOffset: t.First})
-		}
-	}
-	if s := &r.records.Slice; s.Len > 0 {
-		out.Records = []wire.Piece{{File: s.File, Pos: s.Pos, Len: s.Len}}
-	}
-	return out
 }

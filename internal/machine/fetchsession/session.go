@@ -63,6 +63,10 @@ type Session struct {
 	created  kafka.Instant
 }
 
+// PartitionBytes is the memory that a session takes for each of its partitions: a node, its place in the index, and the
+// share of a map that is half full.
+const PartitionBytes = 320
+
 type node struct {
 	Partition
 	prev, next *node
@@ -80,13 +84,12 @@ func (s *Session) ID() int32 { return s.id }
 // Len returns the number of partitions.
 func (s *Session) Len() int { return len(s.index) }
 
-// Snapshot returns the partitions in reading order, as they stand now.
-func (s *Session) Snapshot() []Partition {
-	out := make([]Partition, 0, len(s.index))
+// AppendTo appends the partitions in reading order, as they stand now.
+func (s *Session) AppendTo(dst []Partition) []Partition {
 	for n := s.head.next; n != &s.head; n = n.next {
-		out = append(out, n.Partition)
+		dst = append(dst, n.Partition)
 	}
-	return out
+	return dst
 }
 
 // put adds a partition at the back or updates its position.
