@@ -17,6 +17,7 @@ import (
 	"maps"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/milena-io/milena/internal/config"
@@ -154,11 +155,15 @@ func (c *Config) static() (config.Values, error) {
 		}
 	}
 	if c.Dir != "" {
-		abs, err := filepath.Abs(set["log.dirs"])
-		if err != nil {
-			return config.Values{}, fmt.Errorf("milena: Config.Dir %q cannot be made absolute: %w", c.Dir, err)
+		dirs := config.SplitList(set["log.dirs"])
+		for i, dir := range dirs {
+			abs, err := filepath.Abs(dir)
+			if err != nil {
+				return config.Values{}, fmt.Errorf("milena: Config.Dir %q cannot be made absolute: %w", dir, err)
+			}
+			dirs[i] = filepath.ToSlash(abs)
 		}
-		set["log.dirs"] = filepath.ToSlash(abs)
+		set["log.dirs"] = strings.Join(dirs, ",")
 	}
 	return config.Values{Scope: config.Broker, Set: set}, nil
 }

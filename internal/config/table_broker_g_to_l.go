@@ -89,7 +89,7 @@ var brokerGToL = []Key{
 	{Name: "log.cleaner.threads", Type: Int, Default: "1", HasDefault: true, Dynamic: ClusterWide, Min: bound(0), Doc: "Cleaner threads."},
 	{Name: "log.cleanup.policy", Type: List, Default: "delete", HasDefault: true, Dynamic: ClusterWide, Status: Implemented, Allowed: []string{"compact", "delete"}, Doc: "Delete, compact or both; empty list allowed from 4.2 = keep for ever."},
 	{Name: "log.dir", Type: List, Default: "/tmp/kafka-logs", HasDefault: true, Status: Implemented, Doc: "Single data dir, used when log.dirs is unset."},
-	{Name: "log.dir.failure.timeout.ms", Type: Long, Default: "30000", HasDefault: true, Doc: "Broker stops itself if it cannot tell the controller about a failed dir in time."},
+	{Name: "log.dir.failure.timeout.ms", Type: Long, Default: "30000", HasDefault: true, Status: Implemented, Min: bound(1), Doc: "Broker stops itself if it cannot tell the controller about a failed dir in time."},
 	{Name: "log.dirs", Type: List, Status: Implemented, Doc: "Comma list of data dirs (JBOD)."},
 	{Name: "log.flush.interval.messages", Type: Long, Default: "9223372036854775807", HasDefault: true, Dynamic: ClusterWide, Status: Implemented, Min: bound(1), Doc: "Fsync after this many messages."},
 	{Name: "log.flush.interval.ms", Type: Long, Dynamic: ClusterWide, Status: Implemented, Doc: "Fsync after this time (null = scheduler interval)."},

@@ -9,7 +9,7 @@ var brokerMToR = []Key{
 	{Name: "max.incremental.fetch.session.cache.slots", Type: Int, Default: "1000", HasDefault: true, Status: Implemented, Doc: "Fetch sessions kept per broker (KIP-227)."},
 	{Name: "max.request.partition.size.limit", Type: Int, Default: "2000", HasDefault: true, Status: Implemented, Doc: "DescribeTopicPartitions page cap."},
 	{Name: "message.max.bytes", Type: Int, Default: "1048588", HasDefault: true, Dynamic: ClusterWide, Status: Implemented, Min: bound(0), Doc: "Largest batch (after compression) accepted."},
-	{Name: "metadata.log.dir", Type: String, Doc: "Dir of __cluster_metadata (else first of log.dirs)."},
+	{Name: "metadata.log.dir", Type: String, Status: Implemented, Doc: "Dir of __cluster_metadata (else first of log.dirs)."},
 	{Name: "metadata.log.max.record.bytes.between.snapshots", Type: Long, Default: "20971520", HasDefault: true, Status: Implemented, Doc: "Snapshot after this many new metadata bytes."},
 	{Name: "metadata.log.max.snapshot.interval.ms", Type: Long, Default: "3600000", HasDefault: true, Status: Implemented, Doc: "Snapshot at least this often when there is change."},
 	{Name: "metadata.log.segment.bytes", Type: Int, Default: "1073741824", HasDefault: true, Status: Implemented, Doc: "Segment size of the metadata log."},

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"syscall"
 )
 
 // Errors that callers branch on; use errors.Is. Implementations wrap them as *fs.PathError.
@@ -19,6 +20,12 @@ var (
 	// ErrLocked is returned by Lock when another process holds the directory.
 	ErrLocked = errors.New("disk: locked by another process")
 )
+
+// Broken reports whether an error of a read says that the device is failing or gone, rather than something about one file.
+// Of a write or a sync every error says so.
+func Broken(err error) bool {
+	return errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ENXIO) || errors.Is(err, syscall.ENODEV)
+}
 
 // Flag says how to open a file. Files are always open for reading.
 type Flag uint8

@@ -44,6 +44,16 @@ func (l *Log) closeActive() {
 	l.active().Close()
 }
 
+// Abandon lets go of every file without another write: the log directory has failed. Nothing else may be called after it;
+// slices that were read stay valid until they are released.
+func (l *Log) Abandon() {
+	if l.closed {
+		return
+	}
+	l.closed = true
+	l.closeActive()
+}
+
 // Delete removes the log: its directory is renamed at once, to Kafka's name for a deletion in progress, and emptied
 // later. Nothing else may be called after it, but a flush may still be under way; slices that were read stay valid until
 // they are released.

@@ -40,11 +40,25 @@ type Dir struct {
 // opening is how far the log of a partition has come in this process.
 type opening struct{ asked, done bool }
 
-// OpenDir takes a log directory for this process, and makes it when it is absent. The lock comes first: when another
-// process holds it the error is disk.ErrLocked and nothing was touched. A directory of another cluster or node is
-// refused with only the lock taken and given back. Then the clean-shutdown marker is read and removed, durably, before
-// any log can be opened, and deletions that were in progress are finished.
+// OpenDir takes a log directory for this process, and makes it when it is absent: ClaimDir and Begin in one. A directory
+// that is refused is given back.
 func OpenDir(fsys disk.FS, path string, want Identity) (*Dir, error) {
+	d, err := ClaimDir(fsys, path, want)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.Begin(); err != nil {
+		_ = d.lock.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// ClaimDir takes the lock of a log directory, which is made when it is absent, and reads whose it is. The lock comes
+// first: when another process holds it the error is disk.ErrLocked and nothing was touched. A directory of another
+// cluster or node is refused with only the lock taken and given back. A process of several directories claims all of
+// them before it begins with any, so that one that is refused leaves the others as they were.
+func ClaimDir(fsys disk.FS, path string, want Identity) (*Dir, error) {
 	const op = "log.OpenDir"
 	if err := makeDurably(fsys, path); err != nil {
 		return nil, fault.Storage(op, err)
@@ -56,7 +70,7 @@ func OpenDir(fsys disk.FS, path string, want Identity) (*Dir, error) {
 	d := &Dir{
 		fs: fsys, path: path, lock: lock, brokerEpoch: -1, checkpoints: checkpoints{fs: fsys, path: path}, opened: map[kafka.TopicPartition]opening{},
 	}
-	if err := d.load(want); err != nil {
+	if err := d.identify(want); err != nil {
 		_ = lock.Close()
 		return nil, err
 	}
@@ -88,10 +102,10 @@ func makeDurably(fsys disk.FS, path string) error {
 	return fsys.SyncDir(parent)
 }
 
-func (d *Dir) load(want Identity) error {
-	if err := d.identify(want); err != nil {
-		return err
-	}
+// Begin reads the checkpoints of a claimed directory. Then the clean-shutdown marker is read and removed, durably, before
+// any log can be opened, and deletions that were in progress are finished. After an error the directory is to be
+// released.
+func (d *Dir) Begin() error {
 	var err error
 	if d.Damaged, err = d.loadCheckpoints(); err != nil {
 		return err

@@ -10,27 +10,39 @@ import (
 // description is the node as the handlers of broker/cluster see it.
 type description struct{ *Node }
 
-// LogDirs describes the log directory.
+// LogDirs describes the log directories and what is in them.
 func (n description) LogDirs() []cluster.LogDir {
-	dirs := n.volumes()
-	d := &dirs[0]
+	dirs, logs := n.volumes(), map[*volume][]cluster.LogSize{}
 	for _, p := range n.replicas.all() {
-		d.Logs = append(d.Logs, cluster.LogSize{Partition: p.Name(), Bytes: n.replicas.standing(p).Bytes})
+		v := n.storage.of(p)
+		logs[v] = append(logs[v], cluster.LogSize{Partition: p.Name(), Bytes: n.replicas.standing(p).Bytes})
+	}
+	for i, v := range n.storage.volumes {
+		if dirs[i].Err == nil {
+			dirs[i].Logs = logs[v]
+		}
 	}
 	return dirs
 }
 
-// volumes describes the log directory without the logs in it.
+// volumes describes the log directories without the logs in them.
 func (n description) volumes() []cluster.LogDir {
-	d := cluster.LogDir{Path: n.storage.dir.Path(), ID: n.storage.meta.DirectoryID}
-	var err error
-	if d.TotalBytes, d.FreeBytes, err = n.o.FS.Usage(d.Path); err != nil {
-		d.TotalBytes, d.FreeBytes = -1, -1
+	whole := n.Failed()
+	var out []cluster.LogDir
+	for _, v := range n.storage.volumes {
+		d := cluster.LogDir{Path: v.path, ID: v.id(), TotalBytes: -1, FreeBytes: -1, Err: v.offline()}
+		if fault.IsKind(whole, fault.Disk) {
+			d.Err = whole
+		}
+		if d.Err == nil {
+			var err error
+			if d.TotalBytes, d.FreeBytes, err = n.o.FS.Usage(d.Path); err != nil {
+				d.TotalBytes, d.FreeBytes = -1, -1
+			}
+		}
+		out = append(out, d)
 	}
-	if err := n.Failed(); fault.IsKind(err, fault.Disk) {
-		d.Err = err
-	}
-	return []cluster.LogDir{d}
+	return out
 }
 
 // Features lists the features that this node supports.

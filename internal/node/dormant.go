@@ -49,7 +49,11 @@ func (r *replicas) standing(p *partition.Partition) partition.Standing {
 	if known, ok := r.dormant.get(p); ok {
 		return known
 	}
-	dir := r.n.storage.dir
+	v := r.n.storage.of(p)
+	if v.offline() != nil {
+		return s // its files are not to be asked
+	}
+	dir := v.dir
 	at := dir.Checkpointed(p.Name())
 	s.Durable, s.LogStart = at.RecoveryPoint, at.LogStart
 	entries, err := r.n.o.FS.List(dir.PartitionPath(p.Name()))

@@ -87,7 +87,7 @@ func (g gauges) dirs() []metrics.Dir {
 
 // replicas counts this node's replicas, as the image has them.
 func (g gauges) replicas(img *image.Image) (out metrics.Replicas) {
-	offline := fault.IsKind(g.n.Failed(), fault.Disk)
+	out.Offline = g.offline()
 	for t := range img.Topics() {
 		minISR := -1
 		for _, p := range t.Partitions() {
@@ -95,9 +95,6 @@ func (g gauges) replicas(img *image.Image) (out metrics.Replicas) {
 				continue
 			}
 			out.All++
-			if offline {
-				out.Offline++
-			}
 			if p.Leader != g.n.settings.NodeID() {
 				continue
 			}
@@ -117,6 +114,18 @@ func (g gauges) replicas(img *image.Image) (out metrics.Replicas) {
 		}
 	}
 	return out
+}
+
+// offline counts the replicas of directories that failed or are not there; all of them once the node has given up.
+func (g gauges) offline() int {
+	given := fault.IsKind(g.n.Failed(), fault.Disk)
+	count := 0
+	for _, v := range append(slices.Clone(g.n.storage.volumes), g.n.storage.nowhere) {
+		if replicas, serves := v.load(); given || !serves {
+			count += replicas
+		}
+	}
+	return count
 }
 
 // underReplicated leaves those out that a reassignment is only adding, as Kafka does.

@@ -31,6 +31,9 @@ type rig struct {
 	main   *link
 	logs   *lines
 	checks int // of health so far
+
+	faulty *disk.Faulty // over fs, when the test asked for faults
+	gaveUp error        // why the node did; where the test did not ask for faults that is an error
 }
 
 // link is one client connection. Answers come in order; a closed connection is an answer of nil bytes.
@@ -67,16 +70,8 @@ func unbooted(t *testing.T, settings ...string) *rig {
 func (r *rig) boot() {
 	r.t.Helper()
 	r.proc = world.NewProcess(r.w)
-	var fsys disk.FS = r.fs
-	if r.volume != nil {
-		r.volume.FS = r.fs
-		fsys = r.volume
-	}
 	var ready *error
-	n, err := Start(Options{
-		World: r.proc, FS: fsys, Values: config.Values{Scope: config.Broker, Set: r.set}, Logger: slog.New(r.logs),
-		Failed: func(err error) { r.t.Errorf("the node gave up: %v", err) },
-	}, func(err error) { ready = &err })
+	n, err := Start(r.options(), func(err error) { ready = &err })
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -85,6 +80,23 @@ func (r *rig) boot() {
 	}
 	r.n = n
 	r.main = r.connect("PLAINTEXT")
+}
+
+func (r *rig) options() Options {
+	o := Options{
+		World: r.proc, FS: r.fs, Values: config.Values{Scope: config.Broker, Set: r.set}, Logger: slog.New(r.logs),
+		Failed: func(err error) { r.t.Errorf("the node gave up: %v", err) },
+	}
+	if r.volume != nil {
+		r.volume.FS = r.fs
+		o.FS = r.volume
+	}
+	if r.faulty != nil {
+		r.gaveUp = nil
+		r.faulty = disk.NewFaulty(r.fs)
+		o.FS, o.Failed = r.faulty, func(err error) { r.gaveUp = err }
+	}
+	return o
 }
 
 // kill ends the node as kill -9 does and starts it again.

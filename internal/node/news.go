@@ -1,9 +1,11 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -25,10 +27,11 @@ type news struct {
 	recovery recovery
 }
 
-// event is what happened, to partitions of one topic.
+// event is what happened, to partitions of one topic in one log directory, where that matters.
 type event struct {
 	kind  eventKind
 	topic string
+	dir   string
 }
 
 type eventKind int
@@ -67,17 +70,17 @@ func (w *news) open(o log.Options) (*log.Log, error) {
 		w.mu.Unlock()
 		return nil, err
 	}
-	w.opened(o.Partition, l, w.n.o.World.Now().Mono-began)
+	w.opened(path.Dir(o.Path), o.Partition, l, w.n.o.World.Now().Mono-began)
 	return l, nil
 }
 
-func (w *news) opened(name kafka.TopicPartition, l *log.Log, took time.Duration) {
+func (w *news) opened(dir string, name kafka.TopicPartition, l *log.Log, took time.Duration) {
 	found := &l.Recovered
 	switch {
 	case found.Clean:
 		return
 	case found.SegmentsChecked == 0:
-		w.note(logMade, name, func(*partitions) {})
+		w.note(logMade, dir, name, func(*partitions) {})
 		return
 	}
 	w.mu.Lock()
@@ -95,25 +98,27 @@ func (w *news) opened(name kafka.TopicPartition, l *log.Log, took time.Duration)
 }
 
 // deleted is told of a log whose files are taken away.
-func (w *news) deleted(name kafka.TopicPartition) { w.note(logDeleted, name, func(*partitions) {}) }
+func (w *news) deleted(dir string, name kafka.TopicPartition) {
+	w.note(logDeleted, dir, name, func(*partitions) {})
+}
 
 // StartMoved is told of a log start that DeleteRecords moved.
 func (w *news) StartMoved(name kafka.TopicPartition, start kafka.Offset) {
-	w.note(logStartMoved, name, func(p *partitions) { p.start = start })
+	w.note(logStartMoved, "", name, func(p *partitions) { p.start = start })
 }
 
 // Retired is told of segments that retention deleted.
 func (w *news) Retired(name kafka.TopicPartition, r log.Retired) {
-	w.note(segmentsRetired, name, func(p *partitions) { p.start, p.retired = r.Start, p.retired.Plus(r) })
+	w.note(segmentsRetired, "", name, func(p *partitions) { p.start, p.retired = r.Start, p.retired.Plus(r) })
 }
 
-func (w *news) note(kind eventKind, name kafka.TopicPartition, f func(*partitions)) {
+func (w *news) note(kind eventKind, dir string, name kafka.TopicPartition, f func(*partitions)) {
 	if !w.n.o.Logger.Enabled(context.Background(), slog.LevelInfo) {
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	e := event{kind, name.Topic}
+	e := event{kind, name.Topic, dir}
 	p := w.pending[e]
 	if p == nil {
 		p = &partitions{numbers: map[int32]bool{}}
@@ -144,24 +149,24 @@ func (w *news) flush() {
 		if a.kind != b.kind {
 			return int(a.kind - b.kind)
 		}
-		return strings.Compare(a.topic, b.topic)
+		return cmp.Or(strings.Compare(a.topic, b.topic), strings.Compare(a.dir, b.dir))
 	})
 	for _, e := range events {
-		w.tell(e.kind, pending[e])
+		w.tell(e, pending[e])
 	}
 }
 
-func (w *news) tell(kind eventKind, p *partitions) {
+func (w *news) tell(e event, p *partitions) {
 	out, whose := w.n.log("kafka.log"), p.last.String()
 	one := len(p.numbers) == 1
 	if !one {
 		whose = fmt.Sprintf("%d partitions of %s", len(p.numbers), p.last.Topic)
 	}
-	switch kind {
+	switch e.kind {
 	case logMade:
-		out.Info("Created log for "+whose, "dir", w.n.storage.dir.Path())
+		out.Info("Created log for "+whose, "dir", e.dir)
 	case logDeleted:
-		out.Info("Deleted log for "+whose, "dir", w.n.storage.dir.Path())
+		out.Info("Deleted log for "+whose, "dir", e.dir)
 	case logStartMoved:
 		what := []any{"logStart", int64(p.start)}
 		if !one {
@@ -228,25 +233,21 @@ func (w *news) recovered() {
 		"failed", r.failed, "ms", (w.n.o.World.Now().Mono - w.n.began).Milliseconds())
 }
 
-// sayFound tells in what state the log directory was found.
-func (n *Node) sayFound(formatted bool) {
-	out, dir := n.log("kafka.log"), n.storage.dir
-	if !formatted {
-		out.Info("Formatted "+dir.Path()+", which was empty", "cluster", n.storage.meta.ClusterID, "directoryId", kafka.UUID(n.storage.meta.DirectoryID).String())
-		return
-	}
-	if clean, _ := dir.Clean(); clean {
+// sayFound tells in what state a log directory was found.
+func (n *Node) sayFound(v *volume) {
+	all, err := v.dir.Partitions()
+	if clean, _ := v.dir.Clean(); clean || err != nil { // of an error the start fails soon
 		return
 	}
 	logs := 0
-	if all, err := dir.Partitions(); err == nil { // otherwise the start fails soon
-		for _, d := range all {
-			if d.Kind == log.Current {
-				logs++
-			}
+	for _, d := range all {
+		if d.Kind == log.Current {
+			logs++
 		}
 	}
-	out.Warn(fmt.Sprintf("%s was not shut down cleanly; recovering %d logs", dir.Path(), logs))
+	if logs > 0 {
+		n.log("kafka.log").Warn(fmt.Sprintf("%s was not shut down cleanly; recovering %d logs", v.path, logs))
+	}
 }
 
 // sayControllers tells of listeners that nobody will answer on.

@@ -1,4 +1,4 @@
-// Package node puts one Milena process together: log directory, metadata quorum, feed, partitions, coordinator, handlers
+// Package node puts one Milena process together: log directories, metadata quorum, feed, partitions, coordinator, handlers
 // and listeners, in the order in which they can be started and stopped.
 //
 // milena (the embedded API), cli and sim start one. It connects parts and decides nothing itself; everything it does is a
@@ -28,7 +28,6 @@ import (
 	"github.com/milena-io/milena/internal/feed"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/listen"
-	"github.com/milena-io/milena/internal/log"
 	"github.com/milena-io/milena/internal/quorum"
 	"github.com/milena-io/milena/internal/wire"
 	"github.com/milena-io/milena/internal/world"
@@ -73,15 +72,6 @@ type Node struct {
 	stopping bool
 }
 
-// storage is the log directory and what hangs on it.
-type storage struct {
-	dir     *log.Dir
-	meta    log.Meta
-	flusher *disk.Flusher
-	space   *space
-	log     *log.Log // of __cluster_metadata-0
-}
-
 // areas are the handlers.
 type areas struct {
 	produce      *produce.Produces
@@ -101,7 +91,7 @@ func Start(o Options, ready func(error)) (*Node, error) {
 	}
 	n := &Node{o: o, deadlines: world.NewDeadlines(o.World), began: o.World.Now().Mono}
 	n.settings = settings{n: n, static: o.Values}
-	n.session = session{n: n, ready: ready, incarnation: kafka.IncarnationID(o.World.UUID())}
+	n.session = session{n: n, ready: ready, incarnation: kafka.IncarnationID(o.World.UUID()), epoch: -1}
 	if err := n.settings.check(); err != nil {
 		return nil, err
 	}
@@ -123,6 +113,7 @@ func Start(o Options, ready func(error)) (*Node, error) {
 // assemble makes every part, without starting any.
 func (n *Node) assemble() error {
 	n.replicas = newReplicas(n)
+	n.replicas.look()
 	n.feed = feed.New(n.replicas.apply, n.fail)
 	if err := n.edge.bind(n); err != nil {
 		return err
@@ -208,17 +199,22 @@ func (n *Node) fail(err error) {
 	})
 }
 
+// over reports whether the node stops or has given up.
+func (n *Node) over() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.stopping || n.failed != nil
+}
+
 // abandon gives back what a start that failed has taken.
 func (n *Node) abandon() {
 	n.edge.unbind()
 	n.storage.space.abandon()
-	if n.storage.dir != nil {
-		_ = n.storage.dir.Release()
-	}
+	n.releaseDirs()
 }
 
 // ClusterID returns the cluster's id.
-func (n *Node) ClusterID() string { return n.storage.meta.ClusterID }
+func (n *Node) ClusterID() string { return n.storage.clusterID }
 
 // log is the node's log for one of its parts, by the names that Kafka's loggers have.
 func (n *Node) log(component string) *slog.Logger { return n.o.Logger.With("component", component) }

@@ -20,8 +20,8 @@ import (
 
 // replicas is this node's partitions, kept in step with the image. It finds them for the handlers.
 type replicas struct {
-	n   *Node
-	env *partition.Env
+	n    *Node
+	self kafka.NodeID
 
 	acting atomic.Pointer[image.Image]
 
@@ -32,7 +32,9 @@ type replicas struct {
 	mu     sync.RWMutex
 	byID   map[kafka.TopicIDPartition]*partition.Partition
 	byName map[kafka.TopicPartition]*partition.Partition
+	found  map[kafka.TopicPartition][]*volume // whose files the start found where; nil with one directory, and later
 
+	moves   assignments
 	traffic traffic
 	dormant dormant
 	unclean atomic.Uint64 // elections of leaders that were not in sync
@@ -41,17 +43,17 @@ type replicas struct {
 
 func newReplicas(n *Node) *replicas {
 	r := &replicas{
-		n: n,
-		env: &partition.Env{
-			World: n.o.World, Flusher: n.storage.flusher, Logger: n.log("kafka.log"), Self: n.settings.NodeID(),
-			Failed: func(err error) { n.o.World.Go(func() { n.fail(err) }) },
-		},
+		n: n, self: n.settings.NodeID(),
 		chores: map[string]world.Timer{},
 		byID:   map[kafka.TopicIDPartition]*partition.Partition{},
 		byName: map[kafka.TopicPartition]*partition.Partition{},
+		moves:  assignments{n: n, pending: map[kafka.TopicIDPartition]kafka.DirectoryID{}},
 		news:   news{n: n, pending: map[event]*partitions{}},
 	}
-	r.env.News = &r.news
+	n.storage.nowhere.env.News = &r.news
+	for _, v := range n.storage.volumes {
+		v.env.News = &r.news
+	}
 	return r
 }
 
@@ -168,13 +170,13 @@ func (r *replicas) apply(d image.Delta) {
 // ours reports whether an image knows this incarnation of the node. Leadership that an image ascribes to an earlier one
 // is not acted on: registering brings a new epoch.
 func (r *replicas) ours(img *image.Image) bool {
-	b := img.Broker(r.env.Self)
+	b := img.Broker(r.self)
 	return b != nil && b.Incarnation == r.n.session.incarnation
 }
 
 // change applies what became of one partition.
 func (r *replicas) change(img *image.Image, t image.TopicChange, c image.PartitionChange, configs map[kafka.TopicID]*partition.Config) {
-	self := r.env.Self
+	self := r.self
 	mine := c.New != nil && slices.Contains(c.New.Replicas(), self)
 	had := c.Old != nil && slices.Contains(c.Old.Replicas(), self)
 	topic := t.Topic()
@@ -216,18 +218,40 @@ func (r *replicas) ensure(img *image.Image, topic *image.Topic, name kafka.Topic
 		cfg = &made
 		configs[topic.ID] = cfg
 	}
-	dir := r.n.storage.dir
-	open := func(cfg log.Config) (*log.Log, error) {
-		o := dir.Options(name, cfg, r.n.o.World.Now())
-		o.TopicID, o.Later, o.Room = topic.ID, r.n.later, r.n.storage.space.room(dir.Path())
-		return r.news.open(o)
+	assigned := kafka.DirectoryUnassigned
+	if at, ok := topic.Partition(id.Partition); ok {
+		assigned = at.Directory(r.self)
 	}
-	p = partition.New(r.env, name, *cfg, dir.Checkpointed(name).HighWatermark, open)
+	v, offline := r.home(name, topic.ID, assigned)
+	p = r.host(v, name, id, *cfg)
 	p.Traffic = r.traffic.join(topic.Name)
 	r.mu.Lock()
 	r.byID[id], r.byName[name] = p, p
 	r.mu.Unlock()
+	v.count(1)
+	if offline == nil {
+		offline = v.offline() // also when it failed just now, too late to find the replica here
+	}
+	if offline != nil {
+		v.env.Lose(p, offline)
+	}
+	if v.dir != nil && v.id() != assigned {
+		r.moves.add(id, v.id())
+	}
 	return p
+}
+
+// host makes the object of a replica that lives in a directory.
+func (r *replicas) host(v *volume, name kafka.TopicPartition, id kafka.TopicIDPartition, cfg partition.Config) *partition.Partition {
+	if v.dir == nil {
+		return partition.New(v.env, name, cfg, 0, nil) // lost before it is ever opened
+	}
+	open := func(cfg log.Config) (*log.Log, error) {
+		o := v.dir.Options(name, cfg, r.n.o.World.Now())
+		o.TopicID, o.Later, o.Room = id.TopicID, v.later, r.n.storage.space.room(v.path)
+		return r.news.open(o)
+	}
+	return partition.New(v.env, name, cfg, v.dir.Checkpointed(name).HighWatermark, open)
 }
 
 // remove takes a partition's files away: the topic was deleted, or its replica moved.
@@ -244,23 +268,29 @@ func (r *replicas) remove(name kafka.TopicPartition, id kafka.TopicIDPartition) 
 	}
 	r.traffic.leave(name.Topic)
 	r.dormant.forget(p)
+	r.moves.drop(id)
+	v := r.n.storage.of(p)
+	v.count(-1)
 	opened, err := p.Delete()
+	if v.offline() != nil {
+		return // where the files are is not to be written; if they come back, they are nobody's and set aside
+	}
 	there := opened
 	if !opened && err == nil {
-		_, missing := r.n.o.FS.Stat(r.n.storage.dir.PartitionPath(name))
+		_, missing := r.n.o.FS.Stat(v.dir.PartitionPath(name))
 		there = missing == nil
-		err = r.n.storage.dir.DeletePartition(name, id.TopicID, r.discard)
+		err = v.dir.DeletePartition(name, id.TopicID, r.discard)
 	}
 	if there && err == nil {
-		r.news.deleted(name)
+		r.news.deleted(v.path, name)
 	}
 	if err != nil {
 		if fault.IsKind(err, fault.Disk) {
-			r.env.Failed(err)
+			v.env.Failed(err)
 		}
 		r.n.o.Logger.Error("A deleted partition's files could not be removed.", "partition", name.String(), "error", err)
 	}
-	r.n.storage.dir.Forget(name)
+	v.dir.Forget(name)
 }
 
 // discard removes the files of a deleted log that was not open: nobody can be reading them. What stays is removed by the
@@ -307,8 +337,8 @@ func (r *replicas) reconfigure(d image.Delta) {
 
 // coordinate tells the group coordinator which partitions of __consumer_offsets are led here.
 func (r *replicas) coordinate(topic *image.Topic, c image.PartitionChange, was, is bool) {
-	leads := is && c.New != nil && c.New.Leader == r.env.Self
-	led := was && c.Old != nil && c.Old.Leader == r.env.Self
+	leads := is && c.New != nil && c.New.Leader == r.self
+	led := was && c.Old != nil && c.Old.Leader == r.self
 	switch {
 	case leads && (!led || c.New.LeaderEpoch != c.Old.LeaderEpoch):
 		r.mu.RLock()

@@ -8,6 +8,7 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/machine/controller"
+	"github.com/milena-io/milena/internal/world"
 )
 
 // session is the broker's standing with the controller: it registers its incarnation, keeps it alive with heartbeats,
@@ -17,10 +18,13 @@ type session struct {
 	incarnation kafka.IncarnationID
 
 	mu      sync.Mutex
-	ready   func(error) // nil once called
-	epoch   kafka.BrokerEpoch
+	ready   func(error)       // nil once called
+	epoch   kafka.BrokerEpoch // -1 before the first registration
 	beating bool
+	again   bool        // beat at once after the one under way
+	next    world.Timer // of the next beat
 	ended   bool
+	dead    []deadDir
 }
 
 // startTimeout bounds the single steps of a start.
@@ -38,7 +42,7 @@ func (s *session) begin() {
 	st := &s.n.settings
 	c.Submit(startTimeout, controller.RegisterBroker{
 		Broker: st.NodeID(), Incarnation: s.incarnation, Rack: st.rack(), Endpoints: s.n.edge.endpoints,
-		Features: cluster.Supported(), LogDirs: []kafka.DirectoryID{s.n.storage.meta.DirectoryID}, Colocated: true,
+		Features: cluster.Supported(), LogDirs: s.n.storage.online(), Colocated: true,
 	}, func(reply any, err error) {
 		if err != nil {
 			s.over(err)
@@ -48,6 +52,7 @@ func (s *session) begin() {
 		s.mu.Lock()
 		s.epoch = reply.(controller.Registered).Epoch
 		s.mu.Unlock()
+		s.n.replicas.moves.send()
 		s.beat()
 	})
 }
@@ -55,29 +60,47 @@ func (s *session) begin() {
 // beat sends one heartbeat and plans the next.
 func (s *session) beat() {
 	s.mu.Lock()
-	if s.ended || s.beating {
+	if s.ended || s.epoch < 0 {
 		s.mu.Unlock()
 		return
 	}
-	s.beating = true
-	epoch := s.epoch
+	if s.beating {
+		s.again = true
+		s.mu.Unlock()
+		return
+	}
+	s.beating, s.again = true, false
+	if s.next != nil {
+		s.next.Stop()
+	}
+	epoch, dead := s.epoch, s.offlineDirs()
 	s.mu.Unlock()
 	interval := s.n.settings.static.Millis("broker.heartbeat.interval.ms")
-	cmd := controller.Heartbeat{Broker: s.n.settings.NodeID(), Epoch: epoch, MetadataOffset: s.n.feed.Offset()}
+	cmd := controller.Heartbeat{Broker: s.n.settings.NodeID(), Epoch: epoch, MetadataOffset: s.n.feed.Offset(), OfflineDirs: dead}
 	(&control{s.n}).Submit(interval, cmd, func(reply any, err error) {
+		next := interval
+		if b, ok := reply.(controller.Beat); ok && err == nil {
+			s.reported(dead)
+			if b.Fenced {
+				next = 10 * time.Millisecond // not caught up yet: ask again soon
+			} else {
+				s.open()
+			}
+		}
+		code := fault.CodeOf(err)
+		anew := code == kafka.ErrStaleBrokerEpoch || code == kafka.ErrBrokerIdNotRegistered
 		s.mu.Lock()
 		s.beating = false
-		s.mu.Unlock()
-		next := interval
-		if b, ok := reply.(controller.Beat); ok && err == nil && b.Fenced {
-			next = 10 * time.Millisecond // not caught up yet: ask again soon
-		} else if err == nil {
-			s.open()
-		} else if code := fault.CodeOf(err); code == kafka.ErrStaleBrokerEpoch || code == kafka.ErrBrokerIdNotRegistered {
-			s.begin() // another incarnation took the id, or it was unregistered
-			return
+		if s.again {
+			next = 0
 		}
-		s.n.o.World.After(next, s.beat)
+		if !anew {
+			s.next = s.n.o.World.After(next, s.beat)
+		}
+		s.mu.Unlock()
+		if anew {
+			s.begin() // another incarnation took the id, or it was unregistered
+		}
 	})
 }
 

@@ -38,8 +38,8 @@ type settings struct {
 // check refuses what cannot work before anything is touched.
 func (s *settings) check() error {
 	const op = "node.config"
-	if dirs := s.static.List("log.dirs"); len(dirs) > 1 {
-		return fault.New(op, kafka.ErrInvalidConfig, "log.dirs names %d directories; this version keeps its data in one", len(dirs))
+	if err := s.checkDirs(); err != nil {
+		return err
 	}
 	for _, key := range []string{"controller.quorum.voters", "controller.quorum.bootstrap.servers"} {
 		if others := s.static.List(key); len(others) > 1 {
@@ -79,13 +79,6 @@ func (s *settings) checkVoters() error {
 
 // NodeID returns node.id.
 func (s *settings) NodeID() kafka.NodeID { return kafka.NodeID(s.static.Int("node.id")) }
-
-func (s *settings) logDir() string {
-	if dirs := s.static.List("log.dirs"); len(dirs) > 0 {
-		return dirs[0]
-	}
-	return s.static.Text("log.dir")
-}
 
 // clusterID is what the operator says; empty where a new cluster's id is to be drawn.
 func (s *settings) clusterID() string { return s.n.o.ClusterID }
@@ -139,7 +132,7 @@ func (s *settings) MaxDescribedPartitions() int {
 }
 
 // ClusterID returns the cluster's id.
-func (s *settings) ClusterID() string { return s.n.storage.meta.ClusterID }
+func (s *settings) ClusterID() string { return s.n.storage.clusterID }
 
 // connectionLimits returns the max.connections family, which changes while the broker runs.
 func (s *settings) connectionLimits(img *image.Image) listen.ConnectionLimits {

@@ -87,6 +87,17 @@ func (s *space) abandon() {
 	}
 }
 
+// leave is abandon for one directory, which has failed.
+func (s *space) leave(dir string) {
+	s.mu.Lock()
+	r := s.reserves[dir]
+	delete(s.reserves, dir)
+	s.mu.Unlock()
+	if r != nil {
+		r.Abandon()
+	}
+}
+
 func (s *space) take() (all []*disk.Reserve) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -2,6 +2,7 @@ package node
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,7 +36,7 @@ func (n *Node) Stop(done func(error)) {
 	n.o.World.Go(func() {
 		n.edge.close(drainTime)
 		n.session.end(func() {
-			n.closePartitions(func(c closed) { n.finish(c, done) })
+			n.closePartitions(func(c map[*volume]*closed) { n.finish(c, done) })
 		})
 	})
 }
@@ -51,22 +52,26 @@ func (n *Node) giveBack(done func()) {
 		n.feed.Stop()
 		n.quorum.Close()
 		n.storage.space.abandon()
-		_ = n.storage.dir.Release()
+		n.releaseDirs()
 		done()
 	})
 }
 
-// closed is how the partitions ended.
+// closed is how the partitions of one directory ended.
 type closed struct {
 	recovery, high checkpoint.Offsets
 	unopened       int
 	err            error
 }
 
-// closePartitions closes every log and tells how when the last one is closed.
-func (n *Node) closePartitions(done func(closed)) {
-	all := n.replicas.all()
-	out := closed{recovery: checkpoint.Offsets{}, high: checkpoint.Offsets{}}
+// closePartitions closes every log and tells how, by directory, when the last one is closed. What a directory holds that
+// has failed is left as it is.
+func (n *Node) closePartitions(done func(map[*volume]*closed)) {
+	out := map[*volume]*closed{}
+	for _, v := range n.storage.all() {
+		out[v] = &closed{recovery: checkpoint.Offsets{}, high: checkpoint.Offsets{}}
+	}
+	all := slices.DeleteFunc(n.replicas.all(), func(p *partition.Partition) bool { return n.storage.of(p).offline() != nil })
 	if len(all) == 0 {
 		done(out)
 		return
@@ -74,15 +79,16 @@ func (n *Node) closePartitions(done func(closed)) {
 	var mu sync.Mutex
 	left := len(all)
 	for _, p := range all {
+		into := out[n.storage.of(p)]
 		p.Stop(func(c partition.Closed) {
 			mu.Lock()
 			switch {
 			case c.Err != nil:
-				out.err = errors.Join(out.err, c.Err)
+				into.err = errors.Join(into.err, c.Err)
 			case c.Opened:
-				out.recovery[p.Name()], out.high[p.Name()] = c.Recovery, c.High
+				into.recovery[p.Name()], into.high[p.Name()] = c.Recovery, c.High
 			default:
-				out.unopened++
+				into.unopened++
 			}
 			left--
 			last := left == 0
@@ -94,29 +100,44 @@ func (n *Node) closePartitions(done func(closed)) {
 	}
 }
 
-// finish ends the quorum and seals the directory once nothing is being flushed any more.
-func (n *Node) finish(c closed, done func(error)) {
+// finish ends the quorum and seals the directories once nothing is being flushed any more.
+func (n *Node) finish(c map[*volume]*closed, done func(error)) {
 	n.feed.Stop()
 	n.quorum.Close()
 	n.replicas.news.flush()
-	n.storage.flusher.Flush(nil, func(error) { done(n.seal(c)) })
+	n.storage.space.release()
+	n.sealNext(n.storage.all(), c, nil, done)
 }
 
-// seal closes the metadata log and marks the directory as cleanly closed: only when every log in it is, those included
+// sealNext seals one directory after the other.
+func (n *Node) sealNext(left []*volume, c map[*volume]*closed, failed error, done func(error)) {
+	if len(left) == 0 {
+		done(failed)
+		return
+	}
+	v := left[0]
+	if v.offline() != nil {
+		n.sealNext(left[1:], c, failed, done)
+		return
+	}
+	v.flusher.Flush(nil, func(error) { n.sealNext(left[1:], c, errors.Join(failed, n.seal(v, c[v])), done) })
+}
+
+// seal closes the metadata log and marks a directory as cleanly closed: only when every log in it is, those included
 // that an unclean start left to recover and nobody opened.
-func (n *Node) seal(c closed) error {
-	n.storage.space.release()
-	err := errors.Join(c.err, n.storage.log.Close(n.o.World.Now()))
-	if err == nil {
+func (n *Node) seal(v *volume, c *closed) error {
+	err := c.err
+	if v == n.storage.metadata {
+		err = errors.Join(err, n.storage.log.Close(n.o.World.Now()))
 		o := n.storage.log.Offsets()
-		c.recovery[metadataPartition] = o.End
-		c.high[metadataPartition] = o.End
+		c.recovery[metadataPartition], c.high[metadataPartition] = o.End, o.End
 	}
-	clean, _ := n.storage.dir.Clean()
+	clean, _ := v.dir.Clean()
 	if err != nil || !clean && c.unopened > 0 {
-		return errors.Join(err, n.storage.dir.Release())
+		v.release()
+		return err
 	}
-	return n.storage.dir.CloseClean(n.session.brokerEpoch(), c.recovery, c.high)
+	return v.dir.CloseClean(n.session.brokerEpoch(), c.recovery, c.high)
 }
 
 // Failed returns why the node cannot go on, nil while it can.

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/milena-io/milena/internal/disk"
@@ -14,51 +15,16 @@ import (
 
 var metadataPartition = kafka.TopicPartition{Topic: "__cluster_metadata", Partition: 0}
 
-// openStorage locks the log directory, reads who it belongs to, and gives it an identity when it is new.
-func (n *Node) openStorage() error {
-	dir, err := log.OpenDir(n.o.FS, n.settings.logDir(), log.Identity{ClusterID: n.settings.clusterID(), NodeID: n.settings.NodeID()})
-	if err != nil {
-		return err
-	}
-	n.storage.dir = dir
-	if err := n.storage.space.keep(dir.Path()); err != nil {
-		_ = dir.Release()
-		return err
-	}
-	for _, damaged := range dir.Damaged {
-		n.log("kafka.log").Warn("A checkpoint file is damaged and counts as empty; recovery reads more instead.", "error", damaged)
-	}
-	meta, formatted := dir.Meta()
-	if !formatted {
-		meta = log.Meta{ClusterID: n.settings.clusterID(), NodeID: n.settings.NodeID()}
-		if meta.ClusterID == "" {
-			meta.ClusterID = n.o.World.UUID().String()
-		}
-	}
-	if meta.DirectoryID.IsZero() {
-		meta.DirectoryID = kafka.DirectoryID(n.o.World.UUID())
-		if err := dir.Format(meta); err != nil {
-			_ = dir.Release()
-			return err
-		}
-	}
-	n.storage.meta = meta
-	n.sayFound(formatted)
-	n.storage.flusher = disk.NewFlusher(n.o.World, dir.Path())
-	n.storage.flusher.Synced = n.o.Synced
-	return nil
-}
-
 // openQuorum opens the metadata log, and begins one where the directory holds nothing at all. A directory that has
 // partitions and no metadata has lost it: that is refused, since a new log would know none of them.
 func (n *Node) openQuorum() error {
-	dir := n.storage.dir
-	path := dir.PartitionPath(metadataPartition)
+	at := n.storage.metadata
+	path := at.dir.PartitionPath(metadataPartition)
 	if err := n.formatQuorum(path); err != nil {
 		return err
 	}
-	opts := dir.Options(metadataPartition, n.settings.metadataLog(), n.o.World.Now())
-	opts.Later = n.later
+	opts := at.dir.Options(metadataPartition, n.settings.metadataLog(), n.o.World.Now())
+	opts.Later = at.later
 	l, err := n.replicas.news.open(opts)
 	if err != nil {
 		return err
@@ -66,25 +32,24 @@ func (n *Node) openQuorum() error {
 	n.storage.log = l
 	machine := controller.New(n.settings.controllerOptions())
 	n.quorum, err = quorum.Open(quorum.Options{
-		World: n.o.World, FS: n.o.FS, Dir: path, Log: metadataLog{l}, Flusher: n.storage.flusher, Machine: machine,
-		Self:   quorum.Key{NodeID: n.settings.NodeID(), DirectoryID: n.storage.meta.DirectoryID},
+		World: n.o.World, FS: n.o.FS, Dir: path, Log: metadataLog{l}, Flusher: at.flusher, Machine: machine,
+		Self:   quorum.Key{NodeID: n.settings.NodeID(), DirectoryID: at.id()},
 		Config: n.settings.quorumConfig(),
-		Await:  n.feed.WaitFor, Failed: n.fail, Logger: n.log("kafka.raft"),
+		Await:  n.feed.WaitFor, Failed: n.quorumFailed, Logger: n.log("kafka.raft"),
 	})
 	return err
 }
 
+// quorumFailed ends the node; what the disk did is told by the directory's name.
+func (n *Node) quorumFailed(err error) {
+	if fault.IsKind(err, fault.Disk) {
+		n.lose(n.storage.metadata, err)
+		return
+	}
+	n.fail(err)
+}
+
 func (n *Node) formatQuorum(path string) error {
-	parts, err := n.storage.dir.Partitions()
-	if err != nil {
-		return err
-	}
-	var others []string
-	for _, p := range parts {
-		if p.Partition != metadataPartition && p.Kind == log.Current {
-			others = append(others, p.Name)
-		}
-	}
 	begun := false
 	if entries, err := n.o.FS.List(path); err == nil {
 		for _, e := range entries {
@@ -94,11 +59,18 @@ func (n *Node) formatQuorum(path string) error {
 	if begun {
 		return nil
 	}
-	if len(others) > 0 {
-		return fault.Corruption("node.start", "%s holds %d partitions (%s, ...) but no metadata log in %s: restore that directory", n.storage.dir.Path(), len(others), others[0], path)
+	for _, v := range n.storage.serving() {
+		parts, err := v.dir.Partitions()
+		if err != nil {
+			return err
+		}
+		parts = slices.DeleteFunc(parts, func(p log.PartitionDir) bool { return p.Partition == metadataPartition || p.Kind != log.Current })
+		if len(parts) > 0 {
+			return fault.Corruption("node.start", "%s holds %d partitions (%s, ...) but no metadata log in %s: restore that directory", v.path, len(parts), parts[0].Name, path)
+		}
 	}
 	voter := quorum.Voter{
-		ID: n.settings.NodeID(), Directory: n.storage.meta.DirectoryID, MinKRaft: 0, MaxKRaft: 1,
+		ID: n.settings.NodeID(), Directory: n.storage.metadata.id(), MinKRaft: 0, MaxKRaft: 1,
 		Endpoints: n.settings.controllerEndpoints(),
 	}
 	return quorum.Format(n.o.FS, path, []quorum.Voter{voter}, n.o.World.Now())
@@ -107,10 +79,7 @@ func (n *Node) formatQuorum(path string) error {
 // later runs the removal of deleted files; what is left when the node stops, the next start removes.
 func (n *Node) later(delayMs int64, f func()) {
 	n.storage.space.later(delayMs, func() {
-		n.mu.Lock()
-		over := n.stopping || n.failed != nil
-		n.mu.Unlock()
-		if !over {
+		if !n.over() {
 			f()
 		}
 	})

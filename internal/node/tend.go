@@ -2,6 +2,7 @@ package node
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
@@ -18,16 +19,41 @@ func (n *Node) tend() {
 	n.every("log.flush.offset.checkpoint.interval.ms", func() error { return n.checkpoint(true) })
 	n.every("log.retention.check.interval.ms", n.retain)
 	n.scheduleFlushes()
-	if clean, _ := n.storage.dir.Clean(); !clean {
-		n.recoverNext(n.replicas.all())
+	n.recoverNext(slices.DeleteFunc(n.replicas.all(), func(p *partition.Partition) bool {
+		v := n.storage.of(p)
+		if v.offline() != nil {
+			return true
+		}
+		clean, _ := v.dir.Clean()
+		return clean
+	}))
+	for _, v := range n.storage.serving() {
+		if err := n.strays(v); err != nil {
+			n.blame(v, err)
+		}
 	}
-	n.strays()
+	n.replicas.settled()
+	n.sayMissing()
+}
+
+// blame takes a directory offline for an IO call that failed in it; any other error ends the node.
+func (n *Node) blame(v *volume, err error) {
+	if fault.IsKind(err, fault.Disk) {
+		n.lose(v, err)
+		return
+	}
+	n.fail(err)
 }
 
 // retain rolls what is old enough and removes what retention gives up. A full disk keeps nobody else from it.
 func (n *Node) retain() error {
 	for _, p := range n.replicas.all() {
-		if err := p.Tend(); err != nil && !fault.IsKind(err, fault.Full) {
+		err := p.Tend()
+		switch {
+		case err == nil || fault.IsKind(err, fault.Full):
+		case fault.IsKind(err, fault.Disk):
+			n.lose(n.storage.of(p), err)
+		default:
 			return err
 		}
 	}
@@ -60,24 +86,40 @@ func (n *Node) every(key string, f func() error) {
 
 // checkpoint writes the high watermarks, or the recovery points, of the logs that are open.
 func (n *Node) checkpoint(recovery bool) error {
-	collect := func() checkpoint.Offsets {
-		points := checkpoint.Offsets{}
-		for _, p := range n.replicas.all() {
-			s := p.Standing()
-			switch {
-			case !s.Open:
-			case recovery:
-				points[p.Name()] = s.Durable
-			default:
-				points[p.Name()] = s.High
-			}
+	for _, v := range n.storage.serving() {
+		save := v.dir.CheckpointHighWatermarks
+		if recovery {
+			save = v.dir.CheckpointRecoveryPoints
 		}
-		return points
+		err := save(func() checkpoint.Offsets { return n.points(v, recovery) })
+		switch {
+		case err == nil || fault.IsKind(err, fault.Full) || v.offline() != nil:
+		case fault.IsKind(err, fault.Disk):
+			n.lose(v, err)
+		default:
+			return err
+		}
 	}
-	if recovery {
-		return n.storage.dir.CheckpointRecoveryPoints(collect)
+	return nil
+}
+
+// points collects what is to be checkpointed of the logs of a directory.
+func (n *Node) points(v *volume, recovery bool) checkpoint.Offsets {
+	out := checkpoint.Offsets{}
+	for _, p := range n.replicas.all() {
+		if n.storage.of(p) != v {
+			continue
+		}
+		s := p.Standing()
+		switch {
+		case !s.Open:
+		case recovery:
+			out[p.Name()] = s.Durable
+		default:
+			out[p.Name()] = s.High
+		}
 	}
-	return n.storage.dir.CheckpointHighWatermarks(collect)
+	return out
 }
 
 // recoverNext opens one log after the other.
@@ -94,32 +136,31 @@ func (n *Node) recoverNext(left []*partition.Partition) {
 	})
 }
 
-// strays moves directories aside that no topic of the metadata owns; they are never deleted, as in Kafka.
-func (n *Node) strays() {
-	dirs, err := n.storage.dir.Partitions()
+// strays moves partition directories aside that no topic of the metadata owns; they are never deleted, as in Kafka.
+func (n *Node) strays(v *volume) error {
+	dirs, err := v.dir.Partitions()
 	if err != nil {
-		n.fail(err)
-		return
+		return err
 	}
 	for _, d := range dirs {
 		if d.Kind != log.Current || d.Partition == metadataPartition {
 			continue
 		}
-		id, known, err := n.storage.dir.TopicID(d)
+		id, known, err := v.dir.TopicID(d)
 		if err != nil {
-			n.fail(err)
-			return
+			return err
 		}
-		if _, err := n.replicas.ByID(kafka.TopicIDPartition{TopicID: id, Partition: d.Partition.Partition}); known && err == nil {
+		p, err := n.replicas.ByName(d.Partition) // where it does not say yet, or no more, its log takes it over, perhaps at this moment
+		if known {
+			p, err = n.replicas.ByID(kafka.TopicIDPartition{TopicID: id, Partition: d.Partition.Partition})
+		}
+		if err == nil && (n.storage.of(p) == v || n.storage.of(p) == n.storage.nowhere) {
 			continue
 		}
-		if _, err := n.replicas.ByName(d.Partition); !known && err == nil {
-			continue // it does not say yet, or no more: its log takes it over, perhaps at this moment
-		}
-		n.log("kafka.log").Warn("A directory belongs to no topic of this cluster; it is set aside and never read.", "directory", d.Name)
-		if err := n.storage.dir.SetAside(d, kafka.UUID(n.o.World.UUID())); err != nil && !errors.Is(err, disk.ErrNotExist) { // deleted meanwhile
-			n.fail(err)
-			return
+		n.log("kafka.log").Warn("A directory belongs to no topic of this cluster; it is set aside and never read.", "directory", v.path+"/"+d.Name)
+		if err := v.dir.SetAside(d, kafka.UUID(n.o.World.UUID())); err != nil && !errors.Is(err, disk.ErrNotExist) { // deleted meanwhile
+			return err
 		}
 	}
+	return nil
 }

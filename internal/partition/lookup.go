@@ -77,6 +77,7 @@ func (p *Partition) OffsetAt(timestampMs int64, committed bool, epoch kafka.Lead
 	} else {
 		t, ok, err = l.OffsetForTimestamp(timestampMs)
 	}
+	unreadable(p, err)
 	if err != nil || !ok || t.Offset >= upper {
 		return notFound, err
 	}

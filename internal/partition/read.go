@@ -76,12 +76,14 @@ func (p *Partition) Read(r Read) (Records, error) {
 	}
 	s, err := l.Read(r.From, log.ReadOptions{MaxBytes: r.MaxBytes, MinOne: r.MinOne, Upper: upper})
 	if err != nil {
+		unreadable(p, err)
 		return out, err
 	}
 	out.Slice = s
 	if r.Committed {
 		out.Aborted, err = l.AbortedTransactions(r.From, min(s.Next, upper))
 		if err != nil {
+			unreadable(p, err)
 			s.Release()
 			out.Slice = log.Slice{}
 		}

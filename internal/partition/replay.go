@@ -29,6 +29,7 @@ func (p *Partition) Replay(from kafka.Offset, maxBytes int) ([]byte, error) {
 	p.mu.Unlock()
 	s, err := l.Read(from, log.ReadOptions{MaxBytes: maxBytes, MinOne: true, Upper: end})
 	if err != nil {
+		unreadable(p, err)
 		return nil, err
 	}
 	defer s.Release()

@@ -92,17 +92,21 @@ func load(files disk.FS, o Options) (config.Loaded, error) {
 	return loaded, settle(loaded.Values)
 }
 
-// settle makes log.dirs absolute: whoever reads it later does not know where this process was started.
+// settle makes the directories absolute: whoever reads them later does not know where this process was started.
 func settle(v config.Values) error {
-	dirs := v.List("log.dirs")
-	for i, dir := range dirs {
-		abs, err := filepath.Abs(dir)
-		if err != nil {
-			return fmt.Errorf("config: log.dirs=%s cannot be made absolute: %w; name an absolute path", dir, err)
+	for _, key := range []string{"log.dirs", "metadata.log.dir"} {
+		dirs := v.List(key)
+		for i, dir := range dirs {
+			abs, err := filepath.Abs(dir)
+			if err != nil {
+				return fmt.Errorf("config: %s=%s cannot be made absolute: %w; name an absolute path", key, dir, err)
+			}
+			dirs[i] = filepath.ToSlash(abs)
 		}
-		dirs[i] = filepath.ToSlash(abs)
+		if len(dirs) > 0 {
+			v.Set[key] = strings.Join(dirs, ",")
+		}
 	}
-	v.Set["log.dirs"] = strings.Join(dirs, ",")
 	return nil
 }
 

@@ -261,6 +261,28 @@ type AlteredPartition struct {
 	Recovery       staterecord.LeaderRecovery
 }
 
+// AssignReplicas is a broker's word on which of its log directories it keeps replicas in (AssignReplicasToDirs, KIP-858). A
+// directory that is not online, DirectoryLost among them, takes the broker out of ISR and leadership of what is in it. The
+// reply is []AssignedReplica. The command is refused as a whole with STALE_BROKER_EPOCH.
+type AssignReplicas struct {
+	Broker   kafka.NodeID
+	Epoch    kafka.BrokerEpoch
+	Replicas []ReplicaHome
+}
+
+// ReplicaHome is the directory of one replica.
+type ReplicaHome struct {
+	ID        kafka.TopicIDPartition
+	Directory kafka.DirectoryID
+}
+
+// AssignedReplica is what became of one ReplicaHome. Errors: UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION,
+// NOT_LEADER_OR_FOLLOWER where the broker has no replica, INVALID_REQUEST for a partition named twice.
+type AssignedReplica struct {
+	Problem
+	ReplicaHome
+}
+
 // Bootstrap writes what a new cluster's log has to hold, once the first controller leads: the feature levels. It does
 // nothing where metadata.version is set. The reply is nil.
 type Bootstrap struct{}

@@ -126,6 +126,8 @@ func (d *decision) decide(cmd any, inTransaction bool) (any, error) {
 		return updateFeatures(d, c)
 	case AlterPartition:
 		return alterPartition(d, c)
+	case AssignReplicas:
+		return assignReplicas(d, c)
 	case AllocateProducerIDs:
 		return allocateProducerIDs(d, c)
 	}

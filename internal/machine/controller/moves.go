@@ -20,6 +20,7 @@ type change struct {
 	acceptable func(kafka.NodeID) bool // whether a broker may lead the partition
 
 	replicas, removing, adding []kafka.NodeID
+	moved                      func(kafka.NodeID) kafka.DirectoryID // the directories that the replicas come to; nil when they stay
 }
 
 func newChange(topic kafka.TopicID, id int32, was *image.Partition) *change {
@@ -96,8 +97,14 @@ func (c *change) completeReassignment() {
 func (c *change) assignment(r *staterecord.PartitionChange) {
 	if !slices.Equal(c.replicas, c.was.Replicas()) {
 		r.Replicas = c.replicas
+	}
+	if r.Replicas != nil || c.moved != nil {
+		at := c.was.Directory
+		if c.moved != nil {
+			at = c.moved
+		}
 		for _, id := range c.replicas {
-			r.Directories = append(r.Directories, c.was.Directory(id))
+			r.Directories = append(r.Directories, at(id))
 		}
 	}
 	if !slices.Equal(c.removing, c.was.Removing()) {

@@ -40,6 +40,7 @@ func registerBroker(d *decision, c RegisterBroker) (any, error) {
 	}
 	if have != nil {
 		leave(d, c.Broker, nil)
+		giveUpUnplaced(d, have, c.LogDirs)
 	}
 	r.BrokerEpoch = kafka.BrokerEpoch(d.next) + kafka.BrokerEpoch(len(d.records))
 	d.add(r)
