@@ -48,6 +48,9 @@ func (n description) volumes() []cluster.LogDir {
 // Features lists the features that this node supports.
 func (n description) Features() []staterecord.FeatureRange { return cluster.Supported() }
 
+// KRaftVersion returns the kraft.version of the metadata log.
+func (n description) KRaftVersion() int16 { return n.quorum.KRaftVersion() }
+
 // Quorum tells how the metadata quorum stands.
 func (n description) Quorum() cluster.QuorumState {
 	d := n.quorum.Describe()

@@ -42,7 +42,7 @@ func (s *session) begin() {
 	st := &s.n.settings
 	c.Submit(startTimeout, controller.RegisterBroker{
 		Broker: st.NodeID(), Incarnation: s.incarnation, Rack: st.rack(), Endpoints: s.n.edge.endpoints,
-		Features: cluster.Supported(), LogDirs: s.n.storage.online(), Colocated: true,
+		Features: cluster.Carried(), LogDirs: s.n.storage.online(), Colocated: true,
 	}, func(reply any, err error) {
 		if err != nil {
 			s.over(err)

@@ -25,6 +25,9 @@ func (n *Node) openQuorum() error {
 	}
 	opts := at.dir.Options(metadataPartition, n.settings.metadataLog(), n.o.World.Now())
 	opts.Later = at.later
+	if opts.RecoveryPoint == 0 {
+		opts.Clean = false // Kafka's marker does not speak of this log, which it closes after all others
+	}
 	l, err := n.replicas.news.open(opts)
 	if err != nil {
 		return err

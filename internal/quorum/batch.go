@@ -14,10 +14,20 @@ const (
 	batchOverhead  = record.HeaderSize
 )
 
-// kraftVersion is the feature level of every cluster we form: voters are named in the log (KIP-853).
-const kraftVersion = 1
+// The levels of kraft.version: at 1 the log names the voters (KIP-853), as in every cluster that we form; at 0 the
+// configuration does. A log of Apache Kafka may be at 0, and stays there.
+const (
+	kraftStatic  = 0
+	kraftDynamic = 1
+)
 
-func encodeRecord(r Record) []byte { return staterecord.Append(nil, r) }
+// encodeRecord writes a record in the schema that a metadata.version calls for; 0 is a log that names none yet.
+func encodeRecord(r Record, level staterecord.MetadataVersion) []byte {
+	if level == 0 {
+		level = staterecord.LatestMetadataVersion
+	}
+	return staterecord.AppendVersion(nil, r, staterecord.VersionOf(r, level))
+}
 
 // dataBatch is a batch of metadata records. Their keys are null.
 func dataBatch(base kafka.Offset, epoch kafka.LeaderEpoch, wallMs int64, values [][]byte) record.Batch {
@@ -47,13 +57,28 @@ func eachControl(b record.Batch, visit func(t record.ControlType, value []byte) 
 }
 
 // isVoterChange reports whether a batch of the log is a membership change: a control batch that begins with
-// KRAFT_VOTERS. The one that a first leader appends after its LEADER_CHANGE only repeats what everybody began with.
+// KRAFT_VOTERS, or with the KRAFT_VERSION by which Kafka upgrades a static quorum. The one that a first leader appends
+// after its LEADER_CHANGE only repeats what everybody began with.
 func isVoterChange(b record.Batch) bool {
 	if !b.IsControl() {
 		return false
 	}
 	t, _, err := b.Control()
-	return err == nil && t == record.ControlKRaftVoters
+	return err == nil && (t == record.ControlKRaftVoters || t == record.ControlKRaftVersion)
+}
+
+// kraftVersionIn returns the kraft.version that a control batch sets; false when it sets none.
+func kraftVersionIn(b record.Batch) (level int16, found bool, err error) {
+	err = eachControl(b, func(t record.ControlType, value []byte) error {
+		if t != record.ControlKRaftVersion {
+			return nil
+		}
+		var err error
+		level, err = record.ParseKRaftVersion(value)
+		found = true
+		return err
+	})
+	return level, found, err
 }
 
 // votersOf reads a membership change.
@@ -80,14 +105,18 @@ func votersRecord(s voterSet) record.ControlRecord {
 }
 
 func versionRecord() record.ControlRecord {
-	return record.ControlRecord{Type: record.ControlKRaftVersion, Value: record.KRaftVersion(kraftVersion)}
+	return record.ControlRecord{Type: record.ControlKRaftVersion, Value: record.KRaftVersion(kraftDynamic)}
 }
 
-// snapshotHead is the first batch of a snapshot, as Kafka has it: header, kraft.version and voters in one.
+// snapshotHead is the first batch of a snapshot, as Kafka has it: header, kraft.version and voters in one. At
+// kraft.version 0 it is the header alone.
 func snapshotHead(ref snapshotRef) record.Batch {
 	h := record.SnapshotHeader{LastTimestampMs: ref.wallMs, RaftIndex: int64(ref.index)}
-	return record.NewControl(0, ref.epoch, ref.wallMs,
-		record.ControlRecord{Type: record.ControlSnapshotHeader, Value: h.Append(nil)}, versionRecord(), votersRecord(ref.voters))
+	controls := []record.ControlRecord{{Type: record.ControlSnapshotHeader, Value: h.Append(nil)}}
+	if ref.kraft >= kraftDynamic {
+		controls = append(controls, versionRecord(), votersRecord(ref.voters))
+	}
+	return record.NewControl(0, ref.epoch, ref.wallMs, controls...)
 }
 
 // readHead is the way back.
@@ -104,6 +133,10 @@ func readHead(b record.Batch, ref *snapshotRef) error {
 			if ref.wallMs = h.LastTimestampMs; h.RaftIndex > 0 {
 				ref.index = uint64(h.RaftIndex)
 			}
+			return err
+		case record.ControlKRaftVersion:
+			level, err := record.ParseKRaftVersion(value)
+			ref.kraft = level
 			return err
 		case record.ControlKRaftVoters:
 			voters, err := record.ParseKRaftVoters(value)

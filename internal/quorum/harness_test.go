@@ -107,6 +107,10 @@ func (m *keyStore) Commit(to kafka.Offset) {
 	}
 }
 
+func (m *keyStore) Form(int16) {}
+
+func (m *keyStore) Level() staterecord.MetadataVersion { return 0 }
+
 func (m *keyStore) Due(kafka.Instant) []Command { return nil }
 
 func (m *keyStore) Restore(end kafka.Offset, records iter.Seq[Record]) {

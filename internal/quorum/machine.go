@@ -29,6 +29,10 @@ type Machine interface {
 	Due(now kafka.Instant) []Command
 	// Restore replaces all state by a snapshot that ends before the offset.
 	Restore(end kafka.Offset, records iter.Seq[Record])
+	// Form tells the kraft.version of the cluster, once, before anything is decided.
+	Form(kraftVersion int16)
+	// Level is the metadata.version whose schemas records are to be written in, 0 while the log names none.
+	Level() staterecord.MetadataVersion
 	// Snapshot returns the committed state as records. The sequence is read after the call, beside further changes.
 	Snapshot() iter.Seq[Record]
 }

@@ -32,8 +32,8 @@ func Format(fsys disk.FS, dir string, voters []Voter, now kafka.Instant) error {
 	if refs, err := listSnapshots(fsys, dir); err != nil || len(refs) > 0 {
 		return err
 	}
-	ref := snapshotRef{index: bootstrapIndex, voters: set, wallMs: now.WallMs}
-	if _, err := writeSnapshot(fsys, dir, ref, func(func(Record) bool) {}); err != nil {
+	ref := snapshotRef{index: bootstrapIndex, kraft: kraftDynamic, voters: set, wallMs: now.WallMs}
+	if _, err := writeSnapshot(fsys, dir, ref, 0, func(func(Record) bool) {}); err != nil {
 		return fault.Storage(op, err)
 	}
 	return nil
@@ -72,11 +72,13 @@ func Open(o Options) (*Quorum, error) {
 			"node %d with directory %s is no voter of this cluster; a node whose metadata directory is new has to be added again", o.Self.NodeID, kafka.UUID(o.Self.DirectoryID))
 	}
 	q.self = self
-	store := &storage{log: o.Log, snap: newest, load: q.snaps.bytesOf}
+	store := &storage{log: o.Log, snap: newest, kraft: newest.kraft, load: q.snaps.bytesOf}
 	if err := store.walk(); err != nil {
 		return nil, err
 	}
-	q.engine.store = store
+	q.engine.store, q.kraft = store, store.kraft
+	q.snaps.place(&store.pos)
+	o.Machine.Form(q.kraft)
 	if err := q.loadVote(); err != nil {
 		return nil, err
 	}
@@ -126,11 +128,15 @@ func (q *Quorum) loadSnapshots() error {
 		return err
 	}
 	if len(refs) == 0 {
-		return fault.Corruption(op, "%s holds no snapshot: the directory is not formatted, or its bootstrap snapshot is lost", q.o.Dir)
+		ref, err := q.beginning()
+		if err != nil {
+			return err
+		}
+		refs = []snapshotRef{ref}
 	}
 	for i, r := range refs {
 		newest := i == len(refs)-1
-		snap, err := openSnapshot(q.o.FS, q.o.Dir, r.offset, r.epoch)
+		snap, err := r.open(q.o.FS, q.o.Dir)
 		if err != nil {
 			return fault.Storage(op, err)
 		}
@@ -146,8 +152,13 @@ func (q *Quorum) loadSnapshots() error {
 		if err != nil {
 			return err
 		}
-		if len(ref.voters) == 0 {
-			return fault.Corruption(op, "snapshot %s names no voters; a cluster of kraft.version 0 has to be upgraded by Kafka first", snapshotName(r.offset, r.epoch))
+		if ref.size = r.size; ref.kraft < kraftDynamic {
+			ref.voters, err = q.staticVoters()
+		} else if len(ref.voters) == 0 {
+			err = fault.Corruption(op, "snapshot %s of kraft.version %d names no voters", snapshotName(r.offset, r.epoch), ref.kraft)
+		}
+		if err != nil {
+			return err
 		}
 		q.snaps.refs = append(q.snaps.refs, ref)
 	}
@@ -187,6 +198,9 @@ func (s *storage) walk() error {
 				return fault.Corruption(op, "a batch at offset %d of epoch %d where offset %d was due, after epoch %d",
 					batch.BaseOffset(), batch.LeaderEpoch(), p.end(), p.lastTerm())
 			}
+			if err := s.noteKRaftVersion(batch); err != nil {
+				return err
+			}
 			p.add(term, int64(batch.LastOffsetDelta())+1, isVoterChange(batch))
 		}
 	}
@@ -211,6 +225,7 @@ func (q *Quorum) loadVote() error {
 	if err != nil {
 		return err
 	}
+	e = e.selfIfStatic(q.o.Self)
 	store := q.engine.store
 	hard := &raftpb.HardState{Term: new(store.pos.lastTerm()), Vote: new(raft.None), Commit: new(store.snap.index)}
 	if e.epoch >= 0 && uint64(e.epoch) >= hard.GetTerm() {

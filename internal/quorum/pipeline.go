@@ -181,7 +181,7 @@ func (e *engine) batchFor(now kafka.Instant, entry *raftpb.Entry) (record.Batch,
 		return b, err
 	}
 	if entry.GetType() == raftpb.EntryNormal {
-		return dataBatch(end, epoch, b.MaxTimestamp(), [][]byte{encodeRecord(&staterecord.NoOp{})}), nil
+		return dataBatch(end, epoch, b.MaxTimestamp(), [][]byte{encodeRecord(&staterecord.NoOp{}, 0)}), nil
 	}
 	moved := append(record.Batch(nil), b...)
 	moved.SetBaseOffset(end)
@@ -193,14 +193,14 @@ func (e *engine) batchFor(now kafka.Instant, entry *raftpb.Entry) (record.Batch,
 // kraft.version and the voters from the bootstrap snapshot, so that whoever reads the log alone finds them.
 func (e *engine) leaderChange(now kafka.Instant, at kafka.Offset, epoch kafka.LeaderEpoch) record.Batch {
 	voters := e.q.voters
-	change := record.LeaderChange{Leader: e.q.self.ID, Voters: voters.list()}
+	change := record.LeaderChange{Leader: e.q.self.ID, Voters: voters.list(), Milena: true}
 	for _, m := range voters {
 		if m.raft == e.q.self.raft || e.q.peers.term == uint64(epoch) && e.q.peers.granted[m.raft] {
 			change.Granting = append(change.Granting, m.Voter)
 		}
 	}
 	controls := []record.ControlRecord{{Type: record.ControlLeaderChange, Value: change.Append(nil)}}
-	if at == 0 {
+	if at == 0 && e.q.kraft >= kraftDynamic {
 		controls = append(controls, versionRecord(), votersRecord(voters))
 	}
 	return record.NewControl(at, epoch, now.WallMs, controls...)
@@ -225,4 +225,6 @@ func (e *engine) noteVote(h *raftpb.HardState) {
 	e.pipe.election = true
 }
 
-func (e *engine) electionFile() disk.Syncer { return stateReplacement{e.q.o.FS, e.q.o.Dir, e.vote} }
+func (e *engine) electionFile() disk.Syncer {
+	return stateReplacement{e.q.o.FS, e.q.o.Dir, string(e.vote.encode(e.q.kraft, e.q.voters))}
+}

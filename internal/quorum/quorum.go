@@ -90,6 +90,7 @@ type Quorum struct {
 	peers     peers
 	watch     watchers
 	voters    voterSet
+	kraft     int16 // kraft.version, for good
 	self      member
 	committed kafka.Offset // end of what is committed and durable here
 
@@ -146,6 +147,9 @@ func (q *Quorum) Leader() (kafka.NodeID, kafka.LeaderEpoch) {
 	defer q.mu.Unlock()
 	return q.voters.node(q.lead.role.lead), kafka.LeaderEpoch(q.lead.role.term)
 }
+
+// KRaftVersion returns the kraft.version of the log: 0 for one that Apache Kafka began with static voters.
+func (q *Quorum) KRaftVersion() int16 { return q.kraft }
 
 // Active reports whether this node leads and takes commands.
 func (q *Quorum) Active() bool {

@@ -32,23 +32,23 @@ func FuzzMessage(f *testing.F) {
 
 // FuzzElection: a quorum-state file says something, or it is corrupt; what it says is what is written again.
 func FuzzElection(f *testing.F) {
-	f.Add(election{epoch: 4, voted: 1}.encode())
+	f.Add(election{epoch: 4, voted: 1}.encode(kraftDynamic, nil))
 	f.Add([]byte(`{"leaderId":-1,"leaderEpoch":7,"votedId":2,"data_version":1}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e, err := decodeElection(b)
 		if err != nil {
 			return
 		}
-		again, err := decodeElection(e.encode())
+		again, err := decodeElection(e.encode(kraftDynamic, nil))
 		if err != nil || again.epoch != e.epoch || again.voted != e.voted {
-			t.Fatalf("%+v was written as %s and reads %+v, %v", e, e.encode(), again, err)
+			t.Fatalf("%+v was written as %s and reads %+v, %v", e, e.encode(kraftDynamic, nil), again, err)
 		}
 	})
 }
 
 // FuzzSnapshot: a snapshot file checks or it doesn't; nothing is allocated on a length it merely claims.
 func FuzzSnapshot(f *testing.F) {
-	f.Add([]byte(dataBatch(0, 1, 5, [][]byte{encodeRecord(&staterecord.NoOp{})})))
+	f.Add([]byte(dataBatch(0, 1, 5, [][]byte{encodeRecord(&staterecord.NoOp{}, 0)})))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s := &Snapshot{file: bytes.NewReader(b), size: int64(len(b)), close: func() error { return nil }}
 		records := 0

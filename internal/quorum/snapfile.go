@@ -1,6 +1,7 @@
 package quorum
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -42,7 +43,7 @@ func parseSnapshotName(name string) (end kafka.Offset, epoch kafka.LeaderEpoch, 
 
 // writeSnapshot puts a snapshot file in place: the header and the voters as Kafka's first control batch, the records,
 // the footer. A crash leaves either no file of the name or the whole one.
-func writeSnapshot(fsys disk.FS, dir string, ref snapshotRef, recs iter.Seq[Record]) (size int64, err error) {
+func writeSnapshot(fsys disk.FS, dir string, ref snapshotRef, level staterecord.MetadataVersion, recs iter.Seq[Record]) (size int64, err error) {
 	name := path.Join(dir, snapshotName(ref.offset, ref.epoch))
 	f, err := fsys.Open(name+partSuffix, disk.Write|disk.Create|disk.Trunc)
 	if err != nil {
@@ -51,7 +52,7 @@ func writeSnapshot(fsys disk.FS, dir string, ref snapshotRef, recs iter.Seq[Reco
 	w := snapshotWriter{file: f, ref: ref}
 	w.put(snapshotHead(ref))
 	for r := range recs {
-		w.add(encodeRecord(r))
+		w.add(encodeRecord(r, level))
 	}
 	w.flush()
 	w.put(snapshotFoot(w.next, ref))
@@ -178,7 +179,17 @@ func (s *Snapshot) Each(visit func(staterecord.Record) error) error {
 	})
 }
 
-// openSnapshot opens a snapshot by its place.
+// open opens the snapshot. The beginning of a log of kraft.version 0 has no file: it is made here, and holds nothing.
+func (ref snapshotRef) open(fsys disk.FS, dir string) (*Snapshot, error) {
+	if ref.size > 0 {
+		return openSnapshot(fsys, dir, ref.offset, ref.epoch)
+	}
+	head := snapshotHead(ref)
+	file := bytes.NewReader(append(head, snapshotFoot(head.NextOffset(), ref)...))
+	return &Snapshot{End: ref.offset, Epoch: ref.epoch, file: file, size: file.Size(), close: func() error { return nil }}, nil
+}
+
+// openSnapshot opens a snapshot file by its place.
 func openSnapshot(fsys disk.FS, dir string, end kafka.Offset, epoch kafka.LeaderEpoch) (*Snapshot, error) {
 	f, err := fsys.Open(path.Join(dir, snapshotName(end, epoch)), 0)
 	if err != nil {

@@ -31,9 +31,10 @@ type snapshotRef struct {
 	offset kafka.Offset
 	epoch  kafka.LeaderEpoch // of the last batch below offset
 	index  uint64
+	kraft  int16 // kraft.version
 	voters voterSet
 	wallMs int64 // timestamp of the last batch below offset
-	size   int64 // bytes of the file
+	size   int64 // bytes of the file; 0 for the beginning of a log that has no file for it
 }
 
 // maybeSnapshot starts a snapshot when enough was committed since the last one, or anything was and it is old.
@@ -52,9 +53,9 @@ func (s *snapshots) maybeSnapshot() {
 		return
 	}
 	s.writing, s.bytes, s.at = true, 0, now
-	recs := s.q.o.Machine.Snapshot()
+	recs, level := s.q.o.Machine.Snapshot(), s.q.o.Machine.Level()
 	s.q.o.World.Go(func() {
-		size, err := writeSnapshot(s.q.o.FS, s.q.o.Dir, ref, recs)
+		size, err := writeSnapshot(s.q.o.FS, s.q.o.Dir, ref, level, recs)
 		s.q.locked(func() {
 			s.writing = false
 			switch {
@@ -77,7 +78,7 @@ func (s *snapshots) current() (snapshotRef, error) {
 	store := s.q.engine.store
 	next, _ := store.pos.indexOf(s.q.committed)
 	term, _ := store.pos.termOf(next - 1)
-	ref := snapshotRef{offset: s.q.committed, epoch: kafka.LeaderEpoch(term), index: next - 1, voters: s.q.voters}
+	ref := snapshotRef{offset: s.q.committed, epoch: kafka.LeaderEpoch(term), index: next - 1, kraft: s.q.kraft, voters: s.q.voters}
 	last, err := store.Entries(next-1, next, readBytes)
 	if err != nil {
 		return ref, err
@@ -109,8 +110,10 @@ func (s *snapshots) retain() {
 			store.pos.forget(next.index + 1)
 			bytes, err = store.log.Trim(now, next.offset)
 		}
-		if err == nil {
+		if err == nil && oldest.size > 0 {
 			err = s.q.o.FS.Remove(path.Join(s.q.o.Dir, snapshotName(oldest.offset, oldest.epoch)))
+		}
+		if err == nil {
 			s.refs = slices.Delete(s.refs, 0, 1)
 		}
 	}
@@ -121,7 +124,7 @@ func (s *snapshots) retain() {
 
 // bytesOf is a snapshot as Raft carries it to a voter that is too far behind: its end offset and the file.
 func (s *snapshots) bytesOf(ref snapshotRef) ([]byte, error) {
-	snap, err := openSnapshot(s.q.o.FS, s.q.o.Dir, ref.offset, ref.epoch)
+	snap, err := ref.open(s.q.o.FS, s.q.o.Dir)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func (q *Quorum) Committed(from kafka.Offset, maxBytes int) (Committed, error) {
 		ref := store.snap
 		q.mu.Unlock()
 		var err error
-		c.Snapshot, err = openSnapshot(q.o.FS, q.o.Dir, ref.offset, ref.epoch)
+		c.Snapshot, err = ref.open(q.o.FS, q.o.Dir)
 		return c, err
 	}
 	if from >= c.End {

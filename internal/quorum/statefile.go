@@ -8,6 +8,7 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log/checkpoint"
+	"github.com/milena-io/milena/internal/must"
 )
 
 const (
@@ -25,8 +26,7 @@ type election struct {
 
 var noElection = election{leader: kafka.NoNode, voted: kafka.NoNode}
 
-// stateJSON is Kafka's QuorumStateData in its JSON form. Version 0 (kraft.version 0) had no voted directory and
-// carried clusterId, appliedOffset and currentVoters, which nothing reads any more.
+// stateJSON is Kafka's QuorumStateData in its JSON form, version 1.
 type stateJSON struct {
 	LeaderID         int32  `json:"leaderId"`
 	LeaderEpoch      int32  `json:"leaderEpoch"`
@@ -35,15 +35,35 @@ type stateJSON struct {
 	DataVersion      int16  `json:"data_version"`
 }
 
-func (e election) encode() []byte {
-	b, err := json.Marshal(stateJSON{
+// staticStateJSON is version 0, that of kraft.version 0: no voted directory, but the voters. Its cluster id and its
+// applied offset were never set by anybody.
+type staticStateJSON struct {
+	ClusterID     string        `json:"clusterId"`
+	LeaderID      int32         `json:"leaderId"`
+	LeaderEpoch   int32         `json:"leaderEpoch"`
+	VotedID       int32         `json:"votedId"`
+	AppliedOffset int64         `json:"appliedOffset"`
+	CurrentVoters []staticVoter `json:"currentVoters"`
+	DataVersion   int16         `json:"data_version"`
+}
+
+type staticVoter struct {
+	VoterID int32 `json:"voterId"`
+}
+
+// encode writes the version of the file that Kafka expects at a kraft.version.
+func (e election) encode(kraft int16, voters voterSet) []byte {
+	if kraft < kraftDynamic {
+		s := staticStateJSON{LeaderID: int32(e.leader), LeaderEpoch: int32(e.epoch), VotedID: int32(e.voted), CurrentVoters: []staticVoter{}}
+		for _, v := range voters {
+			s.CurrentVoters = append(s.CurrentVoters, staticVoter{int32(v.ID)})
+		}
+		return must.Get(json.Marshal(s)) // plain fields always encode
+	}
+	return must.Get(json.Marshal(stateJSON{
 		LeaderID: int32(e.leader), LeaderEpoch: int32(e.epoch), VotedID: int32(e.voted),
 		VotedDirectoryID: kafka.UUID(e.votedDirectory).String(), DataVersion: 1,
-	})
-	if err != nil {
-		panic(err) // five plain fields always encode
-	}
-	return b
+	}))
 }
 
 // decodeElection reads version 0 and 1. A file that does not parse is an error and never "no vote": a voter that
@@ -83,12 +103,12 @@ func loadElection(fsys disk.FS, dir string) (election, error) {
 // stateReplacement is a new quorum-state: its Sync puts it in place, so that as a disk.Syncer it travels with the log
 // in one flush.
 type stateReplacement struct {
-	fs    disk.FS
-	dir   string
-	state election
+	fs   disk.FS
+	dir  string
+	text string // comparable: the flusher tells targets apart
 }
 
 // Sync replaces the file.
 func (r stateReplacement) Sync() error {
-	return checkpoint.Replace(r.fs, r.dir, stateFileName, r.state.encode())
+	return checkpoint.Replace(r.fs, r.dir, stateFileName, []byte(r.text))
 }

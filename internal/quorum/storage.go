@@ -24,6 +24,8 @@ type storage struct {
 	hard *raftpb.HardState
 	snap snapshotRef // the newest snapshot; Raft starts from it
 	load func(snapshotRef) ([]byte, error)
+
+	kraft int16 // kraft.version at the end of the log
 }
 
 // InitialState implements raft.Storage.

@@ -23,11 +23,13 @@ type Endpoint struct {
 	Port uint16
 }
 
-// LeaderChange is the first batch of a leader's epoch.
+// LeaderChange is the first batch of a leader's epoch. Milena is ours, an empty tagged field that Kafka skips: the leader
+// was one of us. Since every process that runs on a metadata log begins an epoch of its own, it tells who ran last.
 type LeaderChange struct {
 	Leader   kafka.NodeID
 	Voters   []Voter
 	Granting []Voter
+	Milena   bool
 }
 
 // SnapshotHeader begins a snapshot. RaftIndex is ours, in a tagged field that Kafka skips: the index of the last Raft
@@ -37,8 +39,11 @@ type SnapshotHeader struct {
 	RaftIndex       int64
 }
 
-// tagRaftIndex is the number of our tagged field, far above any that Kafka uses.
-const tagRaftIndex = 10000
+// The numbers of our tagged fields, far above any that Kafka uses.
+const (
+	tagRaftIndex = 10000
+	tagMilena    = 10001
+)
 
 // Append encodes LeaderChangeMessage v0, which has no directory ids: Kafka 4.3 writes it also at kraft.version 1, and its
 // tools read nothing else.
@@ -52,7 +57,10 @@ func (l LeaderChange) Append(dst []byte) []byte {
 			dst = append(dst, 0)
 		}
 	}
-	return append(dst, 0)
+	if !l.Milena {
+		return append(dst, 0)
+	}
+	return append(binary.AppendUvarint(append(dst, 1), tagMilena), 0)
 }
 
 // ParseLeaderChange reads LeaderChangeMessage v0-1.
@@ -70,7 +78,7 @@ func ParseLeaderChange(value []byte) (LeaderChange, error) {
 			*list = append(*list, v)
 		}
 	}
-	c.skipTags()
+	c.tags(func(tag uint64, _ []byte) { l.Milena = l.Milena || tag == tagMilena })
 	return l, c.err("LEADER_CHANGE")
 }
 

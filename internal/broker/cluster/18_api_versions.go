@@ -36,11 +36,41 @@ func (c *Cluster) ApiVersions(req *wire.Request) {
 		f.Name, f.MaxVersionLevel, f.MinVersionLevel = name, level, level
 		out.FinalizedFeatures = append(out.FinalizedFeatures, f)
 	}
-	finalized(staterecord.FeatureKRaft, 1) // stands in a control record, and every cluster of ours begins with it
+	if level := c.node.KRaftVersion(); level > 0 { // it stands in a control record
+		finalized(staterecord.FeatureKRaft, level)
+	}
 	for name, level := range img.Features() {
-		finalized(name, level)
+		// A level that Kafka wrote and that is not built here stays in the log, and clients hear of what is built.
+		if level = min(level, built(c.node.Features(), name)); level > 0 {
+			finalized(name, level)
+		}
 	}
 	req.Reply(wire.Reply{Message: out})
+}
+
+// Carried are the features that a log may have finalized while a broker of ours runs on it, with Apache Kafka 4.3's levels:
+// this is what a broker registers with. What is not built of them stays as it was found and comes into force again when
+// Kafka is back; clients are told of Supported only.
+func Carried() []staterecord.FeatureRange {
+	return []staterecord.FeatureRange{
+		{Name: staterecord.FeatureElr, Max: 1},
+		{Name: staterecord.FeatureGroup, Max: 1},
+		{Name: staterecord.FeatureKRaft, Max: 1},
+		{Name: staterecord.FeatureMetadataVersion, Min: int16(staterecord.OldestMetadataVersion), Max: int16(staterecord.LatestMetadataVersion)},
+		{Name: staterecord.FeatureShare, Max: 1},
+		{Name: staterecord.FeatureStreams, Max: 1},
+		{Name: staterecord.FeatureTransaction, Max: 2},
+	}
+}
+
+// built is the highest level of a feature that this version can run.
+func built(all []staterecord.FeatureRange, name string) int16 {
+	for _, f := range all {
+		if f.Name == name {
+			return f.Max
+		}
+	}
+	return 0
 }
 
 // Supported are the features that this version knows, with the levels it can run. What a level would promise and is not

@@ -65,6 +65,8 @@ type Node interface {
 	ClusterID() string
 	LogDirs() []LogDir // sizes are read from the disk's file system: may take its time
 	Features() []staterecord.FeatureRange
+	// KRaftVersion is the finalized kraft.version.
+	KRaftVersion() int16
 	Table(listener string) *wire.Table
 	Quorum() QuorumState
 }

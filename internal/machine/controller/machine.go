@@ -29,11 +29,12 @@ type Machine struct {
 	o        Options
 	history  history
 	sessions sessions
+	kraft    int16 // kraft.version, which stands in control records and not among the other features
 }
 
 // New returns a machine that has applied nothing.
 func New(o Options) *Machine {
-	return &Machine{o: o, history: newHistory(image.Empty()), sessions: sessions{timeout: o.SessionTimeout, all: map[kafka.NodeID]*session{}}}
+	return &Machine{o: o, kraft: 1, history: newHistory(image.Empty()), sessions: sessions{timeout: o.SessionTimeout, all: map[kafka.NodeID]*session{}}}
 }
 
 // Decide answers with the records of the change and the reply to give once they are committed. The first record will
@@ -44,7 +45,7 @@ func (m *Machine) Decide(now kafka.Instant, next kafka.Offset, cmd any) ([]state
 		// Something stands in the log that was not applied here: control records. Every leadership begins with one.
 		m.sessions.renew(now, next, img)
 	}
-	d := &decision{o: &m.o, sessions: &m.sessions, img: img.Visible(), now: now, next: next}
+	d := &decision{o: &m.o, kraft: m.kraft, sessions: &m.sessions, img: img.Visible(), now: now, next: next}
 	reply, err := d.decide(cmd, img.InTransaction())
 	if err != nil {
 		return nil, nil, err
@@ -82,6 +83,13 @@ func (m *Machine) Restore(end kafka.Offset, records iter.Seq[staterecord.Record]
 	m.sessions.end = end
 }
 
+// Form tells the kraft.version of the cluster before anything is decided; a machine that is told none is of a cluster
+// that we formed, which is at 1.
+func (m *Machine) Form(kraftVersion int16) { m.kraft = kraftVersion }
+
+// Level returns the metadata.version whose schemas the next records are written in, 0 before there is one.
+func (m *Machine) Level() staterecord.MetadataVersion { return m.history.newest().MetadataVersion() }
+
 // Snapshot returns the committed state as records, to be read whenever the caller likes.
 func (m *Machine) Snapshot() iter.Seq[staterecord.Record] { return m.history.committed.Records() }
 
@@ -91,6 +99,7 @@ func (m *Machine) Committed() *image.Image { return m.history.committed }
 // decision is one command being decided.
 type decision struct {
 	o        *Options
+	kraft    int16
 	sessions *sessions
 	img      *image.Image
 	now      kafka.Instant

@@ -9,13 +9,16 @@ import (
 )
 
 // change works out how a partition's registration goes on from a wished ISR: who leads, whether a reassignment is
-// complete, what the record has to say. Eligible leader replicas (KIP-966) are not kept: the feature stays at 0.
+// complete, what the record has to say. Eligible leader replicas (KIP-966) are not kept in a cluster of ours, where the
+// feature is at 0. Those that Kafka wrote are elected from; and in a log where Kafka has the feature on, the last member
+// of an ISR that goes becomes eligible, because Kafka's way with a broker that died in between starts from there.
 type change struct {
 	topic      kafka.TopicID
 	id         int32
 	was        *image.Partition
 	isr        []kafka.NodeID
 	recovery   staterecord.LeaderRecovery
+	elr        bool                    // the log has eligible.leader.replicas.version on
 	unclean    bool                    // a replica outside the ISR may lead when none inside can
 	acceptable func(kafka.NodeID) bool // whether a broker may lead the partition
 
@@ -42,12 +45,7 @@ func (c *change) record() *staterecord.PartitionChange {
 	if r.ISR == nil && len(c.isr) > 0 && !slices.Equal(c.isr, c.was.ISR()) {
 		r.ISR = c.isr
 	}
-	if len(c.was.ELR()) > 0 {
-		r.ELR = []kafka.NodeID{}
-	}
-	if len(c.was.LastKnownELR()) > 0 {
-		r.LastKnownELR = []kafka.NodeID{}
-	}
+	c.eligibles(r)
 	c.assignment(r)
 	if r.LeaderRecovery == staterecord.RecoveryUnchanged && c.recovery != c.was.Recovery {
 		r.LeaderRecovery = c.recovery
@@ -61,11 +59,16 @@ func (c *change) record() *staterecord.PartitionChange {
 // elect keeps the leader while it can lead, else takes the first replica that can (Kafka's order of preference).
 func (c *change) elect(r *staterecord.PartitionChange) {
 	clean := func(id kafka.NodeID) bool { return slices.Contains(c.isr, id) && c.acceptable(id) }
-	leader, unclean := kafka.NoNode, false
+	leader, unclean, eligible := kafka.NoNode, false, c.eligible()
 	if c.was.Leader != kafka.NoNode && clean(c.was.Leader) {
 		leader = c.was.Leader
 	} else if i := slices.IndexFunc(c.replicas, clean); i >= 0 {
 		leader = c.replicas[i]
+	} else if i := slices.IndexFunc(eligible, c.acceptable); i >= 0 {
+		leader, r.ISR = eligible[i], []kafka.NodeID{eligible[i]}
+		if len(c.was.ELR()) == 0 {
+			unclean = true
+		}
 	} else if i := slices.IndexFunc(c.replicas, c.acceptable); i >= 0 && c.unclean {
 		leader, unclean = c.replicas[i], true
 	}
@@ -80,6 +83,35 @@ func (c *change) elect(r *staterecord.PartitionChange) {
 			r.LeaderRecovery = staterecord.Recovering
 		}
 	}
+}
+
+// eligibles says who is eligible from now on.
+func (c *change) eligibles(r *staterecord.PartitionChange) {
+	leaderless := r.Leader == kafka.NoNode || r.Leader == staterecord.LeaderUnchanged && c.was.Leader == kafka.NoNode
+	if c.elr && leaderless && len(c.isr) == 0 {
+		if last := c.was.ISR(); len(last) > 0 {
+			r.ISR, r.ELR = []kafka.NodeID{}, last
+			if c.was.Leader != kafka.NoNode {
+				r.LastKnownELR = []kafka.NodeID{c.was.Leader}
+			}
+		}
+		return
+	}
+	if len(c.was.ELR()) > 0 {
+		r.ELR = []kafka.NodeID{}
+	}
+	if len(c.was.LastKnownELR()) > 0 {
+		r.LastKnownELR = []kafka.NodeID{}
+	}
+}
+
+// eligible are the replicas beside the ISR that may lead: those that Kafka kept as eligible, which have every record that
+// was acknowledged; and where it knew of nobody any more, the last leader, when that is one.
+func (c *change) eligible() []kafka.NodeID {
+	if len(c.was.ELR()) == 0 && len(c.isr) == 0 && len(c.was.LastKnownELR()) == 1 {
+		return c.was.LastKnownELR()
+	}
+	return c.was.ELR()
 }
 
 // completeReassignment drops the replicas to remove once the rest are all in sync.
@@ -169,6 +201,7 @@ func leave(d *decision, broker kafka.NodeID, keep func(*image.Partition) bool) {
 			}
 			c := newChange(t.ID, id, p)
 			c.isr = without(p.ISR(), broker)
+			c.elr = d.img.Feature(staterecord.FeatureElr) > 0
 			c.unclean, c.acceptable = configs.unclean(t.Name), who.of(p)
 			if r := c.record(); r != nil {
 				d.add(r)
@@ -185,6 +218,7 @@ func join(d *decision, broker kafka.NodeID) {
 		t := d.img.Topic(at.TopicID)
 		p, _ := t.Partition(at.Partition)
 		c := newChange(at.TopicID, at.Partition, p)
+		c.elr = d.img.Feature(staterecord.FeatureElr) > 0
 		c.unclean, c.acceptable = configs.unclean(t.Name), who.of(p)
 		if r := c.record(); r != nil {
 			d.add(r)

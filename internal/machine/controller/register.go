@@ -25,7 +25,7 @@ func registerBroker(d *decision, c RegisterBroker) (any, error) {
 	if err := checkDirectories(d.img, c); err != nil {
 		return nil, err
 	}
-	if err := checkBrokerFeatures(d.img, c.Features); err != nil {
+	if err := checkBrokerFeatures(d, c.Features); err != nil {
 		return nil, err
 	}
 	r := &staterecord.RegisterBroker{
@@ -97,7 +97,7 @@ func reserved(d kafka.DirectoryID) bool {
 }
 
 // checkBrokerFeatures refuses a broker that cannot run what is finalized.
-func checkBrokerFeatures(img *image.Image, offered []staterecord.FeatureRange) error {
+func checkBrokerFeatures(d *decision, offered []staterecord.FeatureRange) error {
 	unsupported := func(f staterecord.FeatureRange, level int16) error {
 		return fault.New(op, kafka.ErrUnsupportedVersion, "Unable to register because the broker does not support finalized version %d of %s. "+
 			"The broker wants a version between %d and %d, inclusive.", level, f.Name, f.Min, f.Max)
@@ -105,14 +105,14 @@ func checkBrokerFeatures(img *image.Image, offered []staterecord.FeatureRange) e
 	metadata := false
 	for _, f := range offered {
 		metadata = metadata || f.Name == staterecord.FeatureMetadataVersion
-		if level := finalized(img, f.Name); level < f.Min || level > f.Max {
+		if level := d.finalized(f.Name); level < f.Min || level > f.Max {
 			return unsupported(f, level)
 		}
 	}
 	if !metadata {
 		return fault.New(op, kafka.ErrInvalidRegistration, "Request features do not contain 'metadata.version'")
 	}
-	for name, level := range img.Features() {
+	for name, level := range d.img.Features() {
 		if !slices.ContainsFunc(offered, func(f staterecord.FeatureRange) bool { return f.Name == name }) {
 			return unsupported(staterecord.FeatureRange{Name: name}, level)
 		}

@@ -45,7 +45,7 @@ func updateFeature(d *decision, f FeatureUpdate, again bool) error {
 	refused := func(why string) error {
 		return fault.New(op, kafka.ErrInvalidUpdateVersion, "Invalid update version %d for feature %s. %s", f.Level, f.Name, why)
 	}
-	current := finalized(d.img, f.Name)
+	current := d.finalized(f.Name)
 	switch {
 	case again:
 		return fault.New(op, kafka.ErrInvalidRequest, "The feature %s is named twice.", f.Name)
@@ -62,8 +62,10 @@ func updateFeature(d *decision, f FeatureUpdate, again bool) error {
 		return refused("Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade.")
 	case f.Level > current && f.UpgradeType != upgrade:
 		return refused("Can't downgrade to a newer version.")
+	case f.Name == staterecord.FeatureKRaft && f.Level != current:
+		return refused("The kraft.version of a log stays as it was begun in this version.")
 	case f.Name == staterecord.FeatureKRaft:
-		return nil // at its only level; it stands in a control record
+		return nil // it stands in a control record
 	case f.Name == staterecord.FeatureMetadataVersion && f.Level < current:
 		// Records are written in the newest schemas, and 4.3-IV0 itself has changed some: what is there would be lost.
 		why := "Refusing to perform the requested downgrade because it might delete metadata information."
