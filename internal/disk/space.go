@@ -176,6 +176,13 @@ func (f *spaceFile) Truncate(size int64) error {
 	return err
 }
 
+// Begin starts the writing that Sync waits for, where the file can.
+func (f *spaceFile) Begin() {
+	if b, ok := f.File.(Beginner); ok {
+		b.Begin()
+	}
+}
+
 // describedFile is one whose bytes can be sent from its descriptor.
 type describedFile struct {
 	spaceFile

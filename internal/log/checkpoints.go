@@ -86,6 +86,24 @@ func (c *checkpoints) SaveLogStart(tp kafka.TopicPartition, o kafka.Offset) erro
 	return c.save(logStartFile, &c.logStart, checkpoint.Offsets{tp: o})
 }
 
+// PlanLogStart returns what makes a log start durable later (Ledger). When the log was truncated or deleted meanwhile the
+// start is not its any more, and nothing is written.
+func (c *checkpoints) PlanLogStart(tp kafka.TopicPartition, o kafka.Offset) func() error {
+	g := &gathering{moved: map[kafka.TopicPartition]bool{}}
+	c.mu.Lock()
+	c.gathering = append(c.gathering, g)
+	c.mu.Unlock()
+	return func() error {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.gathering = slices.DeleteFunc(c.gathering, func(other *gathering) bool { return other == g })
+		if g.moved[tp] {
+			return fault.New("log.SaveLogStart", kafka.ErrNotLeaderOrFollower, "%s was truncated or deleted meanwhile", tp)
+		}
+		return c.replace(logStartFile, &c.logStart, checkpoint.Offsets{tp: max(o, c.logStart[tp])})
+	}
+}
+
 // CheckpointRecoveryPoints writes the recovery points that collect returns, keeping those of other logs. Logs may be
 // truncated, deleted and made again while it collects: what it says of those is dropped.
 func (c *checkpoints) CheckpointRecoveryPoints(collect func() checkpoint.Offsets) error {

@@ -40,6 +40,24 @@ func TestCheckpointLeavesOutWhatMovedMeanwhile(t *testing.T) {
 	}
 }
 
+// A log start that was planned of a log is not saved of the one that has its name by then.
+func TestPlannedStartOfADeletedLogIsDropped(t *testing.T) {
+	r := newRig(t)
+	for range 9 {
+		r.put("x")
+	}
+	r.flush()
+	s := must.Get(r.l.NewStart(5))
+	must.OK(r.l.Delete())
+	must.OK(s.Sync()) // no failure of the disk
+	if c := r.dir.Checkpointed(tp); c.LogStart != 0 {
+		t.Errorf("the log start %d of a deleted log is on disk", c.LogStart)
+	}
+	if err := r.l.MoveStart(s); err == nil {
+		t.Error("the start counts all the same")
+	}
+}
+
 // A negative producer id is none, as in Kafka, and leaves no trace among the producers that a snapshot keeps.
 func TestNegativeProducerIDIsNone(t *testing.T) {
 	r := newRig(t, small)

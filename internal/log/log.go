@@ -37,6 +37,8 @@ const (
 // on. Dir is one.
 type Ledger interface {
 	SaveLogStart(tp kafka.TopicPartition, o kafka.Offset) error
+	// PlanLogStart returns what saves a log start later; by then it is refused when the log was truncated or deleted.
+	PlanLogStart(tp kafka.TopicPartition, o kafka.Offset) (save func() error)
 	// LowerRecoveryPoint makes sure that no recovery point above o is on disk.
 	LowerRecoveryPoint(tp kafka.TopicPartition, o kafka.Offset) error
 	SaveRecoveryPoints(points checkpoint.Offsets) error

@@ -22,25 +22,71 @@ func (r Retired) Plus(o Retired) Retired {
 	}
 }
 
-// AdvanceStart makes an offset the log start (DeleteRecords, or a metadata snapshot). It is durable when it returns, and
-// survives kill -9: Kafka's is forgotten. Segments that lie wholly below go with the next Retain. The caller makes sure
-// that the high watermark has passed it. An offset at or below the log start changes nothing.
+// AdvanceStart makes an offset the log start (a metadata snapshot). It is durable when it returns, and survives kill -9:
+// Kafka's is forgotten. Segments that lie wholly below go with the next Retain. The caller makes sure that the high
+// watermark has passed it. An offset at or below the log start changes nothing.
 func (l *Log) AdvanceStart(o kafka.Offset) error {
+	s, err := l.NewStart(o)
+	if err != nil || s == nil {
+		return err
+	}
+	if err := s.Sync(); err != nil {
+		return err
+	}
+	return l.MoveStart(s)
+}
+
+// Start is a log start that is to be (DeleteRecords): Sync makes it durable, beside the writer, then MoveStart makes it
+// count.
+type Start struct {
+	to   kafka.Offset
+	save func() error // nil without a ledger
+	err  error        // why it was not saved, although the disk works
+}
+
+// NewStart begins to move the log start to an offset; nil when it is there already. It says nothing of a log that is
+// truncated or deleted before Sync.
+func (l *Log) NewStart(o kafka.Offset) (*Start, error) {
 	if l.closed {
-		return fault.Shutdown("log.AdvanceStart")
+		return nil, fault.Shutdown("log.NewStart")
 	}
 	if o <= l.start {
-		return nil
+		return nil, nil
 	}
 	if o > l.end {
-		return fault.New("log.AdvanceStart", kafka.ErrOffsetOutOfRange, "offset %d is after the end %d", o, l.end)
+		return nil, fault.New("log.NewStart", kafka.ErrOffsetOutOfRange, "offset %d is after the end %d", o, l.end)
 	}
+	s := &Start{to: o}
 	if l.options.Ledger != nil {
-		if err := l.options.Ledger.SaveLogStart(l.options.Partition, o); err != nil {
-			return err
-		}
+		s.save = l.options.Ledger.PlanLogStart(l.options.Partition, o)
 	}
-	l.advanceStart(o)
+	return s, nil
+}
+
+// Sync makes the start durable (disk.Syncer). It fails where the disk does; a full one, or a log that is gone, is no failure
+// of the disk, and MoveStart tells.
+func (s *Start) Sync() error {
+	if s.save == nil {
+		return nil
+	}
+	err := s.save()
+	if fault.IsKind(err, fault.Disk) {
+		return err
+	}
+	s.err = err
+	return nil
+}
+
+// MoveStart makes a start count that was synced.
+func (l *Log) MoveStart(s *Start) error {
+	switch {
+	case s.err != nil:
+		return s.err
+	case l.closed:
+		return fault.Shutdown("log.MoveStart")
+	case s.to > l.start:
+		l.advanceStart(s.to)
+	}
 	return nil
 }
 

@@ -54,7 +54,7 @@ func TestTheEpochOfAPositionIsAcceptedInAFetch(t *testing.T) {
 	r.w.Run(time.Second)
 	r.lead(2, self)
 	follow("latest before the epoch's first record", Latest)
-	if _, err := r.p.DeleteRecords(1); err != nil {
+	if _, err := r.deleteRecords(1); err != nil {
 		t.Fatal(err)
 	}
 	follow("earliest where everything was deleted", Earliest)

@@ -262,18 +262,78 @@ func TestOffsetsByTimestamp(t *testing.T) {
 	code(t, err, kafka.ErrUnsupportedVersion)
 }
 
+// deleteRecords moves the log start and waits.
+func (r *rig) deleteRecords(to kafka.Offset) (low kafka.Offset, err error) {
+	r.t.Helper()
+	err = errPending
+	r.p.DeleteRecords(to, func(l kafka.Offset, e error) { low, err = l, e })
+	r.w.Run(time.Second)
+	if err == errPending {
+		r.t.Fatal("DeleteRecords was not answered")
+	}
+	return low, err
+}
+
 func TestDeleteRecords(t *testing.T) {
 	r := newRig(t, disk.NewMem(), replica.Synced, 1, self)
 	r.append(-1, "a", "b", "c")
 	r.w.Run(time.Second)
-	_, err := r.p.DeleteRecords(4)
+	_, err := r.deleteRecords(4)
 	code(t, err, kafka.ErrOffsetOutOfRange)
-	if low, err := r.p.DeleteRecords(2); err != nil || low != 2 {
-		t.Fatalf("low watermark %d, %v", low, err)
+	for to, want := range map[kafka.Offset]kafka.Offset{2: 2, -1: 3} {
+		if low, err := r.deleteRecords(to); err != nil || low < want {
+			t.Fatalf("low watermark %d, %v", low, err)
+		}
 	}
-	if low, err := r.p.DeleteRecords(-1); err != nil || low != 3 {
-		t.Fatalf("low watermark %d, %v", low, err)
+	if low, err := r.deleteRecords(1); err != nil || low != 3 {
+		t.Fatalf("the log start went back to %d, %v", low, err)
 	}
 	_, err = r.p.Read(Read{From: 1, CurrentEpoch: kafka.NoLeaderEpoch, LastEpoch: kafka.NoLeaderEpoch})
 	code(t, err, kafka.ErrOffsetOutOfRange)
+}
+
+// While a new log start is being made durable the partition takes and serves records; the start counts when it is there.
+func TestDeleteRecordsHoldsNobodyUp(t *testing.T) {
+	r := newRig(t, disk.NewMem(), replica.Synced, 1, self)
+	ledger := &plans{}
+	r.p.open = func(c log.Config) (*log.Log, error) {
+		return log.Open(log.Options{FS: r.fs, Path: "d/t-0", Partition: name, Config: c, Now: r.w.Now(), Ledger: ledger})
+	}
+	r.append(-1, "a", "b", "c")
+	r.w.Run(time.Second)
+	low, err := kafka.NoOffset, error(errPending)
+	ledger.saving = func() {
+		if a := r.append(1, "d"); a.Err != nil {
+			t.Errorf("an append beside it: %v", a.Err)
+		}
+		if got := r.read(0); got.LogStart != 0 || got.Slice.Len == 0 {
+			t.Errorf("the start counts before it is durable: %+v", got)
+		}
+	}
+	r.p.DeleteRecords(2, func(l kafka.Offset, e error) { low, err = l, e })
+	if err != errPending {
+		t.Fatal("answered before the disk was asked")
+	}
+	r.w.Run(time.Second)
+	if err != nil || low != 2 || ledger.saved != 2 {
+		t.Fatalf("low watermark %d, %v; saved %d", low, err, ledger.saved)
+	}
+}
+
+// plans is a log.Ledger that keeps nothing.
+type plans struct {
+	log.Ledger
+	saving func()
+	saved  kafka.Offset
+}
+
+func (p *plans) Opened(kafka.TopicPartition) {}
+func (p *plans) SaveForgotten() error        { return nil }
+
+func (p *plans) PlanLogStart(_ kafka.TopicPartition, o kafka.Offset) func() error {
+	return func() error {
+		p.saving()
+		p.saved = o
+		return nil
+	}
 }

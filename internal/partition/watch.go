@@ -1,9 +1,6 @@
 package partition
 
-import (
-	"github.com/milena-io/milena/internal/fault"
-	"github.com/milena-io/milena/internal/kafka"
-)
+import "github.com/milena-io/milena/internal/fault"
 
 // Watcher is told when there may be something new to read: the high watermark, the last stable offset, the log start
 // or the leadership moved. Moved must be quick and may be called from any goroutine, more than once. A Watcher is on
@@ -49,44 +46,6 @@ func (p *Partition) wake() []func() {
 		calls = append(calls, w.Moved)
 	}
 	return calls
-}
-
-// DeleteRecords moves the log start to an offset, or to the high watermark for -1, durably. It returns the new low
-// watermark. Errors: OFFSET_OUT_OF_RANGE beyond the high watermark, POLICY_VIOLATION where cleanup.policy has no delete,
-// and those of a leader check.
-func (p *Partition) DeleteRecords(to kafka.Offset) (kafka.Offset, error) {
-	p.mu.Lock()
-	low, calls, err := p.deleteRecords(to)
-	p.mu.Unlock()
-	run(calls)
-	return low, err
-}
-
-func (p *Partition) deleteRecords(to kafka.Offset) (kafka.Offset, []func(), error) {
-	if err := p.lead(kafka.NoLeaderEpoch); err != nil {
-		return kafka.NoOffset, nil, err
-	}
-	if !p.cfg.Log.Keep.Delete {
-		return kafka.NoOffset, nil, fault.New("partition.DeleteRecords", kafka.ErrPolicyViolation,
-			"Records of partition %s can not be deleted due to the configured policy", p.name)
-	}
-	high := p.rep.HighWatermark()
-	if to == -1 {
-		to = high
-	}
-	if to < 0 || to > high {
-		return kafka.NoOffset, nil, fault.New("partition.DeleteRecords", kafka.ErrOffsetOutOfRange,
-			"cannot delete up to %d in %s: the high watermark is %d", to, p.name, high)
-	}
-	before := p.log.Offsets().LogStart
-	if err := p.log.AdvanceStart(to); err != nil {
-		return kafka.NoOffset, nil, err
-	}
-	start, calls := p.log.Offsets().LogStart, p.wake()
-	if start > before {
-		calls = append(calls, p.started(start))
-	}
-	return start, calls, nil
 }
 
 // Tend does what time asks for: rolls a segment that is old enough and removes what retention gives up.

@@ -1,6 +1,8 @@
 package topics
 
 import (
+	"sync"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/milena-io/milena/internal/fault"
@@ -14,32 +16,48 @@ import (
 func (t *Topics) DeleteRecords(req *wire.Request) {
 	in := req.Body.(*kmsg.DeleteRecordsRequest)
 	out := in.ResponseKind().(*kmsg.DeleteRecordsResponse)
-	t.world.Go(func() { // a new log start is synced, and the connection's reader must not wait for a disk
-		for i := range in.Topics {
-			topic := &in.Topics[i]
-			rt := kmsg.NewDeleteRecordsResponseTopic()
-			rt.Topic = topic.Topic
-			for j := range topic.Partitions {
-				rt.Partitions = append(rt.Partitions, t.deleteRecords(topic.Topic, &topic.Partitions[j]))
-			}
-			out.Topics = append(out.Topics, rt)
-		}
-		req.Reply(wire.Reply{Message: out})
-	})
-}
-
-func (t *Topics) deleteRecords(topic string, p *kmsg.DeleteRecordsRequestTopicPartition) kmsg.DeleteRecordsResponseTopicPartition {
-	rp := kmsg.NewDeleteRecordsResponseTopicPartition()
-	rp.Partition, rp.LowWatermark = p.Partition, int64(kafka.NoOffset)
-	found, err := t.partitions.ByName(kafka.TopicPartition{Topic: topic, Partition: p.Partition})
-	if err == nil && kafka.IsInternalTopic(topic) {
-		err = fault.New("topics.DeleteRecords", kafka.ErrInvalidTopicException, "records of internal topic %s are not for clients to delete", topic)
-	} else if err == nil {
-		var low kafka.Offset
-		if low, err = found.DeleteRecords(kafka.Offset(p.Offset)); err == nil {
-			rp.LowWatermark = int64(low)
+	left := 1
+	var mu sync.Mutex
+	over := func() {
+		mu.Lock()
+		left--
+		last := left == 0
+		mu.Unlock()
+		if last {
+			req.Reply(wire.Reply{Message: out})
 		}
 	}
-	rp.ErrorCode = int16(fault.CodeOf(err))
-	return rp
+	for i := range in.Topics {
+		topic := &in.Topics[i]
+		rt := kmsg.NewDeleteRecordsResponseTopic()
+		rt.Topic = topic.Topic
+		rt.Partitions = make([]kmsg.DeleteRecordsResponseTopicPartition, len(topic.Partitions))
+		left += len(topic.Partitions)
+		out.Topics = append(out.Topics, rt)
+	}
+	for i := range in.Topics {
+		for j, p := range in.Topics[i].Partitions {
+			rp := &out.Topics[i].Partitions[j]
+			*rp = kmsg.NewDeleteRecordsResponseTopicPartition()
+			rp.Partition = p.Partition
+			t.deleteRecords(in.Topics[i].Topic, p, func(low kafka.Offset, err error) {
+				rp.LowWatermark, rp.ErrorCode = int64(low), int16(fault.CodeOf(err))
+				over()
+			})
+		}
+	}
+	over()
+}
+
+func (t *Topics) deleteRecords(topic string, p kmsg.DeleteRecordsRequestTopicPartition, done func(low kafka.Offset, err error)) {
+	found, err := t.partitions.ByName(kafka.TopicPartition{Topic: topic, Partition: p.Partition})
+	switch {
+	case err != nil:
+	case kafka.IsInternalTopic(topic):
+		err = fault.New("topics.DeleteRecords", kafka.ErrInvalidTopicException, "records of internal topic %s are not for clients to delete", topic)
+	default:
+		found.DeleteRecords(kafka.Offset(p.Offset), done)
+		return
+	}
+	done(kafka.NoOffset, err)
 }
