@@ -56,6 +56,9 @@ func NewFlusher(w world.World, name string) *Flusher {
 	return f
 }
 
+// Name returns the log dir it serves.
+func (f *Flusher) Name() string { return f.name }
+
 // Flush calls done once every target was synced by a sync that began after this call, or with the error that ended the
 // service. done runs later, never inline, without locks.
 func (f *Flusher) Flush(targets []Syncer, done func(error)) {

@@ -50,6 +50,10 @@ func (p *page) dirs(dirs []Dir) {
 	for _, d := range dirs {
 		p.int(label("dir", d.Path), d.ReserveBytes)
 	}
+	p.family("milena_log_dir_flush_seconds", gauge, "How long the flush of the log directory that is under way has been; 0 while none is.")
+	for _, d := range dirs {
+		p.float(label("dir", d.Path), d.FlushAge.Seconds())
+	}
 }
 
 func (p *page) controller(c *Controller, brokers []Broker) {

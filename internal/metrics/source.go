@@ -1,6 +1,10 @@
 package metrics
 
-import "github.com/milena-io/milena/internal/kafka"
+import (
+	"time"
+
+	"github.com/milena-io/milena/internal/kafka"
+)
 
 // Source is what a page asks of a node. It is called on the goroutine of a scrape, beside everything else that the node
 // does, so it holds no lock for longer than a single partition's figures take.
@@ -49,8 +53,9 @@ type Dir struct {
 	Path                    string
 	Offline                 bool
 	TotalBytes, UsableBytes int64
-	Full                    bool  // clients' records are refused until there is room
-	ReserveBytes            int64 // what is left of its reserve
+	Full                    bool          // clients' records are refused until there is room
+	ReserveBytes            int64         // what is left of its reserve
+	FlushAge                time.Duration // of the flush that is under way; zero while none is
 }
 
 // Broker is a registered broker.

@@ -79,7 +79,7 @@ func (g gauges) dirs() []metrics.Dir {
 		room := g.n.storage.space.of(d.Path)
 		out = append(out, metrics.Dir{
 			Path: d.Path, Offline: d.Err != nil, TotalBytes: d.TotalBytes, UsableBytes: d.FreeBytes,
-			Full: room.Full, ReserveBytes: room.Reserve,
+			Full: room.Full, ReserveBytes: room.Reserve, FlushAge: g.n.flushAge(d.Path),
 		})
 	}
 	return out

@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
@@ -19,6 +20,7 @@ func (n *Node) tend() {
 	n.every("log.flush.offset.checkpoint.interval.ms", func() error { return n.checkpoint(true) })
 	n.every("log.retention.check.interval.ms", n.retain)
 	n.scheduleFlushes()
+	n.watchFlushes()
 	n.recoverNext(slices.DeleteFunc(n.replicas.all(), func(p *partition.Partition) bool {
 		v := n.storage.of(p)
 		if v.offline() != nil {
@@ -61,8 +63,11 @@ func (n *Node) retain() error {
 }
 
 // every runs f again and again, the key's interval after it was done.
-func (n *Node) every(key string, f func() error) {
-	timer := n.o.World.After(n.o.Values.Millis(key), func() {
+func (n *Node) every(key string, f func() error) { n.repeat(key, n.o.Values.Millis(key), f) }
+
+// repeat runs f again and again, an interval after it was done. Nothing else has its name.
+func (n *Node) repeat(name string, interval time.Duration, f func() error) {
+	timer := n.o.World.After(interval, func() {
 		n.mu.Lock()
 		over := n.stopping || n.failed != nil
 		n.mu.Unlock()
@@ -73,7 +78,7 @@ func (n *Node) every(key string, f func() error) {
 			n.fail(err)
 			return
 		}
-		n.every(key, f)
+		n.repeat(name, interval, f)
 	})
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -81,7 +86,7 @@ func (n *Node) every(key string, f func() error) {
 		timer.Stop()
 		return
 	}
-	n.replicas.chores[key] = timer
+	n.replicas.chores[name] = timer
 }
 
 // checkpoint writes the high watermarks, or the recovery points, of the logs that are open.
