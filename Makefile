@@ -25,8 +25,8 @@ lint: ## vet, staticcheck, module checksums, known vulnerabilities
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt: these files are not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	@./scripts/vulncheck $(GOVULNCHECK)
 
-race: ## the packages where goroutines meet, under the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race ./internal/listen/... ./internal/partition/... ./internal/coordinator/... ./internal/broker/... ./internal/node/... ./internal/disk/... ./internal/feed/... ./internal/metrics/... ./internal/server/... ./internal/world/... .
+race: ## the packages where goroutines meet, under the race detector (needs a C compiler), freed buffers overwritten
+	CGO_ENABLED=1 $(GO) test -race -tags poison ./internal/listen/... ./internal/partition/... ./internal/coordinator/... ./internal/broker/... ./internal/node/... ./internal/disk/... ./internal/feed/... ./internal/metrics/... ./internal/server/... ./internal/world/... .
 
 fuzz: ## every fuzz target for FUZZTIME
 	@./scripts/fuzz $(FUZZTIME)

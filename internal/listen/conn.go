@@ -24,8 +24,8 @@ type conn struct {
 	framer   *wire.Framer
 	source   source
 	wake     chan struct{} // Resume, memory, or the end; room for one
-	writer   sync.Mutex    // held while somebody writes
-	outlet   outlet        // the writer's
+	writer   writer
+	start    func() // write, made once: a bound method is allocated
 
 	active  atomic.Int64 // monotonic time of the last byte read or written
 	pushing atomic.Int64 // monotonic time since when a write takes no bytes; 0 while none is under way
@@ -39,7 +39,8 @@ func newConn(s *Server, nc net.Conn, l *Listener, peer wire.Peer) *conn {
 	c.session = NewSession(l.Sessions, s.o.World, peer, l.Dispatch, c)
 	c.framer = wire.NewFramer(l.Sessions.Pool, c.session.MaxRequestBytes())
 	c.source = source{nc: nc, pool: s.buffers}
-	c.outlet.open(nc, c.moved)
+	c.writer.conn, c.start = c, c.write
+	c.writer.outlet.open(nc, c.writer.moved)
 	c.touch()
 	return c
 }
@@ -79,8 +80,8 @@ func (c *conn) run() {
 
 // lastWrite returns when whoever writes has seen the end. Nobody begins any more.
 func (c *conn) lastWrite() {
-	c.writer.Lock()
-	defer c.writer.Unlock()
+	c.writer.mu.Lock()
+	defer c.writer.mu.Unlock()
 }
 
 func (c *conn) read() error {
@@ -153,7 +154,7 @@ func (c *conn) flush() {
 }
 
 // Output implements Transport.
-func (c *conn) Output() { c.server.o.World.Go(c.write) }
+func (c *conn) Output() { c.server.o.World.Go(c.start) }
 
 // Resume implements Transport.
 func (c *conn) Resume() {

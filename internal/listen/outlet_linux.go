@@ -14,7 +14,6 @@ type outlet struct {
 	raw     syscall.RawConn // nil: shut
 	attempt func(socket uintptr) bool
 	moved   func(n int) // is told of progress
-	taken   int         // the conn's: bytes since it told the reaper of a beginning
 
 	// What is being sent: either bytes or a section.
 	bytes []byte

@@ -9,7 +9,7 @@ import (
 )
 
 // outlet is shut where sections of files cannot be sent without copying.
-type outlet struct{ taken int }
+type outlet struct{}
 
 func (*outlet) open(net.Conn, func(int)) {}
 

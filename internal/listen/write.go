@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"sync"
 	"time"
 
 	"github.com/milena-io/milena/internal/disk"
@@ -16,9 +17,9 @@ const sendfileFrom = 16 << 10
 
 // write is the writer of the connection until the session has nothing more to write.
 func (c *conn) write() {
-	c.writer.Lock()
-	defer c.writer.Unlock()
-	w := writer{conn: c}
+	w := &c.writer
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for {
 		a, more := c.session.Next()
 		if a == nil {
@@ -29,12 +30,17 @@ func (c *conn) write() {
 	w.report() // the session has ended behind an answer that another one was to follow
 	if w.buf != nil {
 		w.buf.Free()
+		w.buf = nil
 	}
 }
 
-// writer gathers small answers that stand ready together, and the pieces of one answer, into one write.
+// writer gathers small answers that stand ready together, and the pieces of one answer, into one write. It belongs to
+// whoever writes.
 type writer struct {
+	mu     sync.Mutex // held while somebody writes
 	conn   *conn
+	outlet outlet
+	taken  int          // bytes of the outlet since the reaper was told of a beginning
 	buf    *wire.Buffer // nil while nothing is gathered
 	room   [8]*Answer
 	batch  []*Answer // gathered and not reported to the session
@@ -67,6 +73,7 @@ func (w *writer) report() {
 	for _, a := range w.batch {
 		w.conn.session.Written(a)
 	}
+	clear(w.batch)
 	w.batch = w.batch[:0]
 }
 
@@ -87,13 +94,13 @@ func (w *writer) piece(p *wire.Piece) {
 // one write; from sendfileFrom on the kernel takes the bytes from the page cache.
 func (w *writer) section(p *wire.Piece) {
 	pos, left := p.Pos, p.Len
-	if left >= sendfileFrom && w.conn.outlet.takes(p.File) {
+	if left >= sendfileFrom && w.outlet.takes(p.File) {
 		w.flushMore()
 		if w.failed {
 			return
 		}
-		w.conn.pushes()
-		n, err := w.conn.outlet.section(p.File, pos, left)
+		w.pushes()
+		n, err := w.outlet.section(p.File, pos, left)
 		w.conn.pushing.Store(0)
 		if err != nil {
 			w.fail(reasonNetwork)
@@ -151,8 +158,8 @@ func (w *writer) flushMore() {
 	if w.buf == nil || len(w.buf.B) == 0 || w.failed {
 		return
 	}
-	w.conn.pushes()
-	done, err := w.conn.outlet.more(w.buf.B)
+	w.pushes()
+	done, err := w.outlet.more(w.buf.B)
 	w.conn.pushing.Store(0)
 	if !done {
 		w.flush()
@@ -168,7 +175,7 @@ func (w *writer) flushMore() {
 func (w *writer) push(b []byte) {
 	c := w.conn
 	for len(b) > 0 && !w.failed {
-		c.pushes()
+		w.pushes()
 		n, err := c.nc.Write(b[:min(len(b), writeBytes)])
 		c.pushing.Store(0)
 		c.touch()
@@ -181,17 +188,18 @@ func (w *writer) push(b []byte) {
 }
 
 // pushes tells the reaper that a write begins.
-func (c *conn) pushes() {
-	c.outlet.taken = 0
-	c.pushing.Store(int64(c.server.o.World.Now().Mono))
+func (w *writer) pushes() {
+	w.taken = 0
+	w.conn.pushing.Store(int64(w.conn.server.o.World.Now().Mono))
 }
 
 // moved tells that the outlet has got rid of bytes. A client that has taken a piece of writeBytes has its time anew.
-func (c *conn) moved(n int) {
+func (w *writer) moved(n int) {
+	c := w.conn
 	c.touch()
 	c.server.o.Observer.Sent(c.peer, n)
-	if c.outlet.taken += n; c.outlet.taken >= writeBytes {
-		c.outlet.taken = 0
+	if w.taken += n; w.taken >= writeBytes {
+		w.taken = 0
 		c.pushing.Store(c.active.Load())
 	}
 }

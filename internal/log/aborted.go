@@ -20,12 +20,9 @@ type ProducerState = producer.Entry
 // AbortedTransactions returns the aborted transactions with records in [from, upper), ascending by first offset, as a
 // read_committed reader of that range needs them; not nil when there are none.
 func (l *Log) AbortedTransactions(from, upper kafka.Offset) ([]AbortedTxn, error) {
-	l.mu.RLock()
-	segments := slices.Clone(l.segments[l.floor(from):])
-	l.mu.RUnlock()
 	out := []AbortedTxn{}
 scan:
-	for _, s := range segments {
+	for s := l.holding(from); s != nil; s = l.after(s) { // and not a copy of the list, which would be allocated each time
 		known, err := l.aborted(s)
 		if err != nil {
 			return nil, err
@@ -39,8 +36,33 @@ scan:
 			}
 		}
 	}
+	if len(out) < 2 {
+		return out, nil
+	}
 	slices.SortFunc(out, func(a, b AbortedTxn) int { return cmp.Compare(a.First, b.First) })
 	return out, nil
+}
+
+// holding returns the segment that an offset belongs to; nil while a log that is being emptied has none.
+func (v *view) holding(o kafka.Offset) *segment.Segment {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if len(v.segments) == 0 {
+		return nil
+	}
+	return v.segments[v.floor(o)]
+}
+
+// after returns the segment after another one, nil when that is the last.
+func (v *view) after(s *segment.Segment) *segment.Segment {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	for i := v.floor(s.Base()); i < len(v.segments); i++ {
+		if v.segments[i].Base() > s.Base() {
+			return v.segments[i]
+		}
+	}
+	return nil
 }
 
 // aborted returns a segment's aborted transactions; an index that does not parse is made anew.

@@ -84,13 +84,13 @@ func (v *view) read(from kafka.Offset, o ReadOptions) (Slice, uint64, error) {
 	defer v.headers.Put(window)
 	empty := Slice{First: from, Next: from}
 	for at := from; ; {
-		k, cuts, err := v.look(at, from, o.Upper, *window)
-		if err != nil || k == nil {
+		k, some, cuts, err := v.look(at, from, o.Upper, *window)
+		if err != nil || !some {
 			return empty, cuts, err
 		}
 		r, err := k.Range(at, o.Upper, int64(o.MaxBytes), o.MinOne)
 		if err == nil && r.End > r.Pos {
-			err = v.checked(k, &r)
+			err = v.checked(&k, &r)
 		}
 		if err != nil {
 			k.Release()
@@ -107,18 +107,18 @@ func (v *view) read(from kafka.Offset, o ReadOptions) (Slice, uint64, error) {
 	}
 }
 
-// look takes a view of the segment that holds an offset; nil when nothing is to be read there.
-func (v *view) look(at, from, upper kafka.Offset, window []byte) (*segment.Look, uint64, error) {
+// look takes a view of the segment that holds an offset, if something is to be read there.
+func (v *view) look(at, from, upper kafka.Offset, window []byte) (k segment.Look, some bool, cuts uint64, err error) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	if from < v.start || from > v.end {
-		return nil, v.cuts, fault.New("log.Read", kafka.ErrOffsetOutOfRange, "offset %d is outside %d..%d", from, v.start, v.end)
+		return k, false, v.cuts, fault.New("log.Read", kafka.ErrOffsetOutOfRange, "offset %d is outside %d..%d", from, v.start, v.end)
 	}
 	if at >= min(upper, v.end) {
-		return nil, v.cuts, nil
+		return k, false, v.cuts, nil
 	}
-	k, err := v.segments[v.floor(at)].Look(v.mu.RLocker(), window)
-	return &k, v.cuts, err
+	k, err = v.segments[v.floor(at)].Look(v.mu.RLocker(), window)
+	return k, true, v.cuts, err
 }
 
 // floor returns the index of the segment that an offset belongs to; 0 while a log that is being emptied has none.

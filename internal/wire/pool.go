@@ -22,8 +22,10 @@ type Pool struct {
 }
 
 // NewPool returns a pool that charges to budget, which may be nil. With poison every buffer is overwritten when it is
-// freed, so that a test sees who kept a slice of it.
-func NewPool(budget *Budget, poison bool) *Pool { return &Pool{budget: budget, poison: poison} }
+// freed, so that a test sees who kept a slice of it; the build tag poison does that to every pool.
+func NewPool(budget *Budget, poison bool) *Pool {
+	return &Pool{budget: budget, poison: poison || poisoned}
+}
 
 // Buffer is a piece of memory with an owner, who frees it once. B may be resliced and appended to.
 type Buffer struct {
@@ -72,7 +74,9 @@ func (b *Buffer) Recharge() { b.charge(cap(b.B)) }
 
 // Free gives the buffer back. Nobody may touch its bytes afterwards.
 func (b *Buffer) Free() {
-	must.Hold(!b.freed, "a buffer of %d bytes is freed twice", cap(b.B))
+	if b.freed { // the arguments of must.Hold would be allocated each time
+		must.Hold(false, "a buffer of %d bytes is freed twice", cap(b.B))
+	}
 	b.freed = true
 	b.charge(0)
 	if b.overdraft {

@@ -17,7 +17,7 @@ func (s *Segment) Activate(window []byte) error {
 	if _, err := s.Aborted(); err != nil {
 		return err
 	}
-	if _, err := s.file.acquire(s.fs, s.Path(LogSuffix)); err != nil {
+	if _, err := s.file.acquire(s); err != nil {
 		return err
 	}
 	m, err := s.loadIndexes(window)

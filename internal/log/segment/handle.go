@@ -24,15 +24,15 @@ func (h *Handle) retire() {
 	h.gone = true
 }
 
-// acquire counts one more user and opens the file when there was none.
-func (h *Handle) acquire(fsys disk.FS, path string) (disk.File, error) {
+// acquire counts one more user and opens the segment's file when there was none.
+func (h *Handle) acquire(s *Segment) (disk.File, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.file == nil && h.gone {
 		return nil, fault.Storage("segment.open", disk.ErrNotExist)
 	}
 	if h.file == nil {
-		f, err := fsys.Open(path, disk.Write)
+		f, err := s.fs.Open(s.Path(LogSuffix), disk.Write) // the path is made here, since it is allocated
 		if err != nil {
 			return nil, fault.Storage("segment.open", err)
 		}

@@ -24,7 +24,7 @@ type Look struct {
 
 // Look takes a view. The caller holds the log's lock, whose read side is lock; window is a buffer for headers.
 func (s *Segment) Look(lock sync.Locker, window []byte) (Look, error) {
-	f, err := s.file.acquire(s.fs, s.Path(LogSuffix))
+	f, err := s.file.acquire(s)
 	if err != nil {
 		return Look{}, err
 	}

@@ -60,7 +60,7 @@ func (s *Segment) End(window []byte) (kafka.Offset, error) {
 	if err != nil {
 		return 0, err
 	}
-	f, err := s.file.acquire(s.fs, s.Path(LogSuffix))
+	f, err := s.file.acquire(s)
 	if err != nil {
 		return 0, err
 	}
@@ -116,7 +116,7 @@ type Visit func(b record.Batch) error
 // every batch must check. It stops at the first bytes that are no good batch and returns why in bad; the segment is
 // then active, with the indexes of what came before, and CutTail removes the rest.
 func (s *Segment) Recover(trusted kafka.Offset, l Limits, window []byte, visit Visit) (bad, err error) {
-	f, err := s.file.acquire(s.fs, s.Path(LogSuffix))
+	f, err := s.file.acquire(s)
 	if err != nil {
 		return nil, err
 	}

@@ -154,7 +154,7 @@ func (s *Segment) Truncate() error {
 // Sync makes the log file durable (disk.Syncer). The active segment's file is open; a sealed one's is kept open by
 // whoever still wants it synced. A file that is neither open nor there was deleted beside the flush and needs no syncing.
 func (s *Segment) Sync() error {
-	f, err := s.file.acquire(s.fs, s.Path(LogSuffix))
+	f, err := s.file.acquire(s)
 	if errors.Is(err, disk.ErrNotExist) {
 		return nil
 	}

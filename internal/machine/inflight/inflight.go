@@ -155,8 +155,7 @@ func (c *Connection[T]) Admit(now kafka.Instant, a Arrival, item T) (ID, Verdict
 		return 0, v
 	}
 	if len(c.slots) == cap(c.slots) {
-		c.slots = append(make([]slot[T], 0, max(2*len(c.slots), 4)), c.slots...)
-		c.room = c.slots[:0]
+		c.makeRoom()
 	}
 	c.slots = append(c.slots, slot[T]{item: item, arrival: a, left: a.NoReply})
 	c.open++
@@ -164,11 +163,29 @@ func (c *Connection[T]) Admit(now kafka.Instant, a Arrival, item T) (ID, Verdict
 	return c.head + ID(len(c.slots)-1), Admitted
 }
 
+// makeRoom moves the slots to the front of their array, where the oldest ones have left; a connection that is never idle
+// would otherwise move on to a new one for ever.
+func (c *Connection[T]) makeRoom() {
+	if n := len(c.slots); 2*n < cap(c.room) {
+		all := c.room[:cap(c.room)]
+		copy(all, c.slots)
+		clear(all[n:])
+		c.slots = all[:n]
+		return
+	}
+	c.slots = append(make([]slot[T], 0, max(2*len(c.slots), 4)), c.slots...)
+	c.room = c.slots[:0]
+}
+
 // Answer records the answer of a request, once.
 func (c *Connection[T]) Answer(now kafka.Instant, id ID, a Answer) {
-	must.Hold(id >= c.head && id-c.head < ID(len(c.slots)), "an answer to request %d, which is not under way", id)
+	if id < c.head || id-c.head >= ID(len(c.slots)) { // the arguments of must.Hold would be allocated each time
+		must.Hold(false, "an answer to request %d, which is not under way", id)
+	}
 	s := &c.slots[id-c.head]
-	must.Hold(!s.answered, "request %d is answered twice", id)
+	if s.answered {
+		must.Hold(false, "request %d is answered twice", id)
+	}
 	if s.arrival.NoReply {
 		a.None = true
 	}
@@ -253,7 +270,9 @@ func (c *Connection[T]) Ready() bool {
 // Written gives back the bytes of answers that Next handed out and that were written.
 func (c *Connection[T]) Written(bytes int64) {
 	c.output -= bytes
-	must.Hold(c.output >= 0, "%d more bytes were written than answered", -c.output)
+	if c.output < 0 {
+		must.Hold(false, "%d more bytes were written than answered", -c.output)
+	}
 }
 
 // Drain lets nothing new begin; the connection is Done when what is under way was answered and written.

@@ -1,0 +1,5 @@
+//go:build !poison
+
+package wire
+
+const poisoned = false
