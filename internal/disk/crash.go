@@ -12,12 +12,12 @@ const Sector = 512
 // survives; of each file's unsynced writes any subset does, each whole, torn after a sector, or with sectors missing.
 // m itself is left as it is.
 func (m *Mem) Crash(r *rand.Rand) *Mem {
-	return m.image(func(d *memDir) int { return r.IntN(len(d.changes) + 1) }, func(f *memFile) content { return f.torn(r) })
+	return m.image(func(d *memDir) survivors { return survivors{first: r.IntN(len(d.changes) + 1)} }, func(f *memFile) content { return f.torn(r) })
 }
 
 // PowerCut returns the harshest image: only what was synced survives.
 func (m *Mem) PowerCut() *Mem {
-	return m.image(func(*memDir) int { return 0 }, (*memFile).durable)
+	return m.image(func(*memDir) survivors { return survivors{} }, (*memFile).durable)
 }
 
 // Killed returns what the next process finds after kill -9: everything, since the page cache survives, still unsynced
@@ -28,8 +28,8 @@ func (m *Mem) Killed() *Mem {
 	return &Mem{root: m.root, locks: map[string]bool{}, files: m.files}
 }
 
-// image builds a new file system from how many changes of each directory are kept, and the bytes of each file.
-func (m *Mem) image(keep func(*memDir) int, bytes func(*memFile) content) *Mem {
+// image builds a new file system from which changes of each directory are kept, and the bytes of each file.
+func (m *Mem) image(keep func(*memDir) survivors, bytes func(*memFile) content) *Mem {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	out := &Mem{locks: map[string]bool{}, files: m.files}

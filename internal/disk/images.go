@@ -9,8 +9,8 @@ import (
 // directory and each file by itself, with everything else kept and with everything else lost, and then draw the rest.
 const maxWhole = 1 << 12
 
-// Images are all the images that a crash at one moment may leave: for each directory how many of its unsynced name
-// changes survive, in their order, and for each file in which state it is. A number names the same image in every run.
+// Images are all the images that a crash at one moment may leave: for each directory which of its unsynced name changes
+// survive, and for each file in which state it is. A number names the same image in every run.
 type Images struct {
 	mem    *Mem
 	axes   []axis
@@ -22,7 +22,40 @@ type Images struct {
 // axis is one thing that a crash decides, with values from 0, nothing is kept, to size-1, everything is.
 type axis struct {
 	size  int
-	tears *tears // of a file
+	names []survivors // of a directory
+	tears *tears      // of a file
+}
+
+// survivors are the changes of a directory's names that a crash leaves: the first ones, as a journal keeps them, or some,
+// for POSIX promises no order and btrfs keeps none.
+type survivors struct {
+	first int
+	mask  uint64
+	some  bool
+}
+
+func (k survivors) has(i int) bool {
+	if k.some {
+		return k.mask>>(i%64)&1 == 1
+	}
+	return i < k.first
+}
+
+// survivorsOf lists what a crash may leave of n changes: nothing first, everything last.
+func survivorsOf(n int) (out []survivors) {
+	for first := range n {
+		out = append(out, survivors{first: first})
+	}
+	r := rand.New(rand.NewPCG(uint64(n), 13))
+	for i := range uint64(someMasks) {
+		switch {
+		case n > maxSectors:
+			out = append(out, survivors{mask: r.Uint64(), some: true})
+		case i < 1<<n && i&(i+1) != 0: // those without a gap are there already
+			out = append(out, survivors{mask: i, some: true})
+		}
+	}
+	return append(out, survivors{first: n})
 }
 
 // Images lists the images of this moment. They are valid until m changes.
@@ -52,7 +85,8 @@ func (im *Images) visit(n any) {
 	switch n := n.(type) {
 	case *memDir:
 		if len(n.changes) > 0 {
-			im.add(n, axis{size: len(n.changes) + 1})
+			names := survivorsOf(len(n.changes))
+			im.add(n, axis{size: len(names), names: names})
 		}
 		n.each(im.visit)
 	case *memFile:
@@ -122,13 +156,13 @@ func (im *Images) Image(n uint64) (m *Mem, key uint64) {
 	choice := im.choice(n)
 	key = 14695981039346656037
 	mix := func(v uint64) { key = (key ^ v) * 1099511628211; key ^= key >> 29 }
-	m = im.mem.image(func(d *memDir) int {
+	m = im.mem.image(func(d *memDir) survivors {
 		if at := im.place[d]; at >= 0 {
 			mix(uint64(at))
 			mix(uint64(choice[at]))
-			return choice[at]
+			return im.axes[at].names[choice[at]]
 		}
-		return 0
+		return survivors{}
 	}, func(f *memFile) content {
 		at := im.place[f]
 		if at < 0 {

@@ -41,14 +41,16 @@ type nameChange []struct {
 
 func newMemDir() *memDir { return &memDir{names: map[string]any{}} }
 
-// after returns the names as they are when the first n changes survive.
-func (d *memDir) after(n int) map[string]any {
-	if n == len(d.changes) {
+// after returns the names as they are when some changes survive.
+func (d *memDir) after(keep survivors) map[string]any {
+	if !keep.some && keep.first == len(d.changes) {
 		return d.names
 	}
 	names := maps.Clone(d.durable)
-	for _, c := range d.changes[:n] {
-		c.apply(names)
+	for i, c := range d.changes {
+		if keep.has(i) {
+			c.apply(names)
+		}
 	}
 	return names
 }
