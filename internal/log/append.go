@@ -193,7 +193,7 @@ func (l *Log) MaybeRoll(now kafka.Instant) error {
 	return nil
 }
 
-// roll seals the active segment and begins a new one. Nothing is synced here: the old segment's bytes and indexes, the
+// roll seals the active segment and begins a new one. Nothing is synced here but for a log that was never flushed: the old segment's bytes and indexes, the
 // snapshot and the new name are chores of the next flush.
 func (l *Log) roll(now kafka.Instant, base kafka.Offset) error {
 	if err := l.activateLast(); err != nil {
@@ -205,6 +205,12 @@ func (l *Log) roll(now kafka.Instant, base kafka.Offset) error {
 	}
 	if err := old.Finish(); err != nil {
 		return err
+	}
+	if l.durable() <= l.segments[0].Base() {
+		// Nothing was flushed yet. POSIX keeps no order among names, and with this one and not the first the log would begin here.
+		if err := dirOf(l).Sync(); err != nil {
+			return err
+		}
 	}
 	snapshot, err := l.snapshots.write(base, l.producers)
 	if err != nil {
