@@ -33,6 +33,8 @@ type Promise interface {
 	Hold(m *disk.Mem) (state string, err error)
 	// Started is the promise once a process has begun on the disk, which may use up what it finds.
 	Started() Promise
+	// Variants are the promises that hold just as well: what happens to stand elsewhere on the disk may differ.
+	Variants() []Promise
 }
 
 // Story is a scenario being told.

@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	images = flag.Int("images", 20_000, "how many crash images to recover and check")
+	images = flag.Int("images", 30_000, "how many crash images to recover and check")
 	image  = flag.String("image", "", "repeat one image: scenario:seed/events/promise/number")
 	only   = flag.String("scenario", "", "explore this scenario alone")
 )
@@ -23,12 +23,12 @@ func TestImages(t *testing.T) {
 		return
 	}
 	list := slices.DeleteFunc(Scenarios(), func(sc Scenario) bool { return *only != "" && sc.Name != *only })
-	budget := *images
+	budget := int64(*images)
 	if testing.Short() {
 		budget /= 4
 	}
-	r := &run{t: t, began: time.Now(), budget: int64(budget)}
-	r.all(plan(list, budget))
+	r := &run{began: time.Now(), budget: budget}
+	r.all(list)
 	for _, f := range r.failures {
 		t.Error(f)
 	}
@@ -56,34 +56,38 @@ type job struct {
 	images   int
 }
 
-// plan shares the images out: a golden scenario is one story, the others as many as there are images left.
-func plan(list []Scenario, budget int) (jobs []job) {
-	const perWalk = 500
-	golden := 0
+// perStory is how many images are made of a story that is one of many.
+const perStory = 500
+
+// jobs are the golden stories, for a third of the images, and then others until there are as many as were asked for.
+func (r *run) jobs(list []Scenario, give func(j job)) {
 	for _, sc := range list {
 		if sc.Golden {
-			golden++
+			give(job{sc, 1, max(int(r.budget)/3/len(list)/2, 20)})
 		}
 	}
-	share := budget
-	if golden < len(list) {
-		share = budget / 2
-	}
-	for _, sc := range list {
-		if sc.Golden {
-			jobs = append(jobs, job{sc, 1, share / golden})
-			continue
+	for seed := uint64(0); r.left(); seed++ {
+		some := false
+		for _, sc := range list {
+			if !sc.Golden {
+				give(job{sc, seed, perStory})
+				some = true
+			}
 		}
-		for seed := range uint64(max((budget-share*min(golden, 1))/(len(list)-golden)/perWalk, 1)) {
-			jobs = append(jobs, job{sc, seed, perWalk})
+		if !some {
+			return
 		}
 	}
-	return jobs
+}
+
+func (r *run) left() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.count.Images+r.count.Nested < r.budget && len(r.failures) < 20
 }
 
 // run is an exploration on all processors.
 type run struct {
-	t      *testing.T
 	began  time.Time
 	budget int64
 
@@ -93,7 +97,7 @@ type run struct {
 	told     time.Time
 }
 
-func (r *run) all(jobs []job) {
+func (r *run) all(list []Scenario) {
 	next := make(chan job)
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
@@ -104,9 +108,7 @@ func (r *run) all(jobs []job) {
 			}
 		})
 	}
-	for _, j := range jobs {
-		next <- j
-	}
+	r.jobs(list, func(j job) { next <- j })
 	close(next)
 	workers.Wait()
 }
@@ -120,12 +122,12 @@ func (r *run) done(c Count, err error) {
 	}
 	if now := time.Now(); r.budget > 200_000 && now.Sub(r.told) > 10*time.Second {
 		r.told = now
-		fmt.Printf("crash images: %3d%%, %s\n", 100*r.count.Images/r.budget, r.summary())
+		fmt.Printf("crash images: %3d%%, %s\n", 100*(r.count.Images+r.count.Nested)/r.budget, r.summary())
 	}
 }
 
 func (r *run) summary() string {
 	seconds := time.Since(r.began).Seconds()
-	return fmt.Sprintf("%d stories, %d moments, %d images and %d crashes of their recovery in %.0f s, %.0f a second, %d failures",
-		r.count.Stories, r.count.Moments, r.count.Images, r.count.Nested, seconds, float64(r.count.Images+r.count.Nested)/seconds, len(r.failures))
+	return fmt.Sprintf("%d stories, %d moments, %d images, %d of them of crashes in a recovery, in %.0f s, %.0f a second, %d failures",
+		r.count.Stories, r.count.Moments, r.count.Images+r.count.Nested, r.count.Nested, seconds, float64(r.count.Images+r.count.Nested)/seconds, len(r.failures))
 }

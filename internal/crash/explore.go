@@ -66,6 +66,7 @@ type explorer struct {
 	place Place
 	story *Story
 	skip  func(i int, e disk.Event) bool // syncs that do not happen
+	shift uint64                         // of the variant that an image is held against
 	count Count
 }
 
@@ -149,6 +150,13 @@ func Repeat(sc Scenario, p Place) error {
 	return x.nested(m)
 }
 
+// keep is the variant of the promise that an image is held against.
+func (x *explorer) keep() Promise {
+	all := x.story.promises[x.place.promise].keep.Variants()
+	// Even and odd numbers are of different kinds, so the next bits decide.
+	return all[(x.place.Number>>1+x.shift)%uint64(len(all))]
+}
+
 // image recovers an image twice.
 func (x *explorer) image(m *disk.Mem) (err error) {
 	x.count.Images++
@@ -162,7 +170,7 @@ func (x *explorer) image(m *disk.Mem) (err error) {
 			return err
 		}
 	}
-	keep := x.story.promises[x.place.promise].keep
+	keep := x.keep()
 	state, err := keep.Hold(m)
 	if err != nil {
 		return err
@@ -179,7 +187,7 @@ func (x *explorer) image(m *disk.Mem) (err error) {
 
 // nested crashes an image while it recovers, and recovers what that leaves.
 func (x *explorer) nested(m *disk.Mem) error {
-	keep := x.story.promises[x.place.promise].keep
+	keep := x.keep()
 	j := m.Record()
 	if _, err := keep.Hold(m); err != nil {
 		return err

@@ -48,6 +48,9 @@ func (h *Host) promise() {
 	h.world.now = h.story.Now
 	h.world.tenants = h.world.tenants[:0:0]
 	for _, l := range h.logs {
+		if l.tenant.open && l.tenant.there == yes && len(l.tenant.models) == 1 {
+			l.tenant.sealed = l.tenant.sealed.with(h.story.Mem, h.dir.PartitionPath(l.tenant.partition), l.log.Offsets().Durable)
+		}
 		h.world.tenants = append(h.world.tenants, l.tenant)
 	}
 	h.story.Promise(h.world.clone())
@@ -105,6 +108,7 @@ func (h *Host) CloseClean() error {
 // Start begins the next life of a process that has ended, cleanly or not.
 func (h *Host) Start() error {
 	h.later = nil
+	h.closed()
 	if err := h.openDir(); err != nil {
 		return err
 	}
@@ -180,6 +184,14 @@ func (h *Host) restart(m *disk.Mem) error {
 	s := h.story
 	s.Mem, s.journal, s.promises, s.chapters = m, m.Record(), nil, nil
 	h.world.clean = no
+	h.closed()
 	h.promise()
 	return h.Start()
+}
+
+// closed notes that no log is open: what its recovery point is nobody changes before it is.
+func (h *Host) closed() {
+	for _, l := range h.logs {
+		l.tenant.open, l.tenant.sealed = false, nil
+	}
 }

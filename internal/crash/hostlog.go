@@ -31,7 +31,7 @@ func (l *Log) becomes(next model, call func() error) error {
 	if err := call(); err != nil {
 		return err
 	}
-	l.tenant.models = []model{next}
+	l.tenant.models, l.tenant.sealed = []model{next}, nil // what was sealed is written anew, where it stays
 	l.host.promise()
 	return nil
 }
@@ -44,7 +44,7 @@ func (l *Log) open() error {
 	o.TopicID = l.tenant.topicID
 	o.Later = func(_ int64, f func()) { h.later = append(h.later, f) }
 	var err error
-	l.flight = nil
+	l.flight, l.tenant.sealed = nil, nil
 	if l.log, err = log.Open(o); err != nil {
 		return err
 	}
@@ -60,6 +60,7 @@ func (l *Log) open() error {
 			break
 		}
 	}
+	l.tenant.open = true
 	h.promise()
 	return err
 }
@@ -187,7 +188,7 @@ func (l *Log) Restart(o kafka.Offset) error {
 	if err := l.log.TruncateFullyAndStartAt(o); err != nil {
 		return err
 	}
-	l.tenant.models = []model{next}
+	l.tenant.models, l.tenant.sealed = []model{next}, nil // what was sealed is written anew, where it stays
 	l.host.promise()
 	return nil
 }

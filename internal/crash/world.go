@@ -38,6 +38,8 @@ type tenant struct {
 	models    []model
 	there     maybe // the directory of that topic
 	highs     []kafka.Offset
+	sealed    *sealed
+	open      bool
 }
 
 // world is what a log directory has promised.
@@ -48,6 +50,14 @@ type world struct {
 	clean   maybe
 	epoch   kafka.BrokerEpoch
 	tenants []tenant
+	pointed bool // the recovery point of every log is checkpointed where it may be: at what is durable
+}
+
+// Variants are the promise with the recovery points that the disk has, and with those that might have been saved.
+func (w world) Variants() []Promise {
+	pointed := w
+	pointed.pointed = true
+	return []Promise{w, pointed}
 }
 
 func (w world) clone() world {
@@ -144,6 +154,17 @@ func (w world) tenant(d *log.Dir, t tenant) (string, error) {
 	}
 	o := d.Options(t.partition, t.config, w.now)
 	o.TopicID = t.topicID
+	if m := t.models[0]; t.there == yes && len(t.models) == 1 && m.durable > m.begin {
+		if id != t.topicID {
+			return "", fmt.Errorf("S7 the directory belongs to topic %s, %v", id, there)
+		}
+		if w.pointed && t.open {
+			o.RecoveryPoint = max(o.RecoveryPoint, m.durable)
+		}
+		if err := t.sealed.check(o.FS, o.Path, o.RecoveryPoint, &m); err != nil {
+			return "", err
+		}
+	}
 	l, err := log.Open(o)
 	if err != nil {
 		return "", fmt.Errorf("open: %w", err)
