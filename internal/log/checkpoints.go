@@ -15,11 +15,12 @@ const (
 	recoveryPointFile = "recovery-point-offset-checkpoint"
 	highWatermarkFile = "replication-offset-checkpoint"
 	logStartFile      = "log-start-offset-checkpoint"
+	cleanedFile       = "cleaner-offset-checkpoint"
 	maxCheckpoint     = 1 << 30
 )
 
-// checkpoints are the offset checkpoints of a log directory: for each log what is durable, what was committed, and where it
-// begins. What is in memory never says more than the disk.
+// checkpoints are the offset checkpoints of a log directory: for each log what is durable, what was committed, where it
+// begins, and how far it was compacted. What is in memory never says more than the disk.
 type checkpoints struct {
 	fs   disk.FS
 	path string
@@ -28,6 +29,7 @@ type checkpoints struct {
 	recovery  checkpoint.Offsets
 	high      checkpoint.Offsets
 	logStart  checkpoint.Offsets
+	cleaned   checkpoint.Offsets
 	sealed    bool // the directory was given back: it may be another process's
 	forgotten bool // logs that are deleted still stand in the checkpoints on disk
 	gathering []*gathering
@@ -37,17 +39,19 @@ type checkpoints struct {
 // what was collected of them may be true no more.
 type gathering struct{ moved map[kafka.TopicPartition]bool }
 
-// checkpointFile is one of the three.
+// checkpointFile is one of the four.
 type checkpointFile struct {
 	name   string
 	points *checkpoint.Offsets
 }
 
 func (c *checkpoints) files() []checkpointFile {
-	return []checkpointFile{{recoveryPointFile, &c.recovery}, {highWatermarkFile, &c.high}, {logStartFile, &c.logStart}}
+	return []checkpointFile{
+		{recoveryPointFile, &c.recovery}, {highWatermarkFile, &c.high}, {logStartFile, &c.logStart}, {cleanedFile, &c.cleaned},
+	}
 }
 
-// loadCheckpoints reads all three. A file that does not parse counts as empty, as with Kafka: recovery reads more then.
+// loadCheckpoints reads all four. A file that does not parse counts as empty, as with Kafka: recovery reads more then.
 func (c *checkpoints) loadCheckpoints() (damaged []error, err error) {
 	for _, f := range c.files() {
 		data, err := checkpoint.Load(c.fs, c.path+"/"+f.name, maxCheckpoint)
@@ -66,13 +70,13 @@ func (c *checkpoints) loadCheckpoints() (damaged []error, err error) {
 }
 
 // Checkpointed is what the checkpoints have of a log, 0 where they have nothing.
-type Checkpointed struct{ RecoveryPoint, LogStart, HighWatermark kafka.Offset }
+type Checkpointed struct{ RecoveryPoint, LogStart, HighWatermark, Cleaned kafka.Offset }
 
 // Checkpointed returns what the checkpoints have of a log.
 func (c *checkpoints) Checkpointed(tp kafka.TopicPartition) Checkpointed {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return Checkpointed{RecoveryPoint: c.recovery[tp], LogStart: c.logStart[tp], HighWatermark: c.high[tp]}
+	return Checkpointed{RecoveryPoint: c.recovery[tp], LogStart: c.logStart[tp], HighWatermark: c.high[tp], Cleaned: c.cleaned[tp]}
 }
 
 // SaveRecoveryPoints writes the recovery points of the given logs, keeping those of others: each log's durable offset. No
@@ -102,6 +106,11 @@ func (c *checkpoints) PlanLogStart(tp kafka.TopicPartition, o kafka.Offset) func
 		}
 		return c.replace(logStartFile, &c.logStart, checkpoint.Offsets{tp: max(o, c.logStart[tp])})
 	}
+}
+
+// SaveCleaned makes durable how far a log was compacted (Ledger).
+func (c *checkpoints) SaveCleaned(tp kafka.TopicPartition, o kafka.Offset) error {
+	return c.save(cleanedFile, &c.cleaned, checkpoint.Offsets{tp: o})
 }
 
 // CheckpointRecoveryPoints writes the recovery points that collect returns, keeping those of other logs. Logs may be

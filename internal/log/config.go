@@ -3,6 +3,7 @@ package log
 import (
 	"math"
 
+	"github.com/milena-io/milena/internal/log/clean"
 	"github.com/milena-io/milena/internal/log/segment"
 	"github.com/milena-io/milena/internal/record"
 )
@@ -12,7 +13,8 @@ type Config struct {
 	Roll                 RollConfig
 	Accept               AcceptConfig
 	Keep                 KeepConfig
-	ProducerExpirationMs int64 // producer.id.expiration.ms
+	Clean                clean.Policy // with cleanup.policy=compact
+	ProducerExpirationMs int64        // producer.id.expiration.ms
 }
 
 // RollConfig says when a segment is full.
@@ -55,6 +57,7 @@ func DefaultConfig() Config {
 			MaxMessageBytes: 1_048_588, TimestampBeforeMaxMs: math.MaxInt64, TimestampAfterMaxMs: 3_600_000,
 		},
 		Keep:                 KeepConfig{Delete: true, RetentionMs: 604_800_000, RetentionBytes: -1, FileDeleteDelayMs: 60_000},
+		Clean:                clean.DefaultPolicy(),
 		ProducerExpirationMs: 86_400_000,
 	}
 }

@@ -133,6 +133,7 @@ func (d *Dir) Options(tp kafka.TopicPartition, c Config, now kafka.Instant) Opti
 	return Options{
 		FS: d.fs, Path: d.PartitionPath(tp), Partition: tp, Config: c, Now: now, Ledger: d,
 		Clean: d.clean && first, RecoveryPoint: known.RecoveryPoint, LogStart: known.LogStart,
+		Cleaned: known.Cleaned,
 	}
 }
 

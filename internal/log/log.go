@@ -39,6 +39,7 @@ type Ledger interface {
 	SaveLogStart(tp kafka.TopicPartition, o kafka.Offset) error
 	// PlanLogStart returns what saves a log start later; by then it is refused when the log was truncated or deleted.
 	PlanLogStart(tp kafka.TopicPartition, o kafka.Offset) (save func() error)
+	SaveCleaned(tp kafka.TopicPartition, o kafka.Offset) error
 	// LowerRecoveryPoint makes sure that no recovery point above o is on disk.
 	LowerRecoveryPoint(tp kafka.TopicPartition, o kafka.Offset) error
 	SaveRecoveryPoints(points checkpoint.Offsets) error
@@ -64,8 +65,9 @@ type Options struct {
 	Clean         bool         // the log dir was closed cleanly: believe everything
 	RecoveryPoint kafka.Offset // everything below was durable
 	LogStart      kafka.Offset
-	AcceptLoss    bool   // come up although records below the recovery point are gone; an operator's decision
-	Ledger        Ledger // nil: nothing outlives a crash but what the segments say
+	Cleaned       kafka.Offset // everything below was compacted
+	AcceptLoss    bool         // come up although records below the recovery point are gone; an operator's decision
+	Ledger        Ledger       // nil: nothing outlives a crash but what the segments say
 	// Room refuses clients' records while the directory is full; nil has room always.
 	Room Room
 	// Later runs f after delayMs, with no lock held; it removes deleted files. Nil removes them at once.
@@ -85,6 +87,7 @@ type Offsets struct {
 type Log struct {
 	*view
 	*durability
+	compacted compacted
 	// Recovered tells what Open found.
 	Recovered Recovery
 	// Retired tells what the last Retain deleted.

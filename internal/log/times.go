@@ -79,7 +79,7 @@ func (v *view) MaxTimestamp() (TimestampOffset, bool, error) {
 // largestFrom raises best to the largest timestamp of a segment's records at or after an offset.
 func largestFrom(k *segment.Look, start kafka.Offset, best *int64) error {
 	return k.Replay(start, func(b record.Batch) error {
-		if b.MaxTimestamp() <= *best {
+		if b.MaxTimestamp() <= *best || b.Count() == 0 {
 			return nil
 		}
 		if b.BaseOffset() >= start {

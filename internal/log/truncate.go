@@ -32,6 +32,9 @@ func (l *Log) TruncateTo(o kafka.Offset) error {
 	if err := l.lowerRecoveryPoint(end); err != nil {
 		return err
 	}
+	if err := l.lowerCleaned(end); err != nil {
+		return err
+	}
 	if err := l.dropFrom(keep + 1); err != nil {
 		return err
 	}
@@ -81,6 +84,9 @@ func (l *Log) TruncateFullyAndStartAt(o kafka.Offset) error {
 	}
 	l.lower(0)
 	if err := l.lowerRecoveryPoint(0); err != nil { // a crash may leave no segment at all
+		return err
+	}
+	if err := l.lowerCleaned(0); err != nil {
 		return err
 	}
 	if err := l.restartAt(o); err != nil {

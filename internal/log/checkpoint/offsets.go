@@ -12,9 +12,9 @@ import (
 // Offsets is the content of an offset checkpoint: one offset for each partition of a log directory.
 type Offsets map[kafka.TopicPartition]kafka.Offset
 
-// ParseOffsets reads an offset checkpoint; nil data is an empty one.
+// ParseOffsets reads an offset checkpoint. No data is an empty one: Kafka makes the files before it has anything to write.
 func ParseOffsets(data []byte) (Offsets, error) {
-	if data == nil {
+	if len(data) == 0 {
 		return Offsets{}, nil
 	}
 	lines, err := Lines(data, 3)

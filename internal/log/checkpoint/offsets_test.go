@@ -26,11 +26,14 @@ func TestOffsetsOfAMissingFileAreNone(t *testing.T) {
 	if err != nil || len(out) != 0 {
 		t.Fatalf("got %v, %v", out, err)
 	}
+	if out, err = ParseOffsets([]byte{}); err != nil || len(out) != 0 {
+		t.Fatalf("Kafka's file before its first checkpoint: %v, %v", out, err)
+	}
 }
 
 func TestMalformedOffsetsAreCorrupt(t *testing.T) {
 	for _, text := range []string{
-		"", "1\n0\n", "0\n", "0\nx\n", "0\n-1\n", "0\n2\na 0 1\n", "0\n1\na 0\n", "0\n1\na 0 x\n", "0\n1\na x 1\n",
+		"\n", "1\n0\n", "0\n", "0\nx\n", "0\n-1\n", "0\n2\na 0 1\n", "0\n1\na 0\n", "0\n1\na 0 x\n", "0\n1\na x 1\n",
 		"0\n1\na 0 -1\n", "0\n1\na -1 1\n", "0\n2\na 0 1\na 0 2\n", "0\n0\na 0 1\n", "0\n999999999\n",
 	} {
 		if _, err := ParseOffsets([]byte(text)); !fault.IsKind(err, fault.Corrupt) {

@@ -24,6 +24,13 @@ func (h *Handle) retire() {
 	h.gone = true
 }
 
+// retired reports whether the name may be another log's by now.
+func (h *Handle) retired() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.gone
+}
+
 // acquire counts one more user and opens the segment's file when there was none.
 func (h *Handle) acquire(s *Segment) (disk.File, error) {
 	h.mu.Lock()

@@ -40,6 +40,9 @@ func (k *Look) Handle() *Handle { return &k.seg.file }
 // File returns the log file.
 func (k *Look) File() disk.File { return k.file }
 
+// Size returns the bytes in view.
+func (k *Look) Size() int64 { return k.size }
+
 // Next returns the offset after the last record in view.
 func (k *Look) Next() kafka.Offset { return k.next }
 
@@ -131,6 +134,13 @@ func (k *Look) find(from kafka.Offset) (spot, error) {
 	}
 }
 
+// Before returns the position of a batch before which every batch ends below an offset; where the index says nothing that
+// can be believed, that is the beginning.
+func (k *Look) Before(o kafka.Offset) (int64, error) {
+	at, err := k.find(o)
+	return at.pos, err
+}
+
 func (k *Look) scan(pos int64, from kafka.Offset) (spot, error) {
 	w := NewWalker(k.file, pos, k.size, k.window)
 	for {
@@ -203,6 +213,9 @@ func (k *Look) end(upper kafka.Offset, maxPos int64) (spot, bool, error) {
 // sealedFloor returns the last entry of the index file for which keep holds, for a log of size bytes.
 func (s *Segment) sealedFloor(size int64, keep func(OffsetEntry) bool) (spot, bool, error) {
 	b, err := lastWhere(s.fs, s.Path(IndexSuffix), OffsetEntrySize, func(b []byte) bool { return keep(parseOffsetEntry(b)) })
+	if s.file.retired() { // compacted beside the reader: the index may be that of the new segment, and leads nowhere here
+		return spot{s.base, 0}, false, nil
+	}
 	if b == nil || err != nil {
 		return spot{s.base, 0}, false, err
 	}

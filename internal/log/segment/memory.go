@@ -34,7 +34,8 @@ type memory struct {
 // note takes in a batch that stands at pos: Kafka adds an entry when more than interval bytes came since the last one.
 func (m *memory) note(b record.Batch, pos, size, interval int64) {
 	rel := int32(b.LastOffset() - m.base)
-	if ts := b.MaxTimestamp(); ts > m.stamp.Timestamp {
+	// A batch that compaction emptied has no record of its timestamp any more (Kafka leaves it out, too).
+	if ts := b.MaxTimestamp(); b.Count() > 0 && ts > m.stamp.Timestamp {
 		m.stamp = Stamp{ts, b.LastOffset()}
 	}
 	if m.since > interval {

@@ -39,6 +39,19 @@ func (k *Look) Largest() (Stamp, error) {
 	return *k.seg.stamp.Load(), nil
 }
 
+// FirstTimestamp returns the largest timestamp of the first batch, -1 for none.
+func (k *Look) FirstTimestamp() (int64, error) {
+	w := NewWalker(k.file, 0, k.size, k.window)
+	b, _, err := w.Header()
+	if errors.Is(err, io.EOF) {
+		return -1, nil
+	}
+	if err != nil {
+		return -1, err
+	}
+	return b.MaxTimestamp(), nil
+}
+
 // isLargest reports as corruption that the last time entry cannot be the largest: there is none, or the newest batches,
 // those after the last offset entry, are newer than it says, so that the file must have been cut.
 func (k *Look) isLargest(e Stamp) error {
@@ -59,7 +72,7 @@ func (k *Look) isLargest(e Stamp) error {
 		if err != nil {
 			return err
 		}
-		if b.MaxTimestamp() > e.Timestamp {
+		if b.Count() > 0 && b.MaxTimestamp() > e.Timestamp {
 			return fault.Corruption(op, "%s ends at %d, a batch has %d", k.seg.Path(TimeIndexSuffix), e.Timestamp, b.MaxTimestamp())
 		}
 	}
@@ -85,7 +98,7 @@ func (k *Look) BatchAt(ts int64, from kafka.Offset) (record.Batch, error) {
 		if err != nil {
 			return nil, err
 		}
-		if b.MaxTimestamp() < ts || b.LastOffset() < from {
+		if b.MaxTimestamp() < ts || b.LastOffset() < from || b.Count() == 0 {
 			continue
 		}
 		w = NewWalker(k.file, pos, k.size, k.window)
@@ -140,6 +153,9 @@ func (k *Look) sealedTimeFloor(ts int64) (Stamp, error) {
 	b, err := lastWhere(k.seg.fs, k.seg.Path(TimeIndexSuffix), TimeEntrySize, func(b []byte) bool {
 		return parseTimeEntry(b).Timestamp <= ts
 	})
+	if k.seg.file.retired() { // compacted beside the reader: every batch may be old enough
+		return NoStamp, nil
+	}
 	if b == nil || err != nil {
 		return NoStamp, err
 	}
