@@ -27,8 +27,8 @@ func Abandoned(err error) bool {
 
 var errNoRoom = errors.New("no room for a compaction")
 
-// Dirt tells what there is to compact (clean.Judge). Safe beside the writer.
-func (l *Log) Dirt(now kafka.Instant, highWatermark kafka.Offset, p clean.Policy) (clean.Dirt, error) {
+// Dirt tells what there is to compact in a log (clean.Judge). Safe beside the writer.
+func Dirt(l *Log, now kafka.Instant, highWatermark kafka.Offset, p clean.Policy) (clean.Dirt, error) {
 	_, dirt, err := l.dirt(now, highWatermark, p)
 	return dirt, err
 }
@@ -117,9 +117,9 @@ type Compaction struct {
 	looks   []segment.Look
 }
 
-// Compact begins a compaction of all that is dirty, whether that is due or not; nil when nothing is. Safe beside the
+// Compact begins a compaction of all of a log that is dirty, whether that is due or not; nil when nothing is. Safe beside the
 // writer, and one at a time. The caller steps it to its end, which End tells it.
-func (l *Log) Compact(now kafka.Instant, o CompactOptions) (*Compaction, error) {
+func Compact(l *Log, now kafka.Instant, o CompactOptions) (*Compaction, error) {
 	segments, dirt, err := l.dirt(now, o.HighWatermark, o.Policy)
 	if err != nil || dirt.CleanableBytes == 0 {
 		return nil, err

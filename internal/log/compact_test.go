@@ -164,7 +164,7 @@ func (h *history) read() (committed map[kafka.Offset]fact, offsets []kafka.Offse
 func (h *history) compact(buffers clean.Buffers, between func()) (*Compaction, error) {
 	h.t.Helper()
 	var mu sync.Mutex
-	c, err := h.l.Compact(h.now, CompactOptions{
+	c, err := Compact(h.l, h.now, CompactOptions{
 		Policy: h.cfg.Clean, Buffers: buffers, HighWatermark: h.l.Offsets().Durable, IndexInterval: 200, Writer: &mu,
 	})
 	if err != nil || c == nil {
