@@ -8,6 +8,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"syscall"
 
 	"github.com/milena-io/milena/internal/kafka"
 )
@@ -61,10 +62,13 @@ func Corruption(op string, format string, args ...any) *Error {
 }
 
 // Storage reports a failed IO call; clients see KAFKA_STORAGE_ERROR. A full volume is Full and not Disk: the log dir is
-// not to be given up for it.
+// not to be given up for it; nor is it when this process has too many files open, which is Refused.
 func Storage(op string, cause error) *Error {
 	if OutOfSpace(cause) {
 		return &Error{Op: op, Kind: Full, Code: kafka.ErrKafkaStorageError, Message: "there is no space left", Cause: cause}
+	}
+	if errors.Is(cause, syscall.EMFILE) || errors.Is(cause, syscall.ENFILE) {
+		return &Error{Op: op, Code: kafka.ErrKafkaStorageError, Message: "too many files are open; raise the limit for open files (ulimit -n)", Cause: cause}
 	}
 	return &Error{Op: op, Kind: Disk, Code: kafka.ErrKafkaStorageError, Cause: cause}
 }

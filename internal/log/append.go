@@ -138,6 +138,9 @@ func (l *Log) mend(s *segment.Segment) error {
 
 // writable returns the active segment with room for the batch.
 func (l *Log) writable(now kafka.Instant, b record.Batch) (*segment.Segment, error) {
+	if err := l.materialise(); err != nil {
+		return nil, err
+	}
 	s := l.active()
 	if err := l.activateLast(); err != nil {
 		return nil, err
@@ -167,7 +170,7 @@ func (l *Log) activateLast() error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return s.Activate(l.window)
+	return s.Activate(newWindow())
 }
 
 // settleHole ends the log at the base of a segment that was just begun beyond its end, and makes that durable with its

@@ -11,6 +11,9 @@ func (l *Log) Close(_ kafka.Instant) error {
 		return nil
 	}
 	l.closed = true
+	if l.blank {
+		return nil
+	}
 	s := l.active()
 	defer l.closeActive()
 	if s.Active() {

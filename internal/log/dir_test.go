@@ -93,6 +93,7 @@ func TestSecondOpeningIsNotClean(t *testing.T) {
 
 func TestTopicID(t *testing.T) {
 	r := newRig(t)
+	r.put("first")
 	if got := string(r.file("partition.metadata")); got != "version: 0\ntopic_id: "+topicID.String() {
 		t.Errorf("partition.metadata %q", got)
 	}

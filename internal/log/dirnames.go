@@ -175,6 +175,9 @@ func deleteDir(fsys disk.FS, path string, tp kafka.TopicPartition, id kafka.Topi
 		return fault.Storage(op, err)
 	}
 	if err := fsys.Rename(path, target); errors.Is(err, disk.ErrNotExist) {
+		if ledger != nil {
+			ledger.Forget(tp) // a log that was never written has no directory, but may have a log start
+		}
 		return nil
 	} else if err != nil {
 		return fault.Storage(op, err)

@@ -98,8 +98,8 @@ type Log struct {
 	epochs    *epoch.Cache
 	snapshots snapshots
 	clock     guardedClock
-	window    []byte // the writer's own
-	torn      bool   // a failed write left bytes after the end
+	torn      bool // a failed write left bytes after the end
+	blank     bool // nothing was ever written, and there are no files yet
 	closed    bool
 }
 

@@ -11,25 +11,27 @@ import (
 	"github.com/milena-io/milena/internal/log/segment"
 )
 
-// Open opens a partition's log, makes its directory when there is none, and recovers it unless it was closed cleanly.
+// Open opens a partition's log and recovers it unless it was closed cleanly. Where there is no directory the log is blank:
+// its first record makes one.
 // A log that cannot be brought up without losing what was durable is fault.Corrupt and left as it is.
 func Open(o Options) (*Log, error) {
 	l := &Log{
 		view: newView(), durability: &durability{}, compacted: compacted{clean: o.Cleaned}, options: o, config: o.Config,
 		snapshots: snapshots{fs: o.FS, dir: o.Path}, clock: newGuardedClock(o.Now),
-		window: make([]byte, 0, headerWindow),
 	}
-	if err := l.makeDir(); err != nil {
+	absent, err := l.absent()
+	if err != nil {
 		return nil, err
 	}
-	if err := l.scanDir(); err != nil {
-		return nil, err
-	}
-	if err := l.bindTopicID(); err != nil {
-		return nil, err
+	if !absent {
+		if err := l.scanDir(); err != nil {
+			return nil, err
+		}
+		if err := l.bindTopicID(); err != nil {
+			return nil, err
+		}
 	}
 	rebuildEpochs := false
-	var err error
 	if l.epochs, err = epoch.Open(o.FS, o.Path); err != nil {
 		if !fault.IsKind(err, fault.Corrupt) {
 			return nil, err
@@ -38,7 +40,12 @@ func Open(o Options) (*Log, error) {
 	}
 	rebuildEpochs = rebuildEpochs || l.epochs.Latest().Epoch < 0 && l.Size() > 0 // the file was lost, or not yet written
 	l.durability.epochs = l.epochs
-	if err := l.recover(rebuildEpochs); err != nil {
+	if absent {
+		err = l.openBlank()
+	} else {
+		err = l.recover(rebuildEpochs)
+	}
+	if err != nil {
 		l.abandonFiles()
 		return nil, err
 	}
@@ -74,7 +81,7 @@ func (l *Log) makeDir() error {
 // scanDir removes what earlier lives left unfinished, and lists segments and snapshots.
 func (l *Log) scanDir() error {
 	fsys, dir := l.options.FS, l.options.Path
-	if err := finishSwaps(fsys, dir, l.window); err != nil {
+	if err := finishSwaps(fsys, dir, newWindow()); err != nil {
 		return err
 	}
 	entries, err := fsys.List(dir)

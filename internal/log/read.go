@@ -140,5 +140,8 @@ func (v *view) checked(k *segment.Look, r *segment.Range) error {
 	return k.Check(r, *window)
 }
 
+// newWindow returns a window for headers, for what a log does once in a while: an idle log keeps none.
+func newWindow() []byte { return make([]byte, 0, headerWindow) }
+
 // windowFor returns a window for reading a whole file of a size; recovery has many small ones.
 func windowFor(size int64) []byte { return make([]byte, 0, min(max(size, headerWindow), bodyWindow)) }

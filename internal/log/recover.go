@@ -28,7 +28,7 @@ type Recovery struct {
 func (l *Log) recover(rebuildEpochs bool) error {
 	l.Recovered.CutAt = kafka.NoOffset
 	if len(l.segments) == 0 {
-		at := max(l.options.LogStart, 0)
+		at := l.firstOffset()
 		if l.options.RecoveryPoint > at && !l.options.AcceptLoss {
 			return l.lost(at)
 		}
@@ -41,7 +41,7 @@ func (l *Log) recover(rebuildEpochs bool) error {
 	clean := l.options.Clean && !rebuildEpochs
 	if clean {
 		last := l.active()
-		end, err := last.End(l.window)
+		end, err := last.End(newWindow())
 		if err != nil && !fault.IsKind(err, fault.Corrupt) {
 			return err
 		}

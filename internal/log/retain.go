@@ -182,7 +182,7 @@ func (l *Log) deletable(wallMs int64, highWatermark kafka.Offset) (goes Retired,
 
 // ageMs is how long ago the segment's newest record was; without timestamps, since when this process knows it.
 func (l *Log) ageMs(s *segment.Segment, wallMs int64) (int64, error) {
-	k, err := s.Look(l.mu.RLocker(), l.window)
+	k, err := s.Look(l.mu.RLocker(), newWindow())
 	if err != nil {
 		return 0, err
 	}

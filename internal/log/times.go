@@ -105,9 +105,9 @@ func (v *view) eachSegment(visit func(k *segment.Look, start kafka.Offset) (bool
 	v.mu.RUnlock()
 	for _, s := range segments {
 		v.mu.RLock()
-		if !slices.Contains(v.segments, s) {
+		if s.Size() == 0 || !slices.Contains(v.segments, s) {
 			v.mu.RUnlock()
-			continue // deleted meanwhile
+			continue // nothing is in it, or it was deleted meanwhile
 		}
 		k, err := s.Look(v.mu.RLocker(), *window)
 		v.mu.RUnlock()

@@ -43,7 +43,7 @@ func (l *Log) TruncateTo(o kafka.Offset) error {
 		return err
 	}
 	l.mu.Lock()
-	err = s.Cut(o, l.window)
+	err = s.Cut(o, newWindow())
 	l.end = min(l.end, s.Next())
 	startMoved := l.start > l.end
 	l.start = min(l.start, l.end)
@@ -66,7 +66,7 @@ func (l *Log) TruncateTo(o kafka.Offset) error {
 
 // boundary returns where the log would end if it were cut at o, which lies in segment i.
 func (l *Log) boundary(i int, o kafka.Offset) (kafka.Offset, error) {
-	k, err := l.segments[i].Look(l.mu.RLocker(), l.window)
+	k, err := l.segments[i].Look(l.mu.RLocker(), newWindow())
 	if err != nil {
 		return 0, err
 	}
@@ -78,6 +78,9 @@ func (l *Log) boundary(i int, o kafka.Offset) (kafka.Offset, error) {
 func (l *Log) TruncateFullyAndStartAt(o kafka.Offset) error {
 	if l.closed {
 		return fault.Shutdown("log.TruncateFullyAndStartAt")
+	}
+	if err := l.materialise(); err != nil {
+		return err
 	}
 	if err := l.settleAll(); err != nil {
 		return err

@@ -66,6 +66,11 @@ func Create(fsys disk.FS, dir string, base kafka.Offset, nowMs int64) (*Segment,
 	return s, nil
 }
 
+// Unwritten returns an active segment that has no file yet and takes no appends.
+func Unwritten(fsys disk.FS, dir string, base kafka.Offset, nowMs int64) *Segment {
+	return &Segment{fs: fsys, dir: dir, base: base, createdMs: nowMs, next: base, aborted: []Aborted{}}
+}
+
 // Existing returns a sealed segment of a known size; next is the base of the segment after it, or what the caller
 // finds out for the last one.
 func Existing(fsys disk.FS, dir string, base kafka.Offset, size int64, next kafka.Offset, hasTxnIndex bool, nowMs int64) *Segment {
