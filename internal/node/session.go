@@ -4,10 +4,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/milena-io/milena/internal/broker/cluster"
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/machine/controller"
+	"github.com/milena-io/milena/internal/staterecord"
 	"github.com/milena-io/milena/internal/world"
 )
 
@@ -42,7 +42,7 @@ func (s *session) begin() {
 	st := &s.n.settings
 	c.Submit(startTimeout, controller.RegisterBroker{
 		Broker: st.NodeID(), Incarnation: s.incarnation, Rack: st.rack(), Endpoints: s.n.edge.endpoints,
-		Features: cluster.Carried(), LogDirs: s.n.storage.online(), Colocated: true,
+		Features: staterecord.Known(), LogDirs: s.n.storage.online(), Colocated: true,
 	}, func(reply any, err error) {
 		if err != nil {
 			s.over(err)

@@ -4,13 +4,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
 	"github.com/milena-io/milena/internal/machine/controller"
 	"github.com/milena-io/milena/internal/quorum"
-	"github.com/milena-io/milena/internal/record"
 )
 
 var metadataPartition = kafka.TopicPartition{Topic: "__cluster_metadata", Partition: 0}
@@ -35,7 +33,7 @@ func (n *Node) openQuorum() error {
 	n.storage.log = l
 	machine := controller.New(n.settings.controllerOptions())
 	n.quorum, err = quorum.Open(quorum.Options{
-		World: n.o.World, FS: n.o.FS, Dir: path, Log: metadataLog{l}, Flusher: at.flusher, Machine: machine,
+		World: n.o.World, FS: n.o.FS, Dir: path, Log: quorum.DiskLog(l), Flusher: at.flusher, Machine: machine,
 		Self:   quorum.Key{NodeID: n.settings.NodeID(), DirectoryID: at.id()},
 		Config: n.settings.quorumConfig(),
 		Await:  n.feed.WaitFor, Failed: n.quorumFailed, Logger: n.log("kafka.raft"),
@@ -86,39 +84,4 @@ func (n *Node) later(delayMs int64, f func()) {
 			f()
 		}
 	})
-}
-
-// metadataLog shows the log of __cluster_metadata-0 as quorum wants to see it.
-type metadataLog struct{ l *log.Log }
-
-func (m metadataLog) Append(now kafka.Instant, b record.Batch) error {
-	_, err := m.l.AppendAsFollower(now, b)
-	return err
-}
-
-func (m metadataLog) Read(from kafka.Offset, maxBytes int) ([]byte, error) {
-	s, err := m.l.Read(from, log.ReadOptions{MaxBytes: maxBytes, MinOne: true, Upper: m.l.Offsets().End})
-	if err != nil {
-		return nil, err
-	}
-	defer s.Release()
-	return s.AppendTo(nil)
-}
-
-func (m metadataLog) Bounds() (start, end kafka.Offset) {
-	o := m.l.Offsets()
-	return o.LogStart, o.End
-}
-
-func (m metadataLog) Dirty() ([]disk.Syncer, kafka.Offset) { return m.l.Dirty() }
-func (m metadataLog) Flushed(upTo kafka.Offset)            { m.l.Flushed(upTo) }
-func (m metadataLog) TruncateTo(o kafka.Offset) error      { return m.l.TruncateTo(o) }
-func (m metadataLog) Restart(o kafka.Offset) error         { return m.l.TruncateFullyAndStartAt(o) }
-
-func (m metadataLog) Trim(now kafka.Instant, start kafka.Offset) (int64, error) {
-	if err := m.l.AdvanceStart(start); err != nil {
-		return m.l.Size(), err
-	}
-	_, err := m.l.Retain(now, m.l.Offsets().End)
-	return m.l.Size(), err
 }

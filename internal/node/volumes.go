@@ -18,7 +18,7 @@ import (
 func (n *Node) openStorage() error {
 	s := &n.storage
 	n.layOut()
-	for _, step := range []func() error{n.claimDirs, s.agree, n.formatDirs, n.beginDirs} {
+	for _, step := range []func() error{n.claimDirs, s.agree, n.admit, n.formatDirs, n.beginDirs} {
 		if err := step(); err != nil {
 			n.releaseDirs()
 			return err

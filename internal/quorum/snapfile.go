@@ -232,3 +232,26 @@ func (s *Snapshot) ref() (snapshotRef, error) {
 	})
 	return ref, err
 }
+
+// Newest opens the newest snapshot of a directory that no quorum has open; nil when there is none.
+func Newest(fsys disk.FS, dir string) (*Snapshot, error) {
+	if _, err := fsys.Stat(dir); errors.Is(err, disk.ErrNotExist) {
+		return nil, nil
+	}
+	refs, err := listSnapshots(fsys, dir)
+	if err != nil || len(refs) == 0 {
+		return nil, err
+	}
+	newest := refs[len(refs)-1]
+	return openSnapshot(fsys, dir, newest.offset, newest.epoch)
+}
+
+// Controls visits the control records of the snapshot: kraft.version and the voters, where it has them.
+func (s *Snapshot) Controls(visit func(t record.ControlType, value []byte) error) error {
+	return scanSnapshot(s.file, s.size, func(b record.Batch) error {
+		if !b.IsControl() {
+			return nil
+		}
+		return eachControl(b, visit)
+	})
+}

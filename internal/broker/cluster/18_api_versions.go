@@ -48,21 +48,6 @@ func (c *Cluster) ApiVersions(req *wire.Request) {
 	req.Reply(wire.Reply{Message: out})
 }
 
-// Carried are the features that a log may have finalized while a broker of ours runs on it, with Apache Kafka 4.3's levels:
-// this is what a broker registers with. What is not built of them stays as it was found and comes into force again when
-// Kafka is back; clients are told of Supported only.
-func Carried() []staterecord.FeatureRange {
-	return []staterecord.FeatureRange{
-		{Name: staterecord.FeatureElr, Max: 1},
-		{Name: staterecord.FeatureGroup, Max: 1},
-		{Name: staterecord.FeatureKRaft, Max: 1},
-		{Name: staterecord.FeatureMetadataVersion, Min: int16(staterecord.OldestMetadataVersion), Max: int16(staterecord.LatestMetadataVersion)},
-		{Name: staterecord.FeatureShare, Max: 1},
-		{Name: staterecord.FeatureStreams, Max: 1},
-		{Name: staterecord.FeatureTransaction, Max: 2},
-	}
-}
-
 // built is the highest level of a feature that this version can run.
 func built(all []staterecord.FeatureRange, name string) int16 {
 	for _, f := range all {
