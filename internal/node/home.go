@@ -16,9 +16,13 @@ func (r *replicas) home(name kafka.TopicPartition, topic kafka.TopicID, assigned
 	holders := r.holders(name, topic, assigned)
 	switch {
 	case len(holders) > 1:
-		// A crash between the two renames of a move cannot leave that; a copy made by hand can.
-		return s.nowhere, fault.Storage("node", fault.Corruption("node", "Duplicate log directories for %s are found in both %s and %s. "+
-			"Which one is right only you can know: move the other one out of the way", name, holders[0].path, holders[1].path))
+		// A crash in the middle of a move cannot leave that; a copy made by hand can.
+		why := fmt.Sprintf("Duplicate log directories for %s are found in both %s and %s. It is offline until one of them is moved out of the way: "+
+			"which one is right only you can know.", name, holders[0].path, holders[1].path)
+		r.n.log("kafka.log").Error(why)
+		e := fault.New("node", kafka.ErrKafkaStorageError, "%s", why)
+		e.Kind = fault.Disk
+		return s.nowhere, e
 	case len(holders) == 1:
 		return holders[0], nil
 	}

@@ -60,7 +60,6 @@ func (n *Node) giveBack(done func()) {
 // closed is how the partitions of one directory ended.
 type closed struct {
 	recovery, high checkpoint.Offsets
-	unopened       int
 	err            error
 }
 
@@ -87,8 +86,6 @@ func (n *Node) closePartitions(done func(map[*volume]*closed)) {
 				into.err = errors.Join(into.err, c.Err)
 			case c.Opened:
 				into.recovery[p.Name()], into.high[p.Name()] = c.Recovery, c.High
-			default:
-				into.unopened++
 			}
 			left--
 			last := left == 0
@@ -123,8 +120,7 @@ func (n *Node) sealNext(left []*volume, c map[*volume]*closed, failed error, don
 	v.flusher.Flush(nil, func(error) { n.sealNext(left[1:], c, errors.Join(failed, n.seal(v, c[v])), done) })
 }
 
-// seal closes the metadata log and marks a directory as cleanly closed: only when every log in it is, those included
-// that an unclean start left to recover and nobody opened.
+// seal closes the metadata log and marks a directory as cleanly closed, when every log in it is.
 func (n *Node) seal(v *volume, c *closed) error {
 	err := c.err
 	if v == n.storage.metadata {
@@ -132,8 +128,7 @@ func (n *Node) seal(v *volume, c *closed) error {
 		o := n.storage.log.Offsets()
 		c.recovery[metadataPartition], c.high[metadataPartition] = o.End, o.End
 	}
-	clean, _ := v.dir.Clean()
-	if err != nil || !clean && c.unopened > 0 {
+	if err != nil {
 		v.release()
 		return err
 	}
