@@ -33,6 +33,7 @@ type rig struct {
 	checks int // of health so far
 
 	faulty *disk.Faulty // over fs, when the test asked for faults
+	sick   []disk.Fault // that the next start finds
 	gaveUp error        // why the node did; where the test did not ask for faults that is an error
 }
 
@@ -94,6 +95,9 @@ func (r *rig) options() Options {
 	if r.faulty != nil {
 		r.gaveUp = nil
 		r.faulty = disk.NewFaulty(r.fs)
+		for _, f := range r.sick {
+			r.faulty.Add(f)
+		}
 		o.FS, o.Failed = r.faulty, func(err error) { r.gaveUp = err }
 	}
 	return o

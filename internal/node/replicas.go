@@ -150,6 +150,9 @@ func (r *replicas) apply(d image.Delta) {
 	if was {
 		r.news.topics(d) // of what an earlier incarnation saw happen it has told
 	}
+	if is && !was {
+		r.begin(d.To, configs)
+	}
 	for c := range d.Topics() {
 		if c.New == nil {
 			deleted = append(deleted, group.DeletedTopic{Name: c.Old.Name, ID: c.Old.ID})
@@ -186,15 +189,42 @@ func (r *replicas) change(img *image.Image, t image.TopicChange, c image.Partiti
 		r.unclean.Add(1)
 	}
 	switch {
+	case mine && r.ours(img):
+		r.ensure(img, topic, name, id, configs).Become(registration(c.New))
 	case mine:
-		reg := registration(c.New)
-		if !r.ours(img) && reg.Leader == self {
-			reg.Leader = kafka.NoNode
-		}
-		r.ensure(img, topic, name, id, configs).Become(reg)
+		r.follow(id, c.New)
 	case had:
 		r.remove(name, id)
 	}
+}
+
+// begin makes this node's replicas from the first image that knows the incarnation. In earlier ones the controller has not
+// yet heard which log directories the node has, nor said which replicas are lost with one that it no longer has: a replica
+// without a directory might be put in a second one.
+func (r *replicas) begin(img *image.Image, configs map[kafka.TopicID]*partition.Config) {
+	for t := range img.Topics() {
+		for number, p := range t.Partitions() {
+			if slices.Contains(p.Replicas(), r.self) {
+				name, id := kafka.TopicPartition{Topic: t.Name, Partition: number}, kafka.TopicIDPartition{TopicID: t.ID, Partition: number}
+				r.ensure(img, t, name, id, configs).Become(registration(p))
+			}
+		}
+	}
+}
+
+// follow tells a replica of an image that does not know the incarnation, or no longer: it leads nothing.
+func (r *replicas) follow(id kafka.TopicIDPartition, p *image.Partition) {
+	r.mu.RLock()
+	have := r.byID[id]
+	r.mu.RUnlock()
+	if have == nil {
+		return
+	}
+	reg := registration(p)
+	if reg.Leader == r.self {
+		reg.Leader = kafka.NoNode
+	}
+	have.Become(reg)
 }
 
 func registration(p *image.Partition) replica.Registration {

@@ -73,12 +73,18 @@ func moved(p *image.Partition, broker kafka.NodeID, to kafka.DirectoryID) func(k
 	}
 }
 
-// giveUpUnplaced marks the replicas as lost of which a broker has not said where it keeps them, when it comes back without
-// all of its log directories: they may be in what is missing, and must not be made anew elsewhere. Those that it does have
-// it tells of again. Apache Kafka's broker makes them anew unless it has seen the directory fail.
+// giveUpUnplaced takes a broker's replicas offline of which it has not said where it keeps them, when it comes back without
+// all of its log directories: they may be in what is missing, and must not be made anew elsewhere. Those whose files it
+// does have it tells of again. Where one directory is missing they count as in that, and come back with it; which one of
+// several nobody knows. Apache Kafka's broker makes such replicas anew unless it has seen the directory fail.
 func giveUpUnplaced(d *decision, was *image.Broker, now []kafka.DirectoryID) {
-	if len(without(was.LogDirs, now...)) == 0 {
+	missing := without(was.LogDirs, now...)
+	if len(missing) == 0 {
 		return
+	}
+	where := kafka.DirectoryLost
+	if len(missing) == 1 {
+		where = missing[0]
 	}
 	for t := range d.img.Topics() {
 		for id, p := range t.Partitions() {
@@ -87,7 +93,7 @@ func giveUpUnplaced(d *decision, was *image.Broker, now []kafka.DirectoryID) {
 				continue
 			}
 			r := staterecord.NewPartitionChange(t.ID, id)
-			at := moved(p, was.ID, kafka.DirectoryLost)
+			at := moved(p, was.ID, where)
 			for _, replica := range p.Replicas() {
 				r.Directories = append(r.Directories, at(replica))
 			}
