@@ -35,11 +35,13 @@ func (l *Log) admit(now kafka.Instant, b record.Batch, origin Origin) (record.Ba
 		return nil, 0, err
 	}
 	if c.Recompress && b.Codec() != c.Codec && !b.IsControl() {
-		b, err := b.Recompress(c.Codec, c.Level, record.Limits{})
-		if err != nil {
-			return nil, 0, err
+		b, err := b.Recompress(c.Codec, c.Level, record.Limits{MaxStored: c.MaxMessageBytes})
+		if fault.CodeOf(err) == kafka.ErrMessageTooLarge {
+			err = fault.New(admitOp, kafka.ErrMessageTooLarge,
+				"The record batch in the append to %s exceeds the maximum configured value of %d bytes when it is stored as %s, its topic's compression.type.",
+				l.options.Partition, c.MaxMessageBytes, c.Codec)
 		}
-		return b, maxTs, l.checkBytes(b)
+		return b, maxTs, err
 	}
 	return b, maxTs, nil
 }

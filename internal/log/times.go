@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log/segment"
 	"github.com/milena-io/milena/internal/record"
@@ -32,7 +33,7 @@ func (v *view) OffsetForTimestamp(ts int64) (TimestampOffset, bool, error) {
 			if err != nil || b == nil {
 				return false, err
 			}
-			if found, err = firstAt(b, start, func(r *record.Record) bool { return r.TimestampMs >= ts }); err != nil {
+			if found, err = firstAt(b, start, func(r *record.Outline) bool { return r.TimestampMs >= ts }); err != nil {
 				return false, err
 			}
 			if found.Offset >= 0 {
@@ -86,12 +87,16 @@ func largestFrom(k *segment.Look, start kafka.Offset, best *int64) error {
 			*best = b.MaxTimestamp()
 			return nil
 		}
-		return b.Each(record.Limits{}, func(r *record.Record) error {
+		err := b.Scan(record.Limits{}, func(r *record.Outline) error {
 			if r.Offset >= start {
 				*best = max(*best, r.TimestampMs)
 			}
 			return nil
 		})
+		if unreadable(err) {
+			*best, err = b.MaxTimestamp(), nil
+		}
+		return err
 	})
 }
 
@@ -123,17 +128,28 @@ func (v *view) eachSegment(visit func(k *segment.Look, start kafka.Offset) (bool
 	return false, nil
 }
 
-// firstAt returns the first record of a batch at or after an offset that matches; Offset is NoOffset when none does.
-func firstAt(b record.Batch, from kafka.Offset, match func(*record.Record) bool) (TimestampOffset, error) {
+// unreadable reports that a batch with a right checksum does not hold the records that its header says, or too many to
+// read: milena.validate=header let its producer write it so. Such a batch is taken at its header's word, which errs on the
+// early side, so that one producer's lie hides nothing of the others and no lookup fails for it.
+func unreadable(err error) bool {
+	return fault.IsKind(err, fault.Corrupt) || fault.CodeOf(err) == kafka.ErrRecordListTooLarge
+}
+
+// firstAt returns the first record of a batch at or after an offset that matches; Offset is NoOffset when none does. Of a
+// batch that cannot be read it is the first offset, with the batch's largest timestamp.
+func firstAt(b record.Batch, from kafka.Offset, match func(*record.Outline) bool) (TimestampOffset, error) {
 	found := TimestampOffset{Offset: kafka.NoOffset}
-	err := b.Each(record.Limits{}, func(r *record.Record) error {
+	err := b.Scan(record.Limits{}, func(r *record.Outline) error {
 		if r.Offset >= from && match(r) {
 			found = TimestampOffset{r.Offset, r.TimestampMs, b.LeaderEpoch()}
 			return errFound
 		}
 		return nil
 	})
-	if errors.Is(err, errFound) {
+	if unreadable(err) {
+		found = TimestampOffset{max(b.BaseOffset(), from), b.MaxTimestamp(), b.LeaderEpoch()}
+	}
+	if errors.Is(err, errFound) || unreadable(err) {
 		err = nil
 	}
 	return found, err

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"runtime"
 	"sync"
 
 	"github.com/klauspost/compress/gzip"
@@ -13,259 +12,92 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 
-	"github.com/milena-io/milena/internal/fault"
-	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/must"
 )
-
-// xerialHeader is the magic, version and compatible version of the snappy framing that Kafka's Java client writes.
-var xerialHeader = []byte{0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0, 0, 0, 0, 1, 0, 0, 0, 1}
-
-// xerialBlock is how many plain bytes go into one snappy block, as in the Java client.
-const xerialBlock = 32 << 10
-
-// A zstd frame names the window its decoder must hold, and nine bytes may ask for the most, which level 22 of the
-// reference library does use. Windows up to the usual size, of levels up to 19, are kept for the next batch; a larger one
-// is allocated for the batch at hand, one at a time.
-const (
-	maxZstdWindow   = 128 << 20
-	usualZstdWindow = 8 << 20
-)
-
-// turns bounds how many batches are plain in memory at once. Decompression is work and no waiting, so that more turns than
-// processors gain nothing, and a thousand clients with bombs at once cost no more than these few.
-var (
-	turns     = make(chan struct{}, runtime.GOMAXPROCS(0))
-	wideTurns = make(chan struct{}, 1)
-)
-
-// errBomb is returned by the capped writer.
-var errBomb = errors.New("decompressed records are larger than the limit")
-
-// capped is a buffer that refuses to grow past a limit.
-type capped struct {
-	bytes.Buffer
-	max int
-}
-
-func (c *capped) Write(p []byte) (int, error) {
-	if c.Len()+len(p) > c.max {
-		return 0, errBomb
-	}
-	return c.Buffer.Write(p)
-}
-
-var plainPool = sync.Pool{New: func() any { return &capped{} }}
-
-// poolKeep is the largest buffer that goes back to the pool, bytes.
-const poolKeep = 4 << 20
-
-// Decompress appends the plain bytes to dst, at most max of them. Errors: a corruption, or RECORD_LIST_TOO_LARGE when
-// there are more than max; memory follows the bytes really produced, never a claim.
-func (c Codec) Decompress(dst, src []byte, max int) ([]byte, error) {
-	plain, release, err := c.decompressPooled(src, max)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	return append(dst, plain...), nil
-}
-
-// decompressPooled lends the plain bytes until release. Whoever has them must neither wait nor decompress: others wait for
-// the turn.
-func (c Codec) decompressPooled(src []byte, max int) (plain []byte, release func(), err error) {
-	turns <- struct{}{}
-	out := plainPool.Get().(*capped)
-	out.Reset()
-	out.max = max
-	release = func() {
-		<-turns
-		if out.Cap() <= poolKeep {
-			plainPool.Put(out)
-		}
-	}
-	switch c {
-	case None:
-		_, err = out.Write(src)
-	case Gzip:
-		err = gunzip(out, src)
-	case Snappy:
-		err = unsnappy(out, src)
-	case LZ4:
-		err = unlz4(out, src)
-	case Zstd:
-		err = unzstd(out, src)
-	default:
-		err = errors.New("unknown codec")
-	}
-	if err != nil {
-		release()
-		if errors.Is(err, errBomb) {
-			return nil, nil, fault.New("record", kafka.ErrRecordListTooLarge, "decompressed records are larger than %d bytes", max)
-		}
-		return nil, nil, &fault.Error{Op: "record", Kind: fault.Corrupt, Code: kafka.ErrCorruptMessage, Message: "records do not decompress as " + c.String(), Cause: err}
-	}
-	return out.Bytes(), release, nil
-}
-
-var gzipReaders = sync.Pool{New: func() any { return new(gzip.Reader) }}
-
-func gunzip(out *capped, src []byte) error {
-	r := gzipReaders.Get().(*gzip.Reader)
-	defer gzipReaders.Put(r)
-	if err := r.Reset(bytes.NewReader(src)); err != nil {
-		return err
-	}
-	return drain(out, r)
-}
-
-var lz4Readers = sync.Pool{New: func() any {
-	r := lz4.NewReader(nil)
-	_ = r.Apply(lz4.ConcurrencyOption(1))
-	return r
-}}
-
-func unlz4(out *capped, src []byte) error {
-	r := lz4Readers.Get().(*lz4.Reader)
-	defer lz4Readers.Put(r)
-	r.Reset(bytes.NewReader(src))
-	return drain(out, r)
-}
-
-var zstdReaders = sync.Pool{New: func() any { return newZstdReader(usualZstdWindow) }}
-
-func newZstdReader(window uint64) *zstd.Decoder {
-	return must.Get(zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(window)))
-}
-
-func unzstd(out *capped, src []byte) error {
-	r := zstdReaders.Get().(*zstd.Decoder)
-	defer func() {
-		_ = r.Reset(nil)
-		zstdReaders.Put(r)
-	}()
-	err := readZstd(out, r, src)
-	if errors.Is(err, zstd.ErrWindowSizeExceeded) {
-		wideTurns <- struct{}{}
-		defer func() { <-wideTurns }()
-		wide := newZstdReader(maxZstdWindow)
-		defer wide.Close()
-		out.Reset()
-		err = readZstd(out, wide, src)
-	}
-	return err
-}
-
-func readZstd(out *capped, r *zstd.Decoder, src []byte) error {
-	if err := r.Reset(bytes.NewReader(src)); err != nil {
-		return err
-	}
-	return drain(out, r)
-}
-
-// drain copies in steps, so that a bomb costs no more than the limit and one step.
-func drain(out *capped, r io.Reader) error {
-	step := make([]byte, 32<<10)
-	for {
-		n, err := r.Read(step)
-		if _, werr := out.Write(step[:n]); werr != nil {
-			return werr
-		}
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-func unsnappy(out *capped, src []byte) error {
-	if len(src) < len(xerialHeader) || !bytes.Equal(src[:8], xerialHeader[:8]) {
-		return unsnappyBlock(out, src)
-	}
-	for src = src[len(xerialHeader):]; len(src) > 0; {
-		if len(src) < 4 {
-			return io.ErrUnexpectedEOF
-		}
-		n := binary.BigEndian.Uint32(src)
-		src = src[4:]
-		if uint64(n) > uint64(len(src)) {
-			return io.ErrUnexpectedEOF
-		}
-		if err := unsnappyBlock(out, src[:n]); err != nil {
-			return err
-		}
-		src = src[n:]
-	}
-	return nil
-}
-
-func unsnappyBlock(out *capped, block []byte) error {
-	n, err := s2.DecodedLen(block)
-	if err != nil {
-		return err
-	}
-	if n > 64*len(block)+64 { // snappy cannot do better than 64 to 1: don't allocate on a lie
-		return s2.ErrCorrupt
-	}
-	if out.Len()+n > out.max {
-		return errBomb
-	}
-	plain, err := s2.Decode(nil, block)
-	if err != nil {
-		return err
-	}
-	_, err = out.Write(plain)
-	return err
-}
 
 // Compress appends the compressed form of src to dst. level is the codec's own, -1 for its default.
 func (c Codec) Compress(dst []byte, level int, src []byte) ([]byte, error) {
 	out := bytes.NewBuffer(dst)
-	var err error
-	switch c {
-	case None:
-		out.Write(src)
-	case Gzip:
-		var w *gzip.Writer
-		if w, err = gzip.NewWriterLevel(out, level); err == nil {
-			err = finish(w, src)
-		}
-	case Snappy:
-		out.Write(xerialHeader)
-		for len(src) > 0 {
-			n := min(len(src), xerialBlock)
-			block := s2.EncodeSnappy(nil, src[:n])
-			_ = binary.Write(out, binary.BigEndian, uint32(len(block)))
-			out.Write(block)
-			src = src[n:]
-		}
-	case LZ4:
-		w := lz4.NewWriter(out)
-		if err = w.Apply(lz4.ConcurrencyOption(1), lz4.BlockSizeOption(lz4.Block64Kb), lz4.ChecksumOption(false), lz4.CompressionLevelOption(lz4Level(level))); err == nil {
-			err = finish(w, src)
-		}
-	case Zstd:
-		var w *zstd.Encoder
-		l := zstd.SpeedDefault
-		if level > 0 {
-			l = zstd.EncoderLevelFromZstd(level)
-		}
-		if w, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(l), zstd.WithEncoderCRC(false)); err == nil {
-			return w.EncodeAll(src, dst), nil
-		}
-	default:
-		err = errors.New("unknown codec")
+	w, err := c.compressor(out, level)
+	if err != nil {
+		return nil, err
+	}
+	_, err = w.Write(src)
+	if cerr := w.Close(); err == nil {
+		err = cerr
 	}
 	return out.Bytes(), err
 }
 
-func finish(w io.WriteCloser, src []byte) error {
-	if _, err := w.Write(src); err != nil {
-		return err
+// pooled is a compressor that goes back where it came from when it is closed.
+type pooled struct {
+	io.WriteCloser
+	give func()
+}
+
+// Close ends the compressed form.
+func (p pooled) Close() error {
+	defer p.give()
+	return p.WriteCloser.Close()
+}
+
+// compressor makes a writer whose input comes out compressed.
+func (c Codec) compressor(out io.Writer, level int) (io.WriteCloser, error) {
+	switch c {
+	case None:
+		return pooled{WriteCloser: asIs{out}, give: func() {}}, nil
+	case Gzip:
+		if level < gzip.DefaultCompression || level > gzip.BestCompression {
+			return nil, errors.New("no such level of gzip")
+		}
+		pool := &gzipWriters[level-gzip.DefaultCompression]
+		w, _ := pool.Get().(*gzip.Writer)
+		if w == nil {
+			w = must.Get(gzip.NewWriterLevel(nil, level))
+		}
+		w.Reset(out)
+		return pooled{w, func() { pool.Put(w) }}, nil
+	case Snappy:
+		w := snappyWriters.Get().(*snappyWriter)
+		w.out, w.plain, w.err = out, w.plain[:0], nil
+		_, w.err = out.Write(xerialHeader)
+		return pooled{w, func() { w.out = nil; snappyWriters.Put(w) }}, nil
+	case LZ4:
+		w := lz4Writers.Get().(*lz4.Writer)
+		w.Reset(out)
+		err := w.Apply(lz4.ConcurrencyOption(1), lz4.BlockSizeOption(lz4.Block64Kb), lz4.ChecksumOption(false), lz4.CompressionLevelOption(lz4Level(level)))
+		return pooled{w, func() { lz4Writers.Put(w) }}, err
+	case Zstd:
+		l := zstdLevel(level)
+		pool := &zstdWriters[l-zstd.SpeedFastest]
+		w, _ := pool.Get().(*zstd.Encoder)
+		if w == nil {
+			w = must.Get(zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(l), zstd.WithEncoderCRC(false),
+				zstd.WithWindowSize(zstdWindow), zstd.WithLowerEncoderMem(true)))
+		}
+		w.Reset(out)
+		return pooled{w, func() { w.Reset(nil); pool.Put(w) }}, nil
 	}
-	return w.Close()
+	return nil, errors.New("unknown codec")
+}
+
+// zstdWindow is how far back a match may lie in what we write: about a batch, bytes.
+const zstdWindow = 1 << 20
+
+// Compressors by level: they are costly to make.
+var (
+	gzipWriters   [gzip.BestCompression - gzip.DefaultCompression + 1]sync.Pool
+	zstdWriters   [zstd.SpeedBestCompression - zstd.SpeedFastest + 1]sync.Pool
+	lz4Writers    = sync.Pool{New: func() any { return lz4.NewWriter(nil) }}
+	snappyWriters = sync.Pool{New: func() any { return &snappyWriter{plain: make([]byte, 0, xerialBlock)} }}
+)
+
+// zstdLevel maps the reference library's levels on the library's four.
+func zstdLevel(level int) zstd.EncoderLevel {
+	if level == -1 {
+		return zstd.SpeedDefault
+	}
+	return zstd.EncoderLevelFromZstd(level)
 }
 
 // lz4Level maps Kafka's compression.lz4.level, 1 to 17, on the library's ten: Kafka's default 9 is its fast one.
@@ -274,4 +106,48 @@ func lz4Level(level int) lz4.CompressionLevel {
 		return lz4.Fast
 	}
 	return lz4.CompressionLevel(1 << (8 + min(level-9, 9)))
+}
+
+// asIs is no compression.
+type asIs struct{ io.Writer }
+
+func (asIs) Close() error { return nil }
+
+// snappyWriter frames snappy blocks as Java's client does.
+type snappyWriter struct {
+	out   io.Writer
+	plain []byte // of the block that is not full yet
+	block []byte
+	err   error
+}
+
+// Write is io.Writer's.
+func (s *snappyWriter) Write(b []byte) (int, error) {
+	n := len(b)
+	for len(b) > 0 && s.err == nil {
+		take := min(len(b), xerialBlock-len(s.plain))
+		s.plain, b = append(s.plain, b[:take]...), b[take:]
+		if len(s.plain) == xerialBlock {
+			s.flush()
+		}
+	}
+	return n, s.err
+}
+
+// Close writes what is left.
+func (s *snappyWriter) Close() error {
+	if len(s.plain) > 0 && s.err == nil {
+		s.flush()
+	}
+	return s.err
+}
+
+func (s *snappyWriter) flush() {
+	if most := 4 + s2.MaxEncodedLen(xerialBlock); cap(s.block) < most {
+		s.block = make([]byte, most)
+	}
+	packed := s2.EncodeSnappy(s.block[4:cap(s.block)], s.plain)
+	binary.BigEndian.PutUint32(s.block, uint32(len(packed)))
+	_, s.err = s.out.Write(s.block[:4+len(packed)])
+	s.plain = s.plain[:0]
 }

@@ -1,6 +1,9 @@
 package record
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // Whatever the bytes are, reading them fails or gives what the header says; it never panics or runs away.
 func FuzzBatch(f *testing.F) {
@@ -21,6 +24,29 @@ func FuzzBatch(f *testing.F) {
 			return nil
 		}); err == nil && n != b.Count() {
 			t.Fatalf("%d records read, %d claimed", n, b.Count())
+		}
+		type seen struct {
+			offset, time int64
+			keyed        bool
+		}
+		var whole, outlines []seen
+		limit := Limits{MaxBytes: 1 << 20}
+		eachErr := b.Each(limit, func(r *Record) error {
+			whole = append(whole, seen{int64(r.Offset), r.TimestampMs, r.Key != nil})
+			return nil
+		})
+		scanErr := b.Scan(limit, func(o *Outline) error {
+			outlines = append(outlines, seen{int64(o.Offset), o.TimestampMs, o.Keyed})
+			return nil
+		})
+		if (eachErr == nil) != (scanErr == nil) || eachErr == nil && !slices.Equal(whole, outlines) {
+			t.Fatalf("Each: %v %v, Scan: %v %v", eachErr, whole, scanErr, outlines)
+		}
+		for _, to := range codecs {
+			again, err := b.Recompress(to, -1, Limits{MaxBytes: 1 << 20, MaxStored: 1 << 21})
+			if err == nil && eachErr == nil && (again.CheckCRC() != nil || again.Scan(Limits{}, func(*Outline) error { return nil }) != nil) {
+				t.Fatalf("recompressed to %v it cannot be read", to)
+			}
 		}
 		_, _ = b.Validate(Rules{Limits: Limits{MaxBytes: 1 << 20}})
 		_, _, _ = b.Control()

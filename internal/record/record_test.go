@@ -186,12 +186,16 @@ func BenchmarkNextAndCRC(b *testing.B) {
 }
 
 func BenchmarkValidate(b *testing.B) {
-	batch := build(b, None, 100)
-	b.SetBytes(int64(len(batch)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := batch.Validate(Rules{}); err != nil {
-			b.Fatal(err)
-		}
+	for _, c := range codecs {
+		b.Run(c.String(), func(b *testing.B) {
+			batch := build(b, c, 100)
+			b.SetBytes(int64(len(build(b, None, 100))))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := batch.Validate(Rules{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -43,14 +43,15 @@ func (r *Record) Headers(f func(Header) bool) {
 
 // Limits bound what decompressing a batch may cost (reliability.md F23).
 type Limits struct {
-	MaxBytes int // of the decompressed records; zero means DefaultMaxBytes
+	MaxBytes  int // of the decompressed records; zero means DefaultMaxBytes
+	MaxStored int // of the batch that Recompress makes; zero means no bound
 }
 
 // DefaultMaxBytes bounds decompressed records where a caller sets no limit, bytes.
 const DefaultMaxBytes = 256 << 20
 
 // orRatio is the limit for a batch that a client sent, where the caller sets none: 32 times its bytes, and 16 MiB in any
-// case. Real records do not come near both; a bomb does, and all that it claims would be in memory at once.
+// case. Real records do not come near both; a bomb does, and whoever reads records whole would have all of it in memory.
 func (l Limits) orRatio(size int) Limits {
 	if l.MaxBytes == 0 {
 		l.MaxBytes = min(DefaultMaxBytes, max(16<<20, 32*size))
@@ -58,16 +59,19 @@ func (l Limits) orRatio(size int) Limits {
 	return l
 }
 
+func (l Limits) orDefault() int {
+	if l.MaxBytes == 0 {
+		return DefaultMaxBytes
+	}
+	return l.MaxBytes
+}
+
 // Each calls f for each record in order. It decompresses where needed, within the limits. Errors: a corruption for
 // bytes that do not hold what the header claims, and f's own, which end it.
 func (b Batch) Each(l Limits, f func(*Record) error) error {
 	body := []byte(b[HeaderSize:])
 	if c := b.Codec(); c != None {
-		max := l.MaxBytes
-		if max == 0 {
-			max = DefaultMaxBytes
-		}
-		plain, release, err := c.decompressPooled(body, max)
+		plain, release, err := c.decompressPooled(body, l.orDefault())
 		if err != nil {
 			return err
 		}
@@ -103,7 +107,7 @@ type reader struct {
 
 func (c *reader) record(r *Record, i int32, base kafka.Offset, baseMs int64) error {
 	whole := c.b
-	size := c.varint()
+	size := c.varint32()
 	if c.bad == "" && (size < 0 || size > int64(len(c.b))) {
 		c.bad = "a record is longer than its batch"
 	}
@@ -118,9 +122,9 @@ func (c *reader) record(r *Record, i int32, base kafka.Offset, baseMs int64) err
 	}
 	r.Attributes, in.b = int8(in.b[0]), in.b[1:]
 	r.TimestampMs = baseMs + in.varint()
-	r.Offset = base + kafka.Offset(in.varint())
+	r.Offset = base + kafka.Offset(in.varint32())
 	r.Key, r.Value = in.bytes(true), in.bytes(true)
-	n := in.varint()
+	n := in.varint32()
 	r.headers, r.headerCount = in.b, int(n)
 	if n < 0 || n > int64(len(in.b)) { // a header has at least two bytes
 		in.fail("a lying header count")
@@ -146,6 +150,25 @@ func (c *reader) fail(why string) {
 	c.b = nil
 }
 
+// varint32 takes a varint of an int32: five bytes at most, as Java's reader wants it.
+func (c *reader) varint32() int64 {
+	if len(c.b) > 0 && c.b[0] < 0x80 { // one byte, as most are
+		v := c.b[0]
+		c.b = c.b[1:]
+		return int64(v>>1) ^ -int64(v&1)
+	}
+	had := len(c.b)
+	v := c.varint()
+	if had-len(c.b) > maxVarint32 && c.bad == "" {
+		c.fail("a torn or overlong varint")
+		return 0
+	}
+	return v
+}
+
+// maxVarint32 is how many bytes a varint of an int32 has at most.
+const maxVarint32 = 5
+
 func (c *reader) varint() int64 {
 	v, n := binary.Varint(c.b)
 	if n <= 0 {
@@ -158,7 +181,7 @@ func (c *reader) varint() int64 {
 
 // bytes takes a length and that many bytes; -1 is null where that is allowed.
 func (c *reader) bytes(nullable bool) []byte {
-	n := c.varint()
+	n := c.varint32()
 	switch {
 	case n == -1 && nullable:
 		return nil

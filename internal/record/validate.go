@@ -77,12 +77,12 @@ func (b Batch) Validate(r Rules) (maxMs int64, err error) {
 			bad = append(bad, RecordError{Index: i, Message: fmt.Sprintf(format, args...)})
 		}
 	}
-	err = b.Each(r.Limits.orRatio(len(b)), func(rec *Record) error {
+	err = b.Scan(r.Limits.orRatio(len(b)), func(rec *Outline) error {
 		maxMs = max(maxMs, rec.TimestampMs)
 		if want := b.BaseOffset() + kafka.Offset(rec.Index); rec.Offset != want {
 			refuse(rec.Index, kafka.ErrInvalidRecord, "record %d has offset delta %d", rec.Index, rec.Offset-b.BaseOffset())
 		}
-		if r.NeedKeys && rec.Key == nil {
+		if r.NeedKeys && !rec.Keyed {
 			refuse(rec.Index, kafka.ErrInvalidRecord, "Compacted topic cannot accept message without key.")
 		}
 		if r.CheckTime && rec.TimestampMs != noTimestamp && !r.inTime(rec.TimestampMs) {
@@ -110,23 +110,4 @@ func (b Batch) Validate(r Rules) (maxMs int64, err error) {
 
 func (r *Rules) inTime(ms int64) bool {
 	return (ms >= r.NowMs || r.NowMs-ms <= r.BeforeMs) && (ms <= r.NowMs || ms-r.NowMs <= r.AfterMs)
-}
-
-// Recompress returns the batch in another codec, everything else kept: offsets, times, producer, attributes.
-func (b Batch) Recompress(to Codec, level int, l Limits) (Batch, error) {
-	plain, release, err := b.Codec().decompressPooled(b[HeaderSize:], l.orRatio(len(b)).MaxBytes)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	out := make([]byte, HeaderSize, HeaderSize+len(plain))
-	copy(out, b[:HeaderSize])
-	if out, err = to.Compress(out, level, plain); err != nil {
-		return nil, err
-	}
-	n := Batch(out)
-	n.setLength()
-	n.setCodec(to)
-	n.Seal()
-	return n, nil
 }
