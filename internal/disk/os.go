@@ -91,6 +91,9 @@ func entryOf(info os.FileInfo) Entry {
 // SyncDir makes the directory's names durable.
 func (OS) SyncDir(dir string) error { return syncDir(filepath.FromSlash(dir)) }
 
+// fewDescriptors is what a process may have open where nobody tells.
+const fewDescriptors = 1024
+
 // Lock takes the lock file for this process. The lock ends with the process, however it dies.
 func (OS) Lock(path string) (io.Closer, error) { return lockFile(filepath.FromSlash(path)) }
 

@@ -41,3 +41,13 @@ func usage(dir string) (total, usable int64, err error) {
 	}
 	return int64(s.Blocks) * int64(s.Bsize), int64(s.Bavail) * int64(s.Bsize), nil
 }
+
+// Descriptors returns how many files this process may have open. The Go runtime has raised the soft limit to the hard one
+// when the process started.
+func Descriptors() int {
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		return fewDescriptors
+	}
+	return int(min(uint64(l.Cur), 1<<20))
+}

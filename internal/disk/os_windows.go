@@ -44,3 +44,6 @@ func usage(dir string) (total, usable int64, err error) {
 	}
 	return int64(all), int64(free), nil
 }
+
+// Descriptors returns how many files this process may have open; Windows sets no limit that would matter.
+func Descriptors() int { return 1 << 16 }

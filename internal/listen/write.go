@@ -177,8 +177,8 @@ func (w *writer) push(b []byte) {
 	for len(b) > 0 && !w.failed {
 		w.pushes()
 		n, err := c.nc.Write(b[:min(len(b), writeBytes)])
-		c.pushing.Store(0)
 		c.touch()
+		c.pushing.Store(0)
 		c.server.o.Observer.Sent(c.peer, n)
 		b = b[n:]
 		if err != nil {

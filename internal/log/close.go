@@ -45,6 +45,9 @@ func (l *Log) closeActive() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.active().Close()
+	for _, s := range l.segments {
+		s.CloseIdle()
+	}
 }
 
 // Abandon lets go of every file without another write: the log directory has failed. Nothing else may be called after it;

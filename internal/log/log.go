@@ -65,9 +65,10 @@ type Options struct {
 	Clean         bool         // the log dir was closed cleanly: believe everything
 	RecoveryPoint kafka.Offset // everything below was durable
 	LogStart      kafka.Offset
-	Cleaned       kafka.Offset // everything below was compacted
-	AcceptLoss    bool         // come up although records below the recovery point are gone; an operator's decision
-	Ledger        Ledger       // nil: nothing outlives a crash but what the segments say
+	Cleaned       kafka.Offset     // everything below was compacted
+	AcceptLoss    bool             // come up although records below the recovery point are gone; an operator's decision
+	Ledger        Ledger           // nil: nothing outlives a crash but what the segments say
+	Handles       *segment.Handles // keeps files of sealed segments open; nil: none
 	// Room refuses clients' records while the directory is full; nil has room always.
 	Room Room
 	// Later runs f after delayMs, with no lock held; it removes deleted files. Nil removes them at once.

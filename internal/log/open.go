@@ -124,6 +124,7 @@ func (l *Log) scanDir() error {
 		}
 		_, txn := sizes[segment.Name(base, segment.TxnIndexSuffix)]
 		s := segment.Existing(fsys, dir, base, sizes[segment.Name(base, segment.LogSuffix)], next, txn, l.options.Now.WallMs)
+		s.Keep(l.options.Handles)
 		l.segments = append(l.segments, s)
 	}
 	return nil

@@ -199,6 +199,9 @@ func TestFetchOfASessionAllocatesNothing(t *testing.T) {
 // and then, disappears in the mean.
 func wantAllocations(t *testing.T, most float64, f func()) {
 	t.Helper()
+	if raced {
+		t.Skip("the race detector empties pools at random, so allocations say nothing")
+	}
 	for range 50 {
 		f()
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
+	"github.com/milena-io/milena/internal/log/segment"
 	"github.com/milena-io/milena/internal/partition"
 )
 
@@ -28,6 +29,7 @@ type volume struct {
 	path    string
 	dir     *log.Dir // nil when it could not be opened
 	flusher *disk.Flusher
+	handles *segment.Handles // of all directories
 	env     *partition.Env
 
 	mu       sync.Mutex

@@ -10,6 +10,7 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
+	"github.com/milena-io/milena/internal/log/segment"
 )
 
 // openStorage takes the log directories: all are locked and read before anything is written in any, so that a start that
@@ -30,9 +31,11 @@ func (n *Node) openStorage() error {
 // layOut makes the volumes that the configuration names.
 func (n *Node) layOut() {
 	s := &n.storage
+	handles := segment.NewHandles(disk.Descriptors() / 4) // connections and active segments need the others
 	where := n.settings.metadataDir()
 	for _, dir := range n.settings.logDirs() {
 		v := newVolume(n, dir)
+		v.handles = handles
 		s.volumes = append(s.volumes, v)
 		if dir == where {
 			s.metadata = v
@@ -51,6 +54,9 @@ func (n *Node) claimDirs() error {
 		var err error
 		v.dir, err = log.ClaimDir(n.o.FS, v.path, log.Identity{ClusterID: n.settings.clusterID(), NodeID: n.settings.NodeID()})
 		v.held = err == nil
+		if v.held {
+			v.dir.KeepOpen(v.handles)
+		}
 		if err != nil {
 			if err := n.spare(v, err); err != nil {
 				return err

@@ -117,6 +117,7 @@ func (p *pathSyncer) Sync() error {
 // Delete renames the segment's files, the log first, so that it is never served or loaded again, and returns what removes
 // them for good. The caller holds the log's lock, so that nobody opens a name that is being taken away.
 func (s *Segment) Delete() (remove func() error, err error) {
+	s.file.closeIdle() // an open file would keep its space, and some systems don't rename one
 	s.repair.Lock()
 	s.broken = fault.Corruption("segment.RebuildIndexes", "%s is deleted", s.Path(LogSuffix))
 	s.repair.Unlock()
@@ -144,6 +145,12 @@ func (s *Segment) Delete() (remove func() error, err error) {
 
 // Retire tells that the log is deleted: the segment's names may soon be another log's.
 func (s *Segment) Retire() { s.file.retire() }
+
+// Keep lets the file stay open while nobody uses it. It is called before the segment is used.
+func (s *Segment) Keep(k *Handles) { s.file.kept = k }
+
+// CloseIdle closes the file if nobody uses it.
+func (s *Segment) CloseIdle() { s.file.closeIdle() }
 
 // Close gives the active segment's file up. The caller holds the log's lock.
 func (s *Segment) Close() {

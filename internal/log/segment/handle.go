@@ -8,20 +8,26 @@ import (
 	"github.com/milena-io/milena/internal/must"
 )
 
-// Handle is a segment's .log file with a count of its users: opened for the first, closed by the last. So descriptors
-// are few, and a section being sent keeps its file open while retention deletes it.
+// Handle is a segment's .log file with a count of its users. It is opened for the first; after the last it stays open among
+// the idle ones of Handles, when there are any, until others are used more. A section being sent is a user: it keeps its
+// file open while retention deletes it.
 type Handle struct {
+	kept *Handles // nil: closed by the last user
+
 	mu   sync.Mutex
 	file disk.File
 	refs int
 	gone bool // the name may be another log's by now
+
+	prev, next *Handle // among the idle ones, under the mutex of Handles; nil when it is not
 }
 
 // retire lets nobody open the file by its name any more; who has it open keeps it.
 func (h *Handle) retire() {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	h.gone = true
+	h.mu.Unlock()
+	h.closeIdle()
 }
 
 // retired reports whether the name may be another log's by now.
@@ -31,7 +37,18 @@ func (h *Handle) retired() bool {
 	return h.gone
 }
 
-// acquire counts one more user and opens the segment's file when there was none.
+// closeIdle closes the file if nobody uses it.
+func (h *Handle) closeIdle() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.refs == 0 && h.file != nil {
+		h.kept.remove(h)
+		_ = h.file.Close() // nothing was promised about unsynced bytes
+		h.file = nil
+	}
+}
+
+// acquire counts one more user and opens the segment's file when it isn't.
 func (h *Handle) acquire(s *Segment) (disk.File, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -44,6 +61,8 @@ func (h *Handle) acquire(s *Segment) (disk.File, error) {
 			return nil, fault.Storage("segment.open", err)
 		}
 		h.file = f
+	} else if h.refs == 0 {
+		h.kept.remove(h)
 	}
 	h.refs++
 	return h.file, nil
@@ -55,6 +74,9 @@ func (h *Handle) opened() (disk.File, bool) {
 	defer h.mu.Unlock()
 	if h.file == nil {
 		return nil, false
+	}
+	if h.refs == 0 {
+		h.kept.remove(h)
 	}
 	h.refs++
 	return h.file, true
@@ -69,11 +91,21 @@ func (h *Handle) adopt(f disk.File) {
 // Release gives one use up. Nothing was promised about unsynced bytes, so an error of close says nothing new.
 func (h *Handle) Release() {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	must.Hold(h.refs > 0, "segment file released too often")
+	if h.refs <= 0 {
+		must.Hold(false, "segment file released too often")
+	}
 	h.refs--
+	var oldest *Handle
 	if h.refs == 0 {
-		_ = h.file.Close()
-		h.file = nil
+		if h.kept == nil || h.gone {
+			_ = h.file.Close()
+			h.file = nil
+		} else {
+			oldest = h.kept.add(h)
+		}
+	}
+	h.mu.Unlock()
+	if oldest != nil {
+		oldest.closeIdle()
 	}
 }
