@@ -11,7 +11,7 @@ import (
 )
 
 func (a *app) logCommand() *cobra.Command {
-	return a.group("log", "Read and verify a data directory, offline or beside a running server", a.logList(), a.logDump(), a.logVerify())
+	return a.group("log", "Read and verify a data directory, offline or beside a running server", a.logList(), a.logDump(), a.logVerify(), a.logCompactPreview())
 }
 
 // dumpLine stands for a line of `log dump -o json`: every kind of entry has its own fields beside its kind.

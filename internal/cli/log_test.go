@@ -79,6 +79,15 @@ func TestLogsOfARunningServer(t *testing.T) {
 		t.Errorf("the metadata log shows %d of a leader change and a topic", types)
 	}
 
+	preview := decode[compactionDoc](t, c.ok("log", "compact-preview", dir, "-o", "json"), "log.compact-preview")
+	if len(preview.Partitions) == 0 || len(preview.Problems) > 0 {
+		t.Errorf("%+v", preview)
+	}
+	contains(t, "the preview", c.ok("log", "compact-preview", dir+"/orders-0"), "PARTITION", "orders-0", "no")
+	if r := c.run("log", "compact-preview", dir, "--dirty-ratio", "2"); r.exit != exitUsage {
+		t.Errorf("%+v", r)
+	}
+
 	data, err := os.ReadFile(segment)
 	if err != nil {
 		t.Fatal(err)
