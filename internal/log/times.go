@@ -87,7 +87,7 @@ func largestFrom(k *segment.Look, start kafka.Offset, best *int64) error {
 			*best = b.MaxTimestamp()
 			return nil
 		}
-		err := b.Scan(record.Limits{}, func(r *record.Outline) error {
+		err := b.Scan(record.Limits{}, func(r record.Outline) error {
 			if r.Offset >= start {
 				*best = max(*best, r.TimestampMs)
 			}
@@ -139,8 +139,8 @@ func unreadable(err error) bool {
 // batch that cannot be read it is the first offset, with the batch's largest timestamp.
 func firstAt(b record.Batch, from kafka.Offset, match func(*record.Outline) bool) (TimestampOffset, error) {
 	found := TimestampOffset{Offset: kafka.NoOffset}
-	err := b.Scan(record.Limits{}, func(r *record.Outline) error {
-		if r.Offset >= from && match(r) {
+	err := b.Scan(record.Limits{}, func(r record.Outline) error {
+		if r.Offset >= from && match(&r) {
 			found = TimestampOffset{r.Offset, r.TimestampMs, b.LeaderEpoch()}
 			return errFound
 		}

@@ -35,6 +35,12 @@ func Refused(err error) Appended {
 	return Appended{Appended: log.Appended{LogStart: kafka.NoOffset}, Err: err}
 }
 
+// waits are the appends of a partition that are not answered yet.
+type waits struct {
+	list  []wait // sorted by need
+	spare *taken // to answer the next ones with
+}
+
 // wait is one append on its way to the high watermark, or to the disk.
 type wait struct {
 	need      kafka.Offset
@@ -99,22 +105,22 @@ func (p *Partition) over(w *wait) bool {
 
 // park keeps waits sorted; all but retried duplicates belong at the end.
 func (p *Partition) park(w wait) {
-	i := len(p.waits)
-	for i > 0 && p.waits[i-1].need > w.need {
+	i := len(p.waits.list)
+	for i > 0 && p.waits.list[i-1].need > w.need {
 		i--
 	}
-	p.waits = append(p.waits, wait{})
-	copy(p.waits[i+1:], p.waits[i:])
-	p.waits[i] = w
+	p.waits.list = append(p.waits.list, wait{})
+	copy(p.waits.list[i+1:], p.waits.list[i:])
+	p.waits.list[i] = w
 }
 
 // completeWaits takes out the waits that are acknowledged now. Called with the mutex held.
 func (p *Partition) completeWaits() []func() {
-	if len(p.waits) == 0 {
+	if len(p.waits.list) == 0 {
 		return nil
 	}
 	n := 0
-	for n < len(p.waits) && p.over(&p.waits[n]) {
+	for n < len(p.waits.list) && p.over(&p.waits.list[n]) {
 		n++
 	}
 	if n == 0 {
@@ -125,31 +131,53 @@ func (p *Partition) completeWaits() []func() {
 		err = fault.New("partition", kafka.ErrNotEnoughReplicasAfterAppend,
 			"%s was written, but the ISR shrank below min.insync.replicas=%d meanwhile", p.name, p.rep.MinISR())
 	}
-	for i := range p.waits[:n] {
-		if p.waits[i].committed {
-			p.waits[i].result.Err = err
+	for i := range p.waits.list[:n] {
+		if p.waits.list[i].committed {
+			p.waits.list[i].result.Err = err
 		}
 	}
 	return p.takeWaits(n, nil)
 }
 
-func (p *Partition) failWaits(err error) []func() { return p.takeWaits(len(p.waits), err) }
+func (p *Partition) failWaits(err error) []func() { return p.takeWaits(len(p.waits.list), err) }
 
+// takeWaits takes the first n out and returns the call that answers them.
 func (p *Partition) takeWaits(n int, err error) []func() {
 	if n == 0 {
 		return nil
 	}
-	taken := make([]wait, n)
-	copy(taken, p.waits)
-	rest := copy(p.waits, p.waits[n:])
-	clear(p.waits[rest:])
-	p.waits = p.waits[:rest]
-	return []func(){func() {
-		for _, w := range taken {
-			if err != nil {
-				w.result.Err = err
-			}
-			w.done(w.result)
+	t := p.waits.spare
+	if p.waits.spare = nil; t == nil {
+		t = &taken{p: p}
+		t.call[0] = t.answer
+	}
+	t.waits = append(t.waits, p.waits.list[:n]...)
+	if err != nil {
+		for i := range t.waits {
+			t.waits[i].result.Err = err
 		}
-	}}
+	}
+	rest := copy(p.waits.list, p.waits.list[n:])
+	clear(p.waits.list[rest:])
+	p.waits.list = p.waits.list[:rest]
+	return t.call[:]
+}
+
+// taken is waits on their way to be answered; one of each partition serves again and again.
+type taken struct {
+	p     *Partition
+	waits []wait
+	call  [1]func() // answer, made a func once
+}
+
+func (t *taken) answer() {
+	for i := range t.waits {
+		w := &t.waits[i]
+		w.done(w.result)
+	}
+	clear(t.waits)
+	t.waits = t.waits[:0]
+	t.p.mu.Lock()
+	t.p.waits.spare = t
+	t.p.mu.Unlock()
 }

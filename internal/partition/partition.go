@@ -55,7 +55,7 @@ type Partition struct {
 	high     kafka.Offset // checkpointed high watermark, until the log is open
 	reg      replica.Registration
 	cfg      Config
-	waits    []wait // sorted by need
+	waits    waits
 	watchers watchers
 	flush    flushing
 	stopping func() // Stop, once nobody waits any more

@@ -89,7 +89,7 @@ func TestScanAgreesWithEach(t *testing.T) {
 			want = append(want, Outline{r.Index, r.Offset, r.TimestampMs, r.Key != nil})
 			return nil
 		}))
-		must.OK(b.Scan(Limits{}, func(o *Outline) error { got = append(got, *o); return nil }))
+		must.OK(b.Scan(Limits{}, func(o Outline) error { got = append(got, o); return nil }))
 		if len(got) != 200 {
 			t.Errorf("%v: %d records", c, len(got))
 		}

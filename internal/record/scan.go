@@ -18,9 +18,9 @@ type Outline struct {
 	Keyed       bool // its key isn't null
 }
 
-// Scan calls f for each record in order, like Each and with the same checks, but keeps no record: of a compressed batch
+// Scan calls f for each record in order, like Each and with the same checks, but keeps and allocates none: of a compressed batch
 // only a window is in memory at any time, whatever comes out of it. Errors are those of Each.
-func (b Batch) Scan(l Limits, f func(*Outline) error) error {
+func (b Batch) Scan(l Limits, f func(Outline) error) error {
 	codec := b.Codec()
 	if codec == None {
 		return b.scanPlain(f)
@@ -40,7 +40,7 @@ func (b Batch) Scan(l Limits, f func(*Outline) error) error {
 		if appendTime {
 			o.TimestampMs = b.MaxTimestamp()
 		}
-		if err := f(&o); err != nil {
+		if err := f(o); err != nil {
 			return err
 		}
 	}
@@ -48,7 +48,7 @@ func (b Batch) Scan(l Limits, f func(*Outline) error) error {
 }
 
 // scanPlain scans a batch without compression, which is all there.
-func (b Batch) scanPlain(f func(*Outline) error) error {
+func (b Batch) scanPlain(f func(Outline) error) error {
 	c := reader{b: b[HeaderSize:]}
 	base, baseMs, appendTime := b.BaseOffset(), b.BaseTimestamp(), b.IsLogAppendTime()
 	var r Record
@@ -61,7 +61,7 @@ func (b Batch) scanPlain(f func(*Outline) error) error {
 		if appendTime {
 			o.TimestampMs = b.MaxTimestamp()
 		}
-		if err := f(&o); err != nil {
+		if err := f(o); err != nil {
 			return err
 		}
 	}

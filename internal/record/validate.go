@@ -77,7 +77,7 @@ func (b Batch) Validate(r Rules) (maxMs int64, err error) {
 			bad = append(bad, RecordError{Index: i, Message: fmt.Sprintf(format, args...)})
 		}
 	}
-	err = b.Scan(r.Limits.orRatio(len(b)), func(rec *Outline) error {
+	err = b.Scan(r.Limits.orRatio(len(b)), func(rec Outline) error {
 		maxMs = max(maxMs, rec.TimestampMs)
 		if want := b.BaseOffset() + kafka.Offset(rec.Index); rec.Offset != want {
 			refuse(rec.Index, kafka.ErrInvalidRecord, "record %d has offset delta %d", rec.Index, rec.Offset-b.BaseOffset())

@@ -34,6 +34,8 @@ type Produces struct {
 	world      world.World
 	deadlines  *world.Deadlines
 	partitions Partitions
+	names      names
+	spare      sync.Pool // *inflight
 }
 
 // New connects the area.
@@ -48,20 +50,14 @@ func New(w world.World, d *world.Deadlines, p Partitions) *Produces {
 // will see of it.
 func (p *Produces) Produce(req *wire.Request) {
 	in := req.Produce // a copy: Reply takes the request's away
-	w := &inflight{area: p, req: req, acks: in.Acks, left: in.Partitions}
-	w.answer = wire.ProduceAnswer{Version: req.Version, Partitions: make([]wire.ProducePartitionAnswer, 0, in.Partitions)}
-	for part := range in.All {
-		w.answer.Partitions = append(w.answer.Partitions, wire.ProducePartitionAnswer{
-			Topic: string(part.Topic), TopicID: part.TopicID, Partition: part.Partition,
-			BaseOffset: kafka.NoOffset, LogAppendTimeMs: -1, LogStart: kafka.NoOffset,
-		})
-	}
+	w := p.begin(req, &in)
 	if in.Partitions == 0 {
 		w.reply()
+		w.release(1)
 		return
 	}
-	i := 0
 	unnamed := in.TransactionalID == nil && transactional(&in)
+	i := 0
 	for part := range in.All {
 		if unnamed {
 			w.outcome(i, partition.Refused(fault.New("produce", kafka.ErrTransactionalIdAuthorizationFailed, "")))
@@ -71,6 +67,7 @@ func (p *Produces) Produce(req *wire.Request) {
 		i++
 	}
 	w.await(time.Duration(in.TimeoutMs) * time.Millisecond)
+	w.release(1)
 }
 
 // transactional reports whether any batch belongs to a transaction. Without a transactional id in the request nobody may
@@ -82,31 +79,6 @@ func transactional(in *wire.ProduceRequest) bool {
 		}
 	}
 	return false
-}
-
-// inflight is one Produce request on its way.
-type inflight struct {
-	area   *Produces
-	req    *wire.Request
-	acks   int16
-	answer wire.ProduceAnswer
-
-	mu       sync.Mutex
-	left     int // partitions without an outcome
-	replied  bool
-	failed   bool
-	deadline *world.Deadline
-}
-
-// append writes one partition's batch; its outcome comes at once or later.
-func (w *inflight) append(i int, records []byte) {
-	found, b, err := w.check(i, records)
-	if err != nil {
-		w.outcome(i, partition.Refused(err))
-		return
-	}
-	found.Append(partition.Append{Batch: b, Acks: w.acks, Origin: partition.Client, Epoch: kafka.NoLeaderEpoch},
-		func(a partition.Appended) { w.outcome(i, a) })
 }
 
 // adminClientID may write to internal topics; it is what Kafka's own tools call themselves.
@@ -162,91 +134,4 @@ func oneBatch(records []byte) (record.Batch, error) {
 		return nil, fault.New("produce", kafka.ErrInvalidRecord, "Produce requests must have exactly one record batch per partition, %d bytes follow the first", len(rest))
 	}
 	return b, nil
-}
-
-// outcome takes what became of a partition and answers after the last one.
-func (w *inflight) outcome(i int, a partition.Appended) {
-	w.mu.Lock()
-	if w.replied {
-		w.mu.Unlock()
-		return // the timeout came first
-	}
-	w.fill(i, a)
-	w.left--
-	if w.left > 0 {
-		w.mu.Unlock()
-		return
-	}
-	w.replied = true
-	d := w.deadline
-	w.mu.Unlock()
-	if d != nil {
-		w.area.deadlines.Cancel(d)
-	}
-	w.reply()
-}
-
-func (w *inflight) fill(i int, a partition.Appended) {
-	p := &w.answer.Partitions[i]
-	if a.Err == nil {
-		p.BaseOffset, p.LogAppendTimeMs, p.LogStart = a.Base, a.TimestampMs, a.LogStart
-		return
-	}
-	w.failed = true
-	p.ErrorCode, p.ErrorMessage = fault.CodeOf(a.Err), fault.MessageOf(a.Err)
-	switch p.ErrorCode {
-	case kafka.ErrNotLeaderOrFollower, kafka.ErrMessageTooLarge, kafka.ErrRecordListTooLarge, kafka.ErrCorruptMessage, kafka.ErrKafkaStorageError:
-	default:
-		p.LogStart = a.LogStart // Kafka tells where the log begins when it refuses what is in a batch, and not with these
-	}
-	var invalid *record.Invalid
-	if errors.As(a.Err, &invalid) {
-		for i := range invalid.Records {
-			r := &invalid.Records[i]
-			p.RecordErrors = append(p.RecordErrors, wire.RecordError{Index: r.Index, Message: &r.Message})
-		}
-	}
-	if p.ErrorCode == kafka.ErrNotLeaderOrFollower {
-		p.Leader = w.area.partitions.Leader(w.req.Peer.Listener, p.Topic, p.TopicID, p.Partition)
-	}
-}
-
-// await bounds the waiting of a request that has no answer yet.
-func (w *inflight) await(timeout time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.replied || w.left == 0 {
-		return
-	}
-	w.req.Timeline.Appended = w.area.world.Now().Mono // nobody replies while the mutex is held
-	w.deadline = w.area.deadlines.Add(timeout, w.expired)
-}
-
-// expired answers REQUEST_TIMED_OUT for the partitions that are still waiting: written, but not yet committed.
-func (w *inflight) expired() {
-	w.mu.Lock()
-	if w.replied {
-		w.mu.Unlock()
-		return
-	}
-	w.replied = true
-	for i := range w.answer.Partitions {
-		p := &w.answer.Partitions[i]
-		if p.ErrorCode == kafka.ErrNone && p.BaseOffset == kafka.NoOffset {
-			p.ErrorCode = kafka.ErrRequestTimedOut
-		}
-	}
-	w.mu.Unlock()
-	w.reply()
-}
-
-func (w *inflight) reply() {
-	switch {
-	case w.acks == 0 && w.failed:
-		w.req.Reply(wire.Reply{None: true, Close: true})
-	case w.acks == 0:
-		w.req.Reply(wire.Reply{None: true})
-	default:
-		w.req.Reply(wire.Reply{Body: &w.answer})
-	}
 }
