@@ -27,11 +27,21 @@ type clusterDoc struct {
 }
 
 type clusterBroker struct {
-	ID      int32   `json:"id"`
-	Host    string  `json:"host"`
-	Port    int32   `json:"port"`
-	Rack    *string `json:"rack"`
-	Leaders int     `json:"leaders"` // partitions that it leads
+	ID      int32    `json:"id"`
+	Host    string   `json:"host"`
+	Port    int32    `json:"port"`
+	Rack    *string  `json:"rack"`
+	Leaders int      `json:"leaders"` // partitions that it leads
+	LogDirs []brokerDir `json:"log_dirs"`
+}
+
+// brokerDir is one log directory of a broker; the bytes are -1 where they are not known.
+type brokerDir struct {
+	Path        string `json:"path"`
+	Offline     bool   `json:"offline"`
+	Partitions  int    `json:"partitions"`
+	TotalBytes  int64  `json:"total_bytes"`
+	UsableBytes int64  `json:"usable_bytes"`
 }
 
 type feature struct {
@@ -83,10 +93,27 @@ func clusterInfo(ctx context.Context, c *kgo.Client, adm *kadm.Client) (clusterD
 	})
 	d.Topics = len(m.Topics)
 	for _, b := range m.Brokers {
-		d.Brokers = append(d.Brokers, clusterBroker{b.NodeID, b.Host, b.Port, b.Rack, leaders[b.NodeID]})
+		d.Brokers = append(d.Brokers, clusterBroker{b.NodeID, b.Host, b.Port, b.Rack, leaders[b.NodeID], brokerDirs(ctx, c, b.NodeID)})
 	}
 	d.Features, err = features(ctx, c)
 	return d, err
+}
+
+// brokerDirs asks a broker for its log directories; none where it does not tell.
+func brokerDirs(ctx context.Context, c *kgo.Client, broker int32) []brokerDir {
+	out := []brokerDir{}
+	resp, err := c.Broker(int(broker)).RetriableRequest(ctx, kmsg.NewPtrDescribeLogDirsRequest())
+	if err != nil {
+		return out
+	}
+	for _, d := range resp.(*kmsg.DescribeLogDirsResponse).Dirs {
+		dir := brokerDir{Path: d.Dir, Offline: d.ErrorCode != 0, TotalBytes: d.TotalBytes, UsableBytes: d.UsableBytes}
+		for _, t := range d.Topics {
+			dir.Partitions += len(t.Partitions)
+		}
+		out = append(out, dir)
+	}
+	return out
 }
 
 // features asks for the feature levels, which ApiVersions carries.
@@ -131,7 +158,10 @@ func (a *app) printCluster(d clusterDoc) error {
 		}
 		rows = append(rows, []string{fmt.Sprint(b.ID), fmt.Sprintf("%s:%d", b.Host, b.Port), rack, fmt.Sprint(b.Leaders)})
 	}
-	if err := a.table([]string{" BROKER", "ADDRESS", "RACK", " LEADERS"}, rows); err != nil || len(d.Features) == 0 {
+	if err := a.table([]string{" BROKER", "ADDRESS", "RACK", " LEADERS"}, rows); err != nil {
+		return err
+	}
+	if err := a.printLogDirs(d.Brokers); err != nil || len(d.Features) == 0 {
 		return err
 	}
 	if err := a.line(""); err != nil {
@@ -142,4 +172,26 @@ func (a *app) printCluster(d clusterDoc) error {
 		rows = append(rows, []string{f.Name, fmt.Sprint(f.Finalized), fmt.Sprintf("%d-%d", f.Min, f.Max)})
 	}
 	return a.table([]string{"FEATURE", " LEVEL", "SUPPORTED"}, rows)
+}
+
+func (a *app) printLogDirs(brokers []clusterBroker) error {
+	rows := [][]string{}
+	for _, b := range brokers {
+		for _, d := range b.LogDirs {
+			state, left := "online", "?"
+			if d.Offline {
+				state = "OFFLINE"
+			} else if d.TotalBytes >= 0 {
+				left = size(d.UsableBytes) + " of " + size(d.TotalBytes)
+			}
+			rows = append(rows, []string{fmt.Sprint(b.ID), d.Path, state, fmt.Sprint(d.Partitions), left})
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := a.line(""); err != nil {
+		return err
+	}
+	return a.table([]string{" BROKER", "LOG DIRECTORY", "STATE", " PARTITIONS", " FREE"}, rows)
 }

@@ -177,17 +177,26 @@ func (a *app) printTopic(d describedTopic, all bool) error {
 		}
 		return text
 	}
+	offline := slices.ContainsFunc(d.Partitions, func(p describedPartition) bool { return len(p.Offline) > 0 })
+	head := []string{" PARTITION", " LEADER", " EPOCH", "REPLICAS", "ISR", " START", " END", " SIZE"}
+	if offline {
+		head = append(head, "OFFLINE")
+	}
 	for _, p := range d.Partitions {
 		leader := "none"
 		if p.Leader >= 0 {
 			leader = fmt.Sprint(p.Leader)
 		}
-		rows = append(rows, []string{
+		row := []string{
 			fmt.Sprint(p.Partition), leader, fmt.Sprint(p.LeaderEpoch), idList(p.Replicas), idList(p.ISR),
 			unknown(p.StartOffset, fmt.Sprint(p.StartOffset)), unknown(p.EndOffset, fmt.Sprint(p.EndOffset)), unknown(p.SizeBytes, size(p.SizeBytes)),
-		})
+		}
+		if offline {
+			row = append(row, idList(p.Offline))
+		}
+		rows = append(rows, row)
 	}
-	return a.table([]string{" PARTITION", " LEADER", " EPOCH", "REPLICAS", "ISR", " START", " END", " SIZE"}, rows)
+	return a.table(head, rows)
 }
 
 func idList(ids []int32) string {

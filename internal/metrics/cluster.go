@@ -30,6 +30,10 @@ func (p *page) dirs(dirs []Dir) {
 		offline += int(one(d.Offline))
 	}
 	p.alone("kafka_log_logmanager_offlinelogdirectorycount", gauge, "Log directories that failed.", int64(offline))
+	p.family("kafka_log_logmanager_logdirectoryoffline", gauge, "1 when the log directory failed.")
+	for _, d := range dirs {
+		p.int(label("logdirectory", d.Path), one(d.Offline))
+	}
 	p.family("milena_log_dir_total_bytes", gauge, "Size of the volume that the log directory is on.")
 	for _, d := range dirs {
 		if d.TotalBytes >= 0 {
