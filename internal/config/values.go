@@ -45,6 +45,17 @@ func (v Values) Int(name string) int64 {
 	return n
 }
 
+// Float returns a number of type double; null is zero.
+func (v Values) Float(name string) float64 {
+	s, ok := v.Get(name)
+	if !ok {
+		return 0
+	}
+	n, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
+	must.OK(err)
+	return n
+}
+
 // Bool returns a boolean.
 func (v Values) Bool(name string) bool {
 	return strings.EqualFold(strings.TrimSpace(v.Text(name)), "true")

@@ -12,7 +12,7 @@ import (
 )
 
 // onlyChecked are keys that the controller compares with one another and nobody acts on yet.
-var onlyChecked = []string{"max.compaction.lag.ms", "min.compaction.lag.ms", "remote.log.delete.on.disable", "remote.storage.enable"}
+var onlyChecked = []string{"remote.log.delete.on.disable", "remote.storage.enable"}
 
 // TestImplementedKeysAreThoseWeRead: the table says of a key that it is acted on exactly when some code names it, or names
 // the topic key that it is the default of.

@@ -18,6 +18,7 @@ func (p *page) standing(s *Standing) {
 	p.alone(manager+"offlinereplicacount", gauge, "Replicas of this broker in a log directory that failed.", int64(r.Offline))
 	p.alone(manager+"reassigningpartitions", gauge, "Partitions led here that are being moved.", int64(r.Reassigning))
 	p.dirs(s.Dirs)
+	p.cleaner(&s.Cleaner, s.Dirs)
 	const socket = "kafka_network_socketserver_"
 	p.alone(socket+"memorypoolused", gauge, "Bytes that requests and answers hold.", s.Memory.Used)
 	p.alone(socket+"memorypoolavailable", gauge, "Bytes that requests and answers may still take.", max(0, s.Memory.Limit-s.Memory.Used))
@@ -57,6 +58,27 @@ func (p *page) dirs(dirs []Dir) {
 	p.family("milena_log_dir_flush_seconds", gauge, "How long the flush of the log directory that is under way has been; 0 while none is.")
 	for _, d := range dirs {
 		p.float(label("dir", d.Path), d.FlushAge.Seconds())
+	}
+}
+
+// cleaner writes the MBeans of LogCleaner and LogCleanerManager.
+func (p *page) cleaner(c *Cleaner, dirs []Dir) {
+	percent := func(ratio float64) int64 { return int64(100 * ratio) }
+	const threads, manager = "kafka_log_logcleaner_", "kafka_log_logcleanermanager_"
+	p.alone(threads+"max_clean_time_secs", gauge, "Longest time that a thread took for its last log, in seconds.", int64(c.MaxClean.Seconds()))
+	p.alone(threads+"cleaner_recopy_percent", gauge, "Bytes of the last cleaned logs that survived.", percent(c.Recopied))
+	p.alone(threads+"max_buffer_utilization_percent", gauge, "How full the map of keys was at most.", percent(c.MaxBuffer))
+	p.alone(threads+"max_compaction_delay_secs", gauge, "How long a record has been dirty past max.compaction.lag.ms, in seconds.", int64(c.MaxDelay.Seconds()))
+	p.alone(threads+"deadthreadcount", gauge, "Cleaner threads that ended; ours don't.", 0)
+	p.alone(manager+"max_dirty_percent", gauge, "Dirty part of the filthiest log.", percent(c.MaxDirty))
+	p.alone(manager+"time_since_last_run_ms", gauge, "Time since the logs were last looked through.", c.SinceLastRun.Milliseconds())
+	p.family(manager+"uncleanable_partitions_count", gauge, "Partitions that do not compact.")
+	for _, d := range dirs {
+		p.int(label("logDirectory", d.Path), int64(d.Uncleanable))
+	}
+	p.family(manager+"uncleanable_bytes", gauge, "Bytes of those partitions.")
+	for _, d := range dirs {
+		p.int(label("logDirectory", d.Path), d.UncleanableBytes)
 	}
 }
 

@@ -23,7 +23,7 @@ func TestDocumentListsThePage(t *testing.T) {
 	}
 	documented := map[string][]string{}
 	row := regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| ([^|]*) \\| [^|]+ \\|$")
-	quoted := regexp.MustCompile("`([a-z_]+)`")
+	quoted := regexp.MustCompile("`([a-zA-Z_]+)`")
 	for _, m := range row.FindAllStringSubmatch(strings.ReplaceAll(tables, "| |", "|  |"), -1) {
 		if documented[m[1]] != nil {
 			t.Errorf("%s is documented twice", m[1])
@@ -70,7 +70,7 @@ func TestDocumentListsThePage(t *testing.T) {
 
 // labelsOf lists the labels of a family's richest sample, without a histogram's le.
 func labelsOf(f *pageFamily) []string {
-	names := regexp.MustCompile(`([a-z_]+)="`)
+	names := regexp.MustCompile(`([a-zA-Z_]+)="`)
 	out := []string{}
 	for s := range f.samples {
 		var labels []string

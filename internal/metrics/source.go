@@ -26,6 +26,7 @@ type Standing struct {
 	State      BrokerState
 	Memory     Memory
 	Dirs       []Dir
+	Cleaner    Cleaner
 	Brokers    []Broker // that are registered, by id
 	Replicas   Replicas
 	Traffic    Traffic // of all topics since the start, deleted ones included
@@ -56,6 +57,14 @@ type Dir struct {
 	Full                    bool          // clients' records are refused until there is room
 	ReserveBytes            int64         // what is left of its reserve
 	FlushAge                time.Duration // of the flush that is under way; zero while none is
+	Uncleanable             int           // partitions that do not compact
+	UncleanableBytes        int64
+}
+
+// Cleaner is how compaction goes. Ratios are from 0 to 1, and the greatest of all threads' last logs where it says Max.
+type Cleaner struct {
+	MaxClean, MaxDelay, SinceLastRun time.Duration
+	MaxBuffer, MaxDirty, Recopied    float64
 }
 
 // Broker is a registered broker.

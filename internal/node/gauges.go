@@ -27,7 +27,7 @@ func (g gauges) Standing() metrics.Standing {
 	at := img.Position()
 	budget := n.edge.sessions.Budget
 	s := metrics.Standing{
-		Node: n.settings.NodeID(), State: g.state(img), Dirs: g.dirs(),
+		Node: n.settings.NodeID(), State: g.state(img), Dirs: g.dirs(), Cleaner: n.replicas.cleaner.gauges(),
 		Memory:  metrics.Memory{Used: budget.Used(), Limit: n.o.Values.Int("milena.request.memory.max.bytes")},
 		Traffic: n.replicas.traffic.all(),
 		Controller: metrics.Controller{
@@ -77,9 +77,11 @@ func (g gauges) dirs() []metrics.Dir {
 	var out []metrics.Dir
 	for _, d := range (description{g.n}).volumes() {
 		room := g.n.storage.space.of(d.Path)
+		uncleanable, bytes := g.n.replicas.cleaner.uncleanableIn(d.Path)
 		out = append(out, metrics.Dir{
 			Path: d.Path, Offline: d.Err != nil, TotalBytes: d.TotalBytes, UsableBytes: d.FreeBytes,
 			Full: room.Full, ReserveBytes: room.Reserve, FlushAge: g.n.flushAge(d.Path),
+			Uncleanable: uncleanable, UncleanableBytes: bytes,
 		})
 	}
 	return out

@@ -39,11 +39,12 @@ type replicas struct {
 	dormant dormant
 	unclean atomic.Uint64 // elections of leaders that were not in sync
 	news    news
+	cleaner *cleaner
 }
 
 func newReplicas(n *Node) *replicas {
 	r := &replicas{
-		n: n, self: n.settings.NodeID(),
+		n: n, cleaner: newCleaner(n), self: n.settings.NodeID(),
 		chores: map[string]world.Timer{},
 		byID:   map[kafka.TopicIDPartition]*partition.Partition{},
 		byName: map[kafka.TopicPartition]*partition.Partition{},
@@ -298,6 +299,7 @@ func (r *replicas) remove(name kafka.TopicPartition, id kafka.TopicIDPartition) 
 	}
 	r.traffic.leave(name.Topic)
 	r.dormant.forget(p)
+	r.cleaner.forget(p)
 	r.moves.drop(id)
 	v := r.n.storage.of(p)
 	v.count(-1)

@@ -37,7 +37,7 @@ func newSpace(n *Node) *space {
 
 // bulk are the records of partitions, groups' among them: they may use half of the reserve, and the metadata log all.
 func bulk(path string) bool {
-	return strings.HasSuffix(path, ".log") && !strings.Contains(path, metadataPartition.String()+"/")
+	return (strings.HasSuffix(path, ".log") || strings.HasSuffix(path, ".cleaned")) && !strings.Contains(path, metadataPartition.String()+"/")
 }
 
 // keep makes the reserve of a directory that was just locked.

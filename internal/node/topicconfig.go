@@ -8,6 +8,7 @@ import (
 	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
+	"github.com/milena-io/milena/internal/log/clean"
 	"github.com/milena-io/milena/internal/machine/replica"
 	"github.com/milena-io/milena/internal/partition"
 	"github.com/milena-io/milena/internal/record"
@@ -38,8 +39,17 @@ func (s *settings) partition(img *image.Image, topic string) partition.Config {
 				RetentionMs: v.Int("retention.ms"), RetentionBytes: v.Int("retention.bytes"),
 				FileDeleteDelayMs: v.Int("file.delete.delay.ms"),
 			},
+			Clean: clean.Policy{
+				MinLagMs: v.Int("min.compaction.lag.ms"), MaxLagMs: v.Int("max.compaction.lag.ms"),
+				DirtyRatio: v.Float("min.cleanable.dirty.ratio"), DeleteRetentionMs: v.Int("delete.retention.ms"),
+				SegmentBytes: v.Int("segment.bytes"), IndexBytes: v.Int("segment.index.bytes"),
+			},
 			ProducerExpirationMs: s.static.Int("producer.id.expiration.ms"),
 		},
+	}
+	if c.Log.Accept.Compacted {
+		// What must be compacted in time must leave the active segment in time.
+		c.Log.Roll.SegmentMs = min(c.Log.Roll.SegmentMs, c.Log.Clean.MaxLagMs)
 	}
 	if v.Text("milena.durability") == "cache" {
 		c.Durability = replica.Cached

@@ -34,7 +34,7 @@ func (p *Partition) flushAll() {
 
 // flushNext asks for a flush unless one is under way or what is wanted is durable. Called with the mutex held.
 func (p *Partition) flushNext() {
-	if p.flush.under || p.log == nil || p.gone != nil && p.stopping == nil || p.log.Offsets().Durable >= p.flush.want {
+	if p.flush.under || p.log == nil || p.gone != nil && p.ending.done == nil || p.log.Offsets().Durable >= p.flush.want {
 		return
 	}
 	targets, upTo := p.log.Dirty()
@@ -89,9 +89,9 @@ func (p *Partition) flushed(err error) {
 		calls = append(calls, p.completeWaits()...)
 		p.flushNext()
 	}
-	if p.stopping != nil && !p.flush.under {
-		calls = append(calls, p.stopping)
-		p.stopping = nil
+	if p.ending.done != nil && !p.flush.under && !p.ending.compacting {
+		calls = append(calls, p.ending.done)
+		p.ending.done = nil
 	}
 	p.mu.Unlock()
 	run(calls)

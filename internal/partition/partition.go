@@ -58,8 +58,14 @@ type Partition struct {
 	waits    waits
 	watchers watchers
 	flush    flushing
-	stopping func() // Stop, once nobody waits any more
-	gone     error  // why every call is refused: stopped, deleted or its disk failed
+	ending   ending
+	gone     error // why every call is refused: stopped, deleted or its disk failed
+}
+
+// ending is how Stop waits for what is under way.
+type ending struct {
+	done       func() // called once nothing is
+	compacting bool
 }
 
 // New makes the object; the log is opened by the first call that needs it, so that a node with many partitions starts
@@ -190,14 +196,14 @@ func (p *Partition) Stop(done func(Closed)) {
 		return
 	}
 	p.gone = fault.Shutdown("partition " + p.name.String())
-	p.stopping = func() { p.close(done) }
+	p.ending.done = func() { p.close(done) }
 	if p.log != nil {
 		p.flushAll()
 	}
 	calls := p.wake()
-	if !p.flush.under {
-		calls = append(calls, p.stopping)
-		p.stopping = nil
+	if !p.flush.under && !p.ending.compacting {
+		calls = append(calls, p.ending.done)
+		p.ending.done = nil
 	}
 	p.mu.Unlock()
 	run(calls)

@@ -182,3 +182,6 @@ func (c *Cleaning) startCopying() {
 	}
 	c.open(0, 0)
 }
+
+// Mapping reports whether keys are still being mapped.
+func (c *Cleaning) Mapping() bool { return c.groups == nil }

@@ -1,0 +1,264 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/milena-io/milena/internal/config"
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/image"
+	"github.com/milena-io/milena/internal/log/clean"
+	"github.com/milena-io/milena/internal/metrics"
+	"github.com/milena-io/milena/internal/must"
+	"github.com/milena-io/milena/internal/partition"
+)
+
+// cleaner compacts this node's logs (Kafka's LogCleaner): as many at a time as log.cleaner.threads says, those past their
+// max.compaction.lag.ms first and then the filthiest, together no faster than log.cleaner.io.max.bytes.per.second. A log
+// that does not compact is left alone until the next start, and everything else goes on.
+type cleaner struct {
+	n *Node
+
+	mu          sync.Mutex
+	threads     []*partition.Partition // what each works on; nil while it has nothing to do
+	last        []partition.Compacted  // what each did last
+	uncleanable map[*partition.Partition]bool
+	free        time.Duration // monotonic time when the throttle lets somebody on
+	looked      time.Duration // when logs were last looked through
+	dirtiest    float64       // ratio, of those that were looked at
+	overdueMs   int64
+}
+
+// cleanerSettings are the log.cleaner keys, which change while the node runs.
+type cleanerSettings struct {
+	enable         bool
+	threads        int
+	buffers        clean.Buffers
+	bytesPerSecond float64
+}
+
+// cleanerStep is how many bytes a compaction moves before it lets others on.
+const cleanerStep = 1 << 20
+
+func newCleaner(n *Node) *cleaner {
+	return &cleaner{n: n, uncleanable: map[*partition.Partition]bool{}}
+}
+
+func (s *settings) cleaner(img *image.Image) cleanerSettings {
+	layers := s.layers(img)
+	resolved := config.Values{Scope: config.Broker, Set: map[string]string{}}
+	for _, name := range []string{
+		"log.cleaner.enable", "log.cleaner.threads", "log.cleaner.dedupe.buffer.size", "log.cleaner.io.buffer.load.factor",
+		"log.cleaner.io.buffer.size", "log.cleaner.io.max.bytes.per.second",
+	} {
+		k, ok := config.Lookup(config.Broker, name)
+		must.Hold(ok, "no config key %q", name)
+		resolved.Set[name] = layers.ResolveBroker(k).Value
+	}
+	threads := max(resolved.Int("log.cleaner.threads"), 1)
+	return cleanerSettings{
+		enable: resolved.Bool("log.cleaner.enable"), threads: int(resolved.Int("log.cleaner.threads")),
+		buffers: clean.Buffers{
+			// As in Kafka, no thread gets more than 2 GiB of the map.
+			MapBytes: min(resolved.Int("log.cleaner.dedupe.buffer.size")/threads, math.MaxInt32),
+			MapLoad:  resolved.Float("log.cleaner.io.buffer.load.factor"),
+			IOBytes:  int(resolved.Int("log.cleaner.io.buffer.size") / threads),
+		},
+		bytesPerSecond: resolved.Float("log.cleaner.io.max.bytes.per.second"),
+	}
+}
+
+// candidate is a log that is due.
+type candidate struct {
+	p    *partition.Partition
+	dirt clean.Dirt
+}
+
+// look gives idle threads what is due.
+func (c *cleaner) look() error {
+	s := c.n.settings.cleaner(c.n.feed.Image())
+	c.n.mu.Lock()
+	over := c.n.stopping || c.n.failed != nil
+	c.n.mu.Unlock()
+	if over || !s.enable {
+		return nil
+	}
+	c.mu.Lock()
+	for len(c.threads) < s.threads {
+		c.threads, c.last = append(c.threads, nil), append(c.last, partition.Compacted{})
+	}
+	idle := slices.Contains(c.threads[:s.threads], nil)
+	c.mu.Unlock()
+	if !idle {
+		return nil
+	}
+	due := c.candidates()
+	for i := range s.threads {
+		c.mu.Lock()
+		if c.threads[i] != nil || len(due) == 0 {
+			c.mu.Unlock()
+			continue
+		}
+		p := due[0].p
+		due = due[1:]
+		c.threads[i] = p
+		c.mu.Unlock()
+		pace := partition.Pace{Buffers: s.buffers, Step: int64(min(max(s.bytesPerSecond, 1), cleanerStep)), Wait: c.wait}
+		partition.Compact(p, pace, func(out partition.Compacted) { c.ended(i, p, out) })
+	}
+	return nil
+}
+
+// candidates lists the logs that are due, in their order.
+func (c *cleaner) candidates() (due []candidate) {
+	dirtiest, overdueMs := 0.0, int64(0)
+	for _, p := range c.n.replicas.all() {
+		c.mu.Lock()
+		bad := c.uncleanable[p]
+		c.mu.Unlock()
+		if bad {
+			continue
+		}
+		d, now, ok, err := partition.Dirt(p)
+		if err != nil {
+			c.failed(p, err)
+		}
+		if !ok {
+			continue
+		}
+		dirtiest, overdueMs = max(dirtiest, d.Ratio()), max(overdueMs, d.OverdueMs)
+		if now {
+			due = append(due, candidate{p, d})
+		}
+	}
+	slices.SortStableFunc(due, func(a, b candidate) int {
+		switch {
+		case a.dirt.Before(b.dirt):
+			return -1
+		case b.dirt.Before(a.dirt):
+			return 1
+		}
+		return 0
+	})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.looked, c.dirtiest, c.overdueMs = c.n.o.World.Now().Mono, dirtiest, overdueMs
+	return due
+}
+
+// wait is how long to wait after so many bytes, so that all threads together keep to the throttle.
+func (c *cleaner) wait(moved int64) time.Duration {
+	rate := c.n.settings.cleaner(c.n.feed.Image()).bytesPerSecond
+	now := c.n.o.World.Now().Mono
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if costs := float64(moved) / rate * float64(time.Second); costs >= 1 {
+		c.free = max(c.free, now) + time.Duration(min(costs, float64(time.Minute)))
+	}
+	return max(c.free-now, 0)
+}
+
+// ended takes note of a compaction, and looks for the next.
+func (c *cleaner) ended(thread int, p *partition.Partition, out partition.Compacted) {
+	c.mu.Lock()
+	c.threads[thread] = nil
+	if out.Began && out.Err == nil && !out.GivenUp {
+		c.last[thread] = out
+	}
+	c.mu.Unlock()
+	switch {
+	case out.Err != nil:
+		c.failed(p, out.Err)
+	case out.GivenUp || !out.Began:
+		return // the next look is soon enough
+	default:
+		c.tell(thread, p, out)
+	}
+	c.n.o.World.Go(func() { _ = c.look() })
+}
+
+// failed takes an error of a log: a directory whose disk failed goes offline, and any other log is not compacted again.
+func (c *cleaner) failed(p *partition.Partition, err error) {
+	v := c.n.storage.of(p)
+	switch {
+	case fault.IsKind(err, fault.Closed) || fault.IsKind(err, fault.Full):
+		return
+	case fault.IsKind(err, fault.Disk):
+		c.n.lose(v, err)
+		return
+	}
+	c.mu.Lock()
+	told := c.uncleanable[p]
+	c.uncleanable[p] = true
+	c.mu.Unlock()
+	if !told {
+		c.n.log("kafka.log.LogCleaner").Warn("Unexpected exception thrown when cleaning log "+p.Name().String()+
+			". Marking its partition as uncleanable: it is read and written as before, and grows. See milena log verify.",
+			"partition", p.Name().String(), "dir", v.path, "error", err)
+	}
+}
+
+// tell writes Kafka's line at the end of a cleaning.
+func (c *cleaner) tell(thread int, p *partition.Partition, out partition.Compacted) {
+	logger, s := c.n.log("kafka.log.LogCleaner"), out.Stats
+	if !logger.Enabled(context.Background(), slog.LevelInfo) {
+		return
+	}
+	rate := func(bytes int64, in time.Duration) int64 { return int64(float64(bytes) / max(in.Seconds(), 1e-3)) }
+	logger.Info(fmt.Sprintf("Log cleaner thread %d cleaned log %s (dirty section = [%d, %d])", thread, p.Name(), out.Dirt.First, out.UpTo),
+		"bytes", s.BytesRead, "ms", out.Took.Milliseconds(), "bytesPerSecond", rate(s.BytesRead, out.Took),
+		"indexedBytes", s.MapBytes, "indexMs", out.Mapping.Milliseconds(), "bufferUtilizationPercent", int(100*s.MapUtilization),
+		"startBytes", s.BytesRead, "startMessages", s.RecordsRead, "endBytes", s.BytesLeft, "endMessages", s.RecordsLeft,
+		"sizeReductionPercent", int(100*(1-s.Recopied())))
+	if s.Keyless > 0 {
+		logger.Warn(fmt.Sprintf("Found %d invalid messages during compaction.", s.Keyless), "partition", p.Name().String())
+	}
+}
+
+// forget drops a partition that left this node.
+func (c *cleaner) forget(p *partition.Partition) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.uncleanable, p)
+}
+
+// gauges are what the cleaner's MBeans tell.
+func (c *cleaner) gauges() metrics.Cleaner {
+	now := c.n.o.World.Now().Mono
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := metrics.Cleaner{MaxDirty: c.dirtiest, MaxDelay: time.Duration(c.overdueMs) * time.Millisecond, SinceLastRun: now - max(c.looked, c.n.began)}
+	var read, left int64
+	for _, l := range c.last {
+		out.MaxClean = max(out.MaxClean, l.Took)
+		out.MaxBuffer = max(out.MaxBuffer, l.Stats.MapUtilization)
+		read += l.Stats.BytesRead
+		left += l.Stats.BytesLeft
+	}
+	if read > 0 {
+		out.Recopied = float64(left) / float64(read)
+	}
+	return out
+}
+
+// uncleanableIn counts the logs of a directory that do not compact, and their bytes.
+func (c *cleaner) uncleanableIn(dir string) (count int, bytes int64) {
+	c.mu.Lock()
+	var all []*partition.Partition
+	for p := range c.uncleanable {
+		all = append(all, p)
+	}
+	c.mu.Unlock()
+	for _, p := range all {
+		if v := c.n.storage.of(p); v != nil && v.path == dir {
+			count++
+			bytes += p.Standing().Bytes
+		}
+	}
+	return count, bytes
+}
