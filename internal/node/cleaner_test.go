@@ -155,3 +155,50 @@ func TestAStopEndsACompaction(t *testing.T) {
 		}
 	}
 }
+
+// __consumer_offsets is compacted, and the coordinator that loads what is left knows every group's newest offsets, and no
+// offset that was deleted.
+func TestTheCoordinatorReplaysACompactedLog(t *testing.T) {
+	r := newGroupRig(t, "offsets.topic.num.partitions", "1", "offsets.topic.segment.bytes", "1048576", "log.cleaner.min.cleanable.ratio", "0.01")
+	r.logs.info = true
+	r.create("t", 4)
+	rounds := int64(0)
+	for offsets := r.n.replicas.all(); len(r.logs.with("Log cleaner thread 0 cleaned log __consumer_offsets-0")) == 0; rounds++ {
+		if rounds > 60 {
+			t.Fatalf("__consumer_offsets is never compacted: %d partitions", len(offsets))
+		}
+		for i := range int64(200) {
+			r.commit("g", "t", int32(i%4), 1000*rounds+i)
+		}
+		r.w.Run(20 * time.Second)
+	}
+	for _, how := range []func(){r.restart, r.kill} {
+		how()
+		r.coordinates()
+		for p := range int32(4) {
+			if got, want := r.committed("t", p), 1000*(rounds-1)+196+int64(p); got != want {
+				t.Errorf("partition %d is committed to %d, want %d", p, got, want)
+			}
+		}
+	}
+}
+
+// DeleteRecords on a topic that is compacted and deleted moves the log start into what was compacted, and compaction goes on
+// from there.
+func TestDeleteRecordsOfACompactedTopic(t *testing.T) {
+	r := newRig(t)
+	r.create("t", 1, "cleanup.policy", "compact,delete", "segment.bytes", "1048576", "retention.ms", "-1")
+	r.bulky("t", 2, 8)
+	r.w.Run(time.Minute)
+	r.deleteRecords("t")
+	r.bulky("t", 2, 8)
+	r.w.Run(time.Minute)
+	got := r.read("t", 0, 16)
+	wantCode(t, got.ErrorCode, kafka.ErrNone)
+	if got.LogStartOffset != 16 || got.HighWatermark != 32 {
+		t.Errorf("the log starts at %d and is committed to %d", got.LogStartOffset, got.HighWatermark)
+	}
+	if before := r.read("t", 0, 0); kafka.ErrorCode(before.ErrorCode) != kafka.ErrOffsetOutOfRange {
+		t.Errorf("an offset below the log start: %v", kafka.ErrorCode(before.ErrorCode))
+	}
+}
