@@ -27,11 +27,11 @@ type clusterDoc struct {
 }
 
 type clusterBroker struct {
-	ID      int32    `json:"id"`
-	Host    string   `json:"host"`
-	Port    int32    `json:"port"`
-	Rack    *string  `json:"rack"`
-	Leaders int      `json:"leaders"` // partitions that it leads
+	ID      int32       `json:"id"`
+	Host    string      `json:"host"`
+	Port    int32       `json:"port"`
+	Rack    *string     `json:"rack"`
+	Leaders int         `json:"leaders"` // partitions that it leads
 	LogDirs []brokerDir `json:"log_dirs"`
 }
 

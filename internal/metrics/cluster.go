@@ -55,6 +55,10 @@ func (p *page) dirs(dirs []Dir) {
 	for _, d := range dirs {
 		p.int(label("dir", d.Path), d.ReserveBytes)
 	}
+	p.family("kafka_log_logmanager_remaininglogstorecover", gauge, "Logs of the directory that are still to be recovered after an unclean stop (KIP-831).")
+	for _, d := range dirs {
+		p.int(label("dir", d.Path), d.Unrecovered)
+	}
 	p.family("milena_log_dir_flush_seconds", gauge, "How long the flush of the log directory that is under way has been; 0 while none is.")
 	for _, d := range dirs {
 		p.float(label("dir", d.Path), d.FlushAge.Seconds())

@@ -56,6 +56,7 @@ type Dir struct {
 	TotalBytes, UsableBytes int64
 	Full                    bool          // clients' records are refused until there is room
 	ReserveBytes            int64         // what is left of its reserve
+	Unrecovered             int64         // logs that are still to be recovered after an unclean stop
 	FlushAge                time.Duration // of the flush that is under way; zero while none is
 	Uncleanable             int           // partitions that do not compact
 	UncleanableBytes        int64

@@ -80,7 +80,7 @@ func (g gauges) dirs() []metrics.Dir {
 		uncleanable, bytes := g.n.replicas.cleaner.uncleanableIn(d.Path)
 		out = append(out, metrics.Dir{
 			Path: d.Path, Offline: d.Err != nil, TotalBytes: d.TotalBytes, UsableBytes: d.FreeBytes,
-			Full: room.Full, ReserveBytes: room.Reserve, FlushAge: g.n.flushAge(d.Path),
+			Full: room.Full, ReserveBytes: room.Reserve, FlushAge: g.n.flushAge(d.Path), Unrecovered: g.n.storage.unrecovered(d.Path),
 			Uncleanable: uncleanable, UncleanableBytes: bytes,
 		})
 	}

@@ -3,6 +3,7 @@ package node
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -99,6 +100,35 @@ func TestAnUncleanStopIsTold(t *testing.T) {
 	if got := r.logs.with("log of t-0"); len(got) > 0 {
 		t.Errorf("nothing was cut: %q", got)
 	}
+}
+
+// TestALongRecoveryTellsHowFarItIs opens logs after an unclean stop, the last word about which was long ago.
+func TestALongRecoveryTellsHowFarItIs(t *testing.T) {
+	r := newRig(t)
+	r.logs.info = true
+	r.create("t", 3)
+	r.logs.forget()
+	all := r.n.replicas.all()
+	r.n.recoverAll(all)
+	if left := r.n.Gauges().Standing().Dirs[0].Unrecovered; left != int64(len(all)) {
+		t.Errorf("%d logs are to be recovered, the gauge says %d", len(all), left)
+	}
+	r.w.Run(time.Second)
+	if left := r.n.Gauges().Standing().Dirs[0].Unrecovered; left != 0 {
+		t.Errorf("%d logs are left when all are recovered", left)
+	}
+	if got := r.logs.with("Recovering logs"); len(got) != 0 {
+		t.Errorf("a short recovery tells %q", got)
+	}
+	long := &recovering{n: r.n, total: 7, said: r.w.Now().Mono - recoveryWord}
+	for _, p := range all {
+		u := unrecovered{p, r.n.storage.of(p)}
+		u.v.unrecovered.Add(1)
+		long.left = append(long.left, u)
+	}
+	long.next()
+	r.w.Run(time.Second)
+	r.said("INFO Recovering logs (5/7 completed)", "dir=data", "remaining=2")
 }
 
 func TestANewDirectoryIsTold(t *testing.T) {

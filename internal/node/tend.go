@@ -22,7 +22,7 @@ func (n *Node) tend() {
 	n.every("log.cleaner.backoff.ms", n.replicas.cleaner.look)
 	n.scheduleFlushes()
 	n.watchFlushes()
-	n.recoverNext(slices.DeleteFunc(n.replicas.all(), func(p *partition.Partition) bool {
+	n.recoverAll(slices.DeleteFunc(n.replicas.all(), func(p *partition.Partition) bool {
 		v := n.storage.of(p)
 		if v.offline() != nil {
 			return true
@@ -126,20 +126,6 @@ func (n *Node) points(v *volume, recovery bool) checkpoint.Offsets {
 		}
 	}
 	return out
-}
-
-// recoverNext opens one log after the other.
-func (n *Node) recoverNext(left []*partition.Partition) {
-	if len(left) == 0 {
-		n.replicas.news.recovered()
-		return
-	}
-	n.o.World.Go(func() {
-		if err := left[0].Open(); err != nil && !fault.IsKind(err, fault.Closed) {
-			n.log("kafka.log").Error("A log could not be recovered; its partition answers with an error. See milena log verify.", "partition", left[0].Name().String(), "error", err)
-		}
-		n.recoverNext(left[1:])
-	})
 }
 
 // strays moves partition directories aside that no topic of the metadata owns; they are never deleted, as in Kafka.

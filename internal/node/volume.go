@@ -3,6 +3,7 @@ package node
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
@@ -31,6 +32,8 @@ type volume struct {
 	flusher *disk.Flusher
 	handles *segment.Handles // of all directories
 	env     *partition.Env
+
+	unrecovered atomic.Int64 // logs that are still to be recovered after an unclean stop
 
 	mu       sync.Mutex
 	replicas int   // that were placed here
