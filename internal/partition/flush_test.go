@@ -77,11 +77,10 @@ func TestFlushMs(t *testing.T) {
 
 // A flush that was asked for under page-cache durability is one flush: it does not go on while records keep coming.
 func TestCacheModeIsFlushedOnce(t *testing.T) {
-	r := configured(t, replica.Cached, FlushConfig{})
+	r := configured(t, replica.Cached, FlushConfig{Ms: 1})
 	r.append(1, "a")
-	if err := r.p.Tend(); err != nil {
-		t.Fatal(err)
-	}
+	r.w.Run(time.Second)
+	r.p.FlushOld()
 	r.append(1, "b") // while the flush is under way
 	r.w.Run(time.Minute)
 	if r.durable() != 1 {
