@@ -151,7 +151,7 @@ func Return(o ReturnOptions, p Plan, done func(error)) {
 		finish(nil)
 		return
 	}
-	stripKeys(o, finish)
+	decide(o, newStripper(), finish)
 }
 
 func (p Plan) forgetMetadata(fsys disk.FS) error {
@@ -169,8 +169,8 @@ func (p Plan) forgetMetadata(fsys disk.FS) error {
 	return nil
 }
 
-// stripKeys opens the quorum of one voter, has it delete our keys, and closes it.
-func stripKeys(o ReturnOptions, done func(error)) {
+// decide opens the quorum of one voter, has its machine decide the one command it knows, and closes it.
+func decide(o ReturnOptions, machine quorum.Machine, done func(error)) {
 	at := o.Metadata + "/" + metadataPartition.String()
 	metas := &Found{}
 	if err := metas.identity(o.FS, []string{o.Metadata}); err != nil {
@@ -186,7 +186,7 @@ func stripKeys(o ReturnOptions, done func(error)) {
 	}
 	flusher := disk.NewFlusher(o.World, o.Metadata)
 	q, err := quorum.Open(quorum.Options{
-		World: o.World, FS: o.FS, Dir: at, Log: quorum.DiskLog(l), Flusher: flusher, Machine: newStripper(),
+		World: o.World, FS: o.FS, Dir: at, Log: quorum.DiskLog(l), Flusher: flusher, Machine: machine,
 		Self:   quorum.Key{NodeID: metas.Node, DirectoryID: metas.Metas[0].DirectoryID},
 		Config: quorum.Config{SnapshotBytes: math.MaxInt64, SnapshotInterval: math.MaxInt64 * time.Nanosecond, IdleInterval: -1},
 		Logger: slog.New(slog.DiscardHandler),

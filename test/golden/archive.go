@@ -24,6 +24,7 @@ import (
 type archive struct {
 	dir     string
 	version string
+	flags   string // that the command was run with
 	readme  []string
 }
 
@@ -242,7 +243,7 @@ func (a *archive) end() error {
 Directories as the real broker left them on disk. Made by the command below and never edited by hand; making them again
 changes ids, epochs and some timestamps, so do it only for a new version.
 
-    cd test/golden && go run .
+    cd test/golden && go run .` + a.flags + `
 
 ` + "Each `NAME.tar.gz` holds partition directories, or a whole data directory, as they were (index files cut to 4 KiB where\n" +
 		"the broker had preallocated more), and `DUMP.txt`, what Apache Kafka's own DumpLogSegments prints of them. `NAME.json`\n" +

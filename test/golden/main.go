@@ -2,6 +2,10 @@
 // each a .tar.gz with a manifest of what must be found in it. Tests of the log read them without Java.
 //
 //	cd test/golden && go run . [-out DIR]
+//	cd test/golden && go run . -migrate
+//
+// The second makes what internal/migrate and internal/node open in place: whole data directories of a node with static
+// voters, one that can be taken over and one that holds what must be refused.
 //
 // It needs what test/compat/install/install.sh installs, and takes about a minute.
 package main
@@ -26,25 +30,33 @@ func main() {
 	}
 	out := flag.String("out", filepath.Join(broker.Home(), "..", "..", "internal", "log", "testdata", "kafka-"+version),
 		"directory the archives are written to")
+	migrate := flag.Bool("migrate", false, "make the golden data of internal/migrate")
 	flag.Parse()
+	scenes, flags := []scene{logs, lifecycle}, ""
+	if *migrate {
+		*out = filepath.Join(broker.Home(), "..", "..", "internal", "migrate", "testdata", "kafka-"+version)
+		scenes, flags = []scene{takeover}, " -migrate"
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	if err := run(ctx, *out, version); err != nil {
+	if err := run(ctx, &archive{dir: *out, version: version, flags: flags}, scenes); err != nil {
 		log.Fatal("golden: ", err)
 	}
 }
 
-func run(ctx context.Context, out, version string) error {
+// scene makes some archives.
+type scene func(context.Context, string, *archive) error
+
+func run(ctx context.Context, a *archive, scenes []scene) error {
 	work, err := os.MkdirTemp("", "milena-golden-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(work)
-	a := &archive{dir: out, version: version}
 	if err := a.begin(); err != nil {
 		return err
 	}
-	for _, scene := range []func(context.Context, string, *archive) error{logs, lifecycle} {
+	for _, scene := range scenes {
 		if err := scene(ctx, work, a); err != nil {
 			return err
 		}
@@ -52,7 +64,7 @@ func run(ctx context.Context, out, version string) error {
 	if err := a.end(); err != nil {
 		return err
 	}
-	fmt.Println("wrote", out)
+	fmt.Println("wrote", a.dir)
 	return nil
 }
 

@@ -44,6 +44,9 @@ type Options struct {
 	CPUs      string            // taskset list the process is pinned to; "" does not pin
 	Heap      string            // JVM heap of Apache Kafka; "" is 512m
 	Binary    string            // milena's binary; "" builds it from this checkout
+	Static    bool              // Apache Kafka with controller.quorum.voters, which is kraft.version 0
+	// Shared is a node of the other system whose data, port and server.properties this milena takes over.
+	Shared Broker
 }
 
 // Defaults are the keys both systems are started with: one node, so that internal topics can exist, and short waits,

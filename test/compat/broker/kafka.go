@@ -48,6 +48,10 @@ func newKafka(opts Options) (Broker, error) {
 	} {
 		k.opts.Overrides[key] = value
 	}
+	if opts.Static {
+		delete(k.opts.Overrides, "controller.quorum.bootstrap.servers")
+		k.opts.Overrides["controller.quorum.voters"] = fmt.Sprintf("%s@127.0.0.1:%d", opts.Overrides["node.id"], control)
+	}
 	k.process = process{
 		name: "kafka",
 		cpus: opts.CPUs,
@@ -112,8 +116,11 @@ func (k *kafka) format() error {
 		return err
 	}
 	// A fixed cluster id, so that golden data and comparisons don't change with it.
-	cmd := exec.Command("java", "-Xmx256m", "-cp", cp, "kafka.tools.StorageTool", "format",
-		"-t", "bWlsZW5hLWNvbXBhdC0xMQ", "--standalone", "-c", k.properties())
+	args := []string{"-Xmx256m", "-cp", cp, "kafka.tools.StorageTool", "format", "-t", "bWlsZW5hLWNvbXBhdC0xMQ", "-c", k.properties()}
+	if !k.opts.Static {
+		args = append(args, "--standalone")
+	}
+	cmd := exec.Command("java", args...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("kafka: format: %w\n%s", err, out)
 	}

@@ -28,6 +28,13 @@ func newMilena(opts Options) (Broker, error) {
 		}
 		binary = built
 	}
+	if k, ok := opts.Shared.(*kafka); ok {
+		m := &milena{opts: opts, bootstrap: k.bootstrap}
+		m.opts.Overrides = k.opts.Overrides
+		argv := []string{binary, "start", k.properties(), "--override", "milena.metrics.listeners="}
+		m.process = process{name: "milena", cpus: opts.CPUs, logs: filepath.Join(opts.Dir, "milena.log"), argv: argv}
+		return m, nil
+	}
 	port, err := freePort()
 	if err != nil {
 		return nil, err
