@@ -77,7 +77,7 @@ func (h *Host) Open(tp kafka.TopicPartition, id kafka.TopicID, c log.Config) (*L
 }
 
 // CloseClean stops the process cleanly.
-func (h *Host) CloseClean() error {
+func (h *Host) CloseClean() (err error) {
 	recovery, high := checkpoint.Offsets{}, checkpoint.Offsets{}
 	for _, l := range h.living() {
 		h.chapter("close %s", l.tenant.partition)
@@ -99,6 +99,12 @@ func (h *Host) CloseClean() error {
 	}
 	for _, l := range h.living() {
 		l.tenant.highs = l.tenant.highs[len(l.tenant.highs)-1:]
+	}
+	for _, l := range h.living() {
+		l.tenant.whole, err = files(h.story.Mem, h.dir.PartitionPath(l.tenant.partition))
+		if err != nil {
+			return err
+		}
 	}
 	h.world.clean = yes
 	h.promise()
@@ -152,7 +158,7 @@ func (h *Host) living() []*Log {
 
 // Checkpoint saves the recovery points and high watermarks of every log.
 func (h *Host) Checkpoint() error {
-	h.chapter("checkpoint")
+	h.chapter("checkpoint recovery points")
 	recovery, high := checkpoint.Offsets{}, checkpoint.Offsets{}
 	for _, l := range h.living() {
 		durable := l.log.Offsets().Durable
@@ -163,6 +169,11 @@ func (h *Host) Checkpoint() error {
 	if err := h.dir.SaveRecoveryPoints(recovery); err != nil {
 		return err
 	}
+	for _, l := range h.living() {
+		l.tenant.pointedAt = recovery[l.tenant.partition]
+	}
+	h.promise()
+	h.chapter("checkpoint high watermarks")
 	if err := h.dir.CheckpointHighWatermarks(func() checkpoint.Offsets { return high }); err != nil {
 		return err
 	}
@@ -192,6 +203,6 @@ func (h *Host) restart(m *disk.Mem) error {
 // closed notes that no log is open: what its recovery point is nobody changes before it is.
 func (h *Host) closed() {
 	for _, l := range h.logs {
-		l.tenant.open, l.tenant.sealed = false, nil
+		l.tenant.open, l.tenant.sealed, l.tenant.whole = false, nil, nil
 	}
 }

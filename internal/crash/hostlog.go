@@ -167,6 +167,7 @@ func (l *Log) Truncate(o kafka.Offset) error {
 	l.host.chapter("truncate")
 	m := l.model()
 	m.durable = min(m.durable, m.boundary(o))
+	l.tenant.pointedAt = 0
 	next := *m
 	next.cut(o)
 	next.durable = next.end()
@@ -179,6 +180,7 @@ func (l *Log) Restart(o kafka.Offset) error {
 	l.host.chapter("truncate fully")
 	m := l.model()
 	m.durable = m.start // its last segments go first
+	l.tenant.pointedAt = 0
 	next := model{begin: o, start: o, startMax: o, durable: o}
 	// The log start is saved last: until then a log without records begins where the old one did.
 	old := model{begin: m.start, start: m.start, startMax: m.start, durable: m.start}

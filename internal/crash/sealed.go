@@ -97,3 +97,36 @@ func checkEpochFile(fsys disk.FS, dir string, recoveryPoint kafka.Offset, m *mod
 	}
 	return nil
 }
+
+// files reads every file of a directory.
+func files(fsys disk.FS, dir string) (map[string][]byte, error) {
+	entries, err := fsys.List(dir)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string][]byte{}
+	for _, e := range entries {
+		if out[e.Name], err = checkpoint.Load(fsys, dir+"/"+e.Name, maxFile); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// wholeDir wants every file of a directory that was closed cleanly to be as it was left: the next start, ours or Apache
+// Kafka's, believes them.
+func wholeDir(fsys disk.FS, dir string, want map[string][]byte) error {
+	have, err := files(fsys, dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if !bytes.Equal(have[name], want[name]) {
+			return fmt.Errorf("S8 %s has %d bytes that are not the %d of the clean end", name, len(have[name]), len(want[name]))
+		}
+	}
+	if len(have) != len(want) {
+		return fmt.Errorf("S8 %d files, %d at the clean end", len(have), len(want))
+	}
+	return nil
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
 	"github.com/milena-io/milena/internal/log/checkpoint"
+	"github.com/milena-io/milena/internal/log/epoch"
 )
 
 // root is where the log directory of every story is.
@@ -38,7 +39,9 @@ type tenant struct {
 	models    []model
 	there     maybe // the directory of that topic
 	highs     []kafka.Offset
+	pointedAt kafka.Offset // the recovery point is saved, and at least that
 	sealed    *sealed
+	whole     map[string][]byte // every file of its directory, after a clean end
 	open      bool
 }
 
@@ -82,9 +85,9 @@ func (w world) Hold(m *disk.Mem) (string, error) {
 	if !w.format.is(formatted) || formatted && meta != w.meta {
 		return "", fmt.Errorf("S7 meta.properties says %+v, %v", meta, formatted)
 	}
-	clean, epoch := d.Clean()
-	if !w.clean.is(clean) || clean && epoch != w.epoch {
-		return "", fmt.Errorf("S7 the directory counts as closed cleanly: %v, by epoch %d", clean, epoch)
+	clean, last := d.Clean()
+	if !w.clean.is(clean) || clean && last != w.epoch {
+		return "", fmt.Errorf("S7 the directory counts as closed cleanly: %v, by epoch %d", clean, last)
 	}
 	if !formatted {
 		return "unformatted", nil
@@ -154,14 +157,25 @@ func (w world) tenant(d *log.Dir, t tenant) (string, error) {
 	}
 	o := d.Options(t.partition, t.config, w.now)
 	o.TopicID = t.topicID
+	if _, err := epoch.Open(o.FS, o.Path); err != nil {
+		return "", fmt.Errorf("S7 a file that is replaced is never torn: %w", err)
+	}
 	if m := t.models[0]; t.there == yes && len(t.models) == 1 && m.durable > m.begin {
 		if id != t.topicID {
 			return "", fmt.Errorf("S7 the directory belongs to topic %s, %v", id, there)
+		}
+		if o.RecoveryPoint < min(t.pointedAt, m.durable) {
+			return "", fmt.Errorf("S7 the recovery point %d was saved, the disk has %d", t.pointedAt, o.RecoveryPoint)
 		}
 		if w.pointed && t.open {
 			o.RecoveryPoint = max(o.RecoveryPoint, m.durable)
 		}
 		if err := t.sealed.check(o.FS, o.Path, o.RecoveryPoint, &m); err != nil {
+			return "", err
+		}
+	}
+	if w.clean == yes {
+		if err := wholeDir(o.FS, o.Path, t.whole); err != nil {
 			return "", err
 		}
 	}

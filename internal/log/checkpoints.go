@@ -174,6 +174,32 @@ func (c *checkpoints) replace(name string, all *checkpoint.Offsets, changed chec
 	return nil
 }
 
+// saveAll writes all three checkpoints, with changes in two of them.
+func (c *checkpoints) saveAll(recovery, high checkpoint.Offsets) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sealed {
+		return fault.Shutdown("checkpoint")
+	}
+	return c.replaceAll(recovery, high)
+}
+
+// replaceAll writes all three. Called with the mutex held.
+func (c *checkpoints) replaceAll(recovery, high checkpoint.Offsets) error {
+	next := []checkpoint.Offsets{maps.Clone(c.recovery), maps.Clone(c.high), c.logStart}
+	maps.Copy(next[0], recovery)
+	maps.Copy(next[1], high)
+	var files []checkpoint.File
+	for i, f := range c.files() {
+		files = append(files, checkpoint.File{Name: f.name, Data: next[i].Format()})
+	}
+	if err := checkpoint.ReplaceAll(c.fs, c.path, files...); err != nil {
+		return err
+	}
+	c.recovery, c.high = next[0], next[1]
+	return nil
+}
+
 // LowerRecoveryPoint makes sure that no recovery point above o is on disk (Ledger).
 func (c *checkpoints) LowerRecoveryPoint(tp kafka.TopicPartition, o kafka.Offset) error {
 	c.mu.Lock()
@@ -208,10 +234,8 @@ func (c *checkpoints) SaveForgotten() error {
 	case !c.forgotten:
 		return nil
 	}
-	for _, f := range c.files() {
-		if err := checkpoint.Replace(c.fs, c.path, f.name, f.points.Format()); err != nil {
-			return err
-		}
+	if err := c.replaceAll(nil, nil); err != nil {
+		return err
 	}
 	c.forgotten = false
 	return nil

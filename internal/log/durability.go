@@ -22,6 +22,7 @@ type durability struct {
 	chores  []chore
 	current []disk.Syncer // the active segment alone, made once
 	epochs  *epoch.Cache
+	home    disk.Syncer // the names in the log's directory
 }
 
 type chore struct {
@@ -55,14 +56,27 @@ func (d *durability) dirty(end kafka.Offset) []disk.Syncer {
 	if len(d.chores) == 0 && !d.epochs.Unsaved() {
 		return d.current
 	}
-	targets := make([]disk.Syncer, 0, len(d.chores)+2)
-	for _, c := range d.chores {
-		targets = append(targets, c.sync)
-	}
-	if d.epochs.Unsaved() {
-		targets = append(targets, d.epochs)
+	targets, names := d.files()
+	switch {
+	case d.epochs.Unsaved():
+		targets = append(targets, d.epochs) // whose file takes its place in the directory with a sync of the names
+	case names:
+		targets = append(targets, d.home)
 	}
 	return append(targets, d.current...)
+}
+
+// files lists what the chores sync, and whether the names in the log's directory are among it.
+func (d *durability) files() (targets []disk.Syncer, names bool) {
+	targets = make([]disk.Syncer, 0, len(d.chores)+2)
+	for _, c := range d.chores {
+		if c.sync == d.home {
+			names = true
+			continue
+		}
+		targets = append(targets, c.sync)
+	}
+	return targets, names
 }
 
 // Flushed tells that what the last Dirty returned together with upTo has been synced; flushes of one log don't overlap.
@@ -95,24 +109,20 @@ func (d *durability) begin(at kafka.Offset) {
 
 // settle does every chore and syncs the active segment, on the caller's time: before truncation and at close.
 func (d *durability) settle(end kafka.Offset) error {
-	for i, c := range d.chores {
-		if err := c.sync.Sync(); err != nil {
-			d.chores = d.chores[i:]
+	targets, names := d.files()
+	for _, t := range append(targets, d.current...) {
+		if err := t.Sync(); err != nil {
 			return err
 		}
-		if c.release != nil {
-			c.release.Release()
-		}
 	}
-	d.chores = nil
-	if err := d.epochs.Sync(); err != nil {
+	saved, err := d.epochs.Save()
+	if err == nil && names && !saved {
+		err = d.home.Sync()
+	}
+	if err != nil {
 		return err
 	}
-	for _, s := range d.current {
-		if err := s.Sync(); err != nil {
-			return err
-		}
-	}
+	d.forgo() // done
 	d.guard.Lock()
 	defer d.guard.Unlock()
 	d.upTo = end
@@ -130,12 +140,18 @@ func (d *durability) lower(to kafka.Offset) {
 
 // abandon gives the kept files up without syncing: the log is deleted, or its disk has failed.
 func (d *durability) abandon() {
+	d.forgo()
+	d.current = nil
+}
+
+// forgo drops the chores: what they were for is gone.
+func (d *durability) forgo() {
 	for _, c := range d.chores {
 		if c.release != nil {
 			c.release.Release()
 		}
 	}
-	d.chores, d.current = nil, nil
+	d.chores = nil
 }
 
 // Dirty returns what must be synced so that everything below upTo is durable; no targets when it is.

@@ -39,7 +39,7 @@ func Open(o Options) (*Log, error) {
 		rebuildEpochs = true
 	}
 	rebuildEpochs = rebuildEpochs || l.epochs.Latest().Epoch < 0 && l.Size() > 0 // the file was lost, or not yet written
-	l.durability.epochs = l.epochs
+	l.durability.epochs, l.durability.home = l.epochs, dirOf(l)
 	if absent {
 		err = l.openBlank()
 	} else {

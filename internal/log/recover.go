@@ -86,14 +86,14 @@ func (l *Log) found(at kafka.Offset) error {
 	l.start, l.end = at, at
 	l.begin(at)
 	l.activate(s)
-	l.add(at, l.names()...)
+	l.add(at, l.parent(), dirOf(l))
 	return nil
 }
 
-// names returns what makes the log's directory and the names in it durable.
-func (l *Log) names() []disk.Syncer {
+// parent returns what makes the name of the log's directory durable.
+func (l *Log) parent() disk.Syncer {
 	parent, _, _ := cutLast(l.options.Path, "/")
-	return []disk.Syncer{dirSyncer{l.options.FS, parent}, dirOf(l)}
+	return dirSyncer{l.options.FS, parent}
 }
 
 func (l *Log) lost(end kafka.Offset) error {
@@ -259,12 +259,10 @@ func (l *Log) settleRecovery(clean bool) error {
 		return nil
 	}
 	// Everything up to the end counts as durable from here on. After kill -9 names and epochs need not be.
-	for _, y := range l.names() {
-		if err := y.Sync(); err != nil {
-			return err
-		}
+	if err := l.parent().Sync(); err != nil {
+		return err
 	}
-	if err := l.epochs.Sync(); err != nil {
+	if err := l.saveNames(); err != nil {
 		return err
 	}
 	return l.settleLoss()

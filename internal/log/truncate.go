@@ -82,9 +82,7 @@ func (l *Log) TruncateFullyAndStartAt(o kafka.Offset) error {
 	if err := l.materialise(); err != nil {
 		return err
 	}
-	if err := l.settleAll(); err != nil {
-		return err
-	}
+	l.forgo() // nothing of it is promised any more
 	l.lower(0)
 	if err := l.lowerRecoveryPoint(0); err != nil { // a crash may leave no segment at all
 		return err
@@ -101,10 +99,16 @@ func (l *Log) TruncateFullyAndStartAt(o kafka.Offset) error {
 	return nil
 }
 
-// restartAt removes every segment and begins with an empty one.
+// restartAt removes every segment and begins with an empty one. The last one goes first, each name before the next one's, so
+// that a crash leaves a prefix.
 func (l *Log) restartAt(o kafka.Offset) error {
-	if err := l.dropFrom(0); err != nil {
-		return err
+	for n := len(l.segments); n > 0; n-- {
+		if err := l.dropFrom(n - 1); err != nil {
+			return err
+		}
+		if err := dirOf(l).Sync(); err != nil {
+			return err
+		}
 	}
 	l.lower(0)
 	l.mu.Lock()
@@ -123,10 +127,20 @@ func (l *Log) restartAt(o kafka.Offset) error {
 			return err
 		}
 	}
-	return l.settleAll()
+	return l.saveNames() // the directory's own name is a chore of the next flush, for it may be new
 }
 
-// dropFrom removes the segments from index i on, the last first, so that a crash leaves a prefix.
+// saveNames makes the epochs durable, and with them the names in the log's directory.
+func (l *Log) saveNames() error {
+	saved, err := l.epochs.Save()
+	if err != nil || saved {
+		return err
+	}
+	return dirOf(l).Sync()
+}
+
+// dropFrom removes the segments from index i on, the last first. The caller makes that durable before anything stands in
+// their place: until then recovery may find some of them, and cuts the log where they leave a hole.
 func (l *Log) dropFrom(i int) error {
 	for len(l.segments) > i {
 		s := l.active()
@@ -142,9 +156,6 @@ func (l *Log) dropFrom(i int) error {
 		if err != nil {
 			return err
 		}
-		if err := l.options.FS.SyncDir(l.options.Path); err != nil {
-			return fault.Storage("log.Truncate", err)
-		}
 		l.later(remove)
 	}
 	return nil
@@ -153,14 +164,11 @@ func (l *Log) dropFrom(i int) error {
 // afterCut brings epochs, snapshots and producers to the new end.
 func (l *Log) afterCut() error {
 	l.epochs.TruncateFromEnd(l.end)
-	if err := l.epochs.Sync(); err != nil {
-		return err
-	}
 	if err := l.snapshots.removeAbove(l.end); err != nil {
 		return err
 	}
-	// A snapshot of what was cut must not come back once other records stand there.
-	if err := dirOf(l).Sync(); err != nil {
+	// Segments and snapshots of what was cut must not come back once other records stand there.
+	if err := l.saveNames(); err != nil {
 		return err
 	}
 	found := l.Recovered

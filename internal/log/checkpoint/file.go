@@ -17,10 +17,39 @@ import (
 // TempSuffix marks a replacement that was not finished; such files are removed or overwritten, never read.
 const TempSuffix = ".tmp"
 
+// File is a small file and its content.
+type File struct {
+	Name string
+	Data []byte
+}
+
 // Replace writes data under a temporary name, syncs it, renames it over name and syncs the directory.
 func Replace(fsys disk.FS, dir, name string, data []byte) error {
-	path := dir + "/" + name
-	f, err := fsys.Open(path+TempSuffix, disk.Write|disk.Create|disk.Trunc)
+	return ReplaceAll(fsys, dir, File{name, data})
+}
+
+// ReplaceAll replaces several files of a directory, each as Replace does, with one sync of the directory. A crash may leave
+// some of them new and others old.
+func ReplaceAll(fsys disk.FS, dir string, files ...File) error {
+	for _, f := range files {
+		if err := writeSynced(fsys, dir+"/"+f.Name+TempSuffix, f.Data); err != nil {
+			return err
+		}
+	}
+	for _, f := range files {
+		if err := fsys.Rename(dir+"/"+f.Name+TempSuffix, dir+"/"+f.Name); err != nil {
+			return fault.Storage("checkpoint.Replace", err)
+		}
+	}
+	if err := fsys.SyncDir(dir); err != nil {
+		return fault.Storage("checkpoint.Replace", err)
+	}
+	return nil
+}
+
+// writeSynced makes a file of the data, durable but for its name.
+func writeSynced(fsys disk.FS, path string, data []byte) error {
+	f, err := fsys.Open(path, disk.Write|disk.Create|disk.Trunc)
 	if err != nil {
 		return fault.Storage("checkpoint.Replace", err)
 	}
@@ -31,14 +60,7 @@ func Replace(fsys disk.FS, dir, name string, data []byte) error {
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
-	if err == nil {
-		err = fsys.Rename(path+TempSuffix, path)
-	}
-	if err == nil {
-		err = fsys.SyncDir(dir)
-	}
 	if err != nil {
-		_ = fsys.Remove(path + TempSuffix) // on a full volume its bytes are dear
 		return fault.Storage("checkpoint.Replace", err)
 	}
 	return nil

@@ -71,23 +71,29 @@ func (c *Cache) Unsaved() bool {
 // Sync writes the current entries durably when the file lags. It is a disk.Syncer: an epoch costs no disk access when
 // it begins, but a batch of it is durable only after the epoch is.
 func (c *Cache) Sync() error {
+	_, err := c.Save()
+	return err
+}
+
+// Save is Sync, and tells whether it wrote: then it has also made every name durable that was in the directory before.
+func (c *Cache) Save() (wrote bool, err error) {
 	c.file.Lock()
 	defer c.file.Unlock()
 	c.mu.Lock()
 	changed := c.changed
 	if changed == c.saved || c.dropped {
 		c.mu.Unlock()
-		return nil
+		return false, nil
 	}
 	text := Format(c.entries)
 	c.mu.Unlock()
 	if err := checkpoint.Replace(c.fs, c.dir, FileName, text); err != nil {
-		return err
+		return false, err
 	}
 	c.mu.Lock()
 	c.saved = changed
 	c.mu.Unlock()
-	return nil
+	return true, nil
 }
 
 // Drop ends the writing of the file: the directory is being deleted, and a flush that is under way must neither fail
