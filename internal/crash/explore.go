@@ -2,6 +2,7 @@ package crash
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -139,6 +140,9 @@ func Repeat(sc Scenario, p Place) error {
 	s, err := Tell(sc, p.Seed)
 	if err != nil {
 		return err
+	}
+	if !slices.Contains(s.moments(), p.moment) {
+		return fmt.Errorf("%s is no moment of the story any more: what it writes has changed", p)
 	}
 	r := s.journal.Replay()
 	r.To(p.events, nil)

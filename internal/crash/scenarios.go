@@ -21,6 +21,7 @@ func Scenarios() []Scenario {
 		{Name: "delete-topic", Golden: true, Tell: tellDeleteTopic},
 		{Name: "close", Golden: true, Tell: tellClose},
 		{Name: "recover", Golden: true, Tell: tellRecover},
+		{Name: "recover-unflushed", Golden: true, Tell: tellRecoverUnflushed},
 		{Name: "walk", Tell: tellWalk},
 	}
 }
@@ -234,6 +235,20 @@ func tellRecover(s *Story) error {
 	}
 	return steps(
 		func() error { return l.Append(Sender{ID: 8, Txn: true}, "lost", "too") },
+		h.kill,
+		func() error { return fill(l, 1) },
+	)
+}
+
+// tellRecoverUnflushed is a log that was killed before its first flush: what recovery finds counts as durable from then on,
+// and nothing of it is, not even its name.
+func tellRecoverUnflushed(s *Story) error {
+	h, l, err := begin(s, small(), 0)
+	if err != nil {
+		return err
+	}
+	return steps(
+		func() error { return l.Append(Sender{ID: 7}, "found in the page cache") },
 		h.kill,
 		func() error { return fill(l, 1) },
 	)

@@ -174,29 +174,32 @@ func (c *checkpoints) replace(name string, all *checkpoint.Offsets, changed chec
 	return nil
 }
 
-// saveAll writes all three checkpoints, with changes in two of them.
-func (c *checkpoints) saveAll(recovery, high checkpoint.Offsets) error {
+// saveAll writes every checkpoint, with what changed in each by the name of its file.
+func (c *checkpoints) saveAll(changed map[string]checkpoint.Offsets) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.sealed {
 		return fault.Shutdown("checkpoint")
 	}
-	return c.replaceAll(recovery, high)
+	return c.replaceAll(changed)
 }
 
-// replaceAll writes all three. Called with the mutex held.
-func (c *checkpoints) replaceAll(recovery, high checkpoint.Offsets) error {
-	next := []checkpoint.Offsets{maps.Clone(c.recovery), maps.Clone(c.high), c.logStart}
-	maps.Copy(next[0], recovery)
-	maps.Copy(next[1], high)
+// replaceAll writes every checkpoint. Called with the mutex held.
+func (c *checkpoints) replaceAll(changed map[string]checkpoint.Offsets) error {
+	var next []checkpoint.Offsets
 	var files []checkpoint.File
-	for i, f := range c.files() {
-		files = append(files, checkpoint.File{Name: f.name, Data: next[i].Format()})
+	for _, f := range c.files() {
+		points := maps.Clone(*f.points)
+		maps.Copy(points, changed[f.name])
+		next = append(next, points)
+		files = append(files, checkpoint.File{Name: f.name, Data: points.Format()})
 	}
 	if err := checkpoint.ReplaceAll(c.fs, c.path, files...); err != nil {
 		return err
 	}
-	c.recovery, c.high = next[0], next[1]
+	for i, f := range c.files() {
+		*f.points = next[i]
+	}
 	return nil
 }
 
@@ -234,7 +237,7 @@ func (c *checkpoints) SaveForgotten() error {
 	case !c.forgotten:
 		return nil
 	}
-	if err := c.replaceAll(nil, nil); err != nil {
+	if err := c.replaceAll(nil); err != nil {
 		return err
 	}
 	c.forgotten = false

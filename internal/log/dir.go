@@ -146,7 +146,7 @@ func (d *Dir) KeepOpen(h *segment.Handles) { d.handles = h }
 // are their ends. The marker comes last, so that a crash on the way leaves an unclean directory; and there is none when
 // the directory was not clean and a log in it has not been recovered since.
 func (d *Dir) CloseClean(epoch kafka.BrokerEpoch, points, highWatermarks checkpoint.Offsets) error {
-	if err := d.saveAll(points, highWatermarks); err != nil {
+	if err := d.saveAll(map[string]checkpoint.Offsets{recoveryPointFile: points, highWatermarkFile: highWatermarks}); err != nil {
 		return err
 	}
 	if recovered, err := d.recovered(); err != nil || !recovered {

@@ -258,7 +258,13 @@ func (l *Log) settleRecovery(clean bool) error {
 	if clean {
 		return nil
 	}
-	// Everything up to the end counts as durable from here on. After kill -9 names and epochs need not be.
+	// Everything up to the end counts as durable from here on. After kill -9 names and epochs need not be, and before the
+	// first flush not even whose log this is.
+	if l.options.RecoveryPoint == 0 {
+		if err := segment.PathSyncer(l.options.FS, l.options.Path+"/"+partitionMetadata).Sync(); err != nil {
+			return err
+		}
+	}
 	if err := l.parent().Sync(); err != nil {
 		return err
 	}
