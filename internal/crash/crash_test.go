@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	images = flag.Int("images", 30_000, "how many crash images to recover and check")
+	images = flag.Int("images", 12_000, "how many crash images to recover and check")
 	image  = flag.String("image", "", "repeat one image: scenario:seed/events/promise/number")
 	only   = flag.String("scenario", "", "explore this scenario alone")
 )

@@ -34,17 +34,19 @@ func (s *Story) Syncs() (out []Sync) {
 // promise. It returns the failure that proves the sync, nil when there is none.
 func (s *Story) Drop(sc Scenario, y Sync, perMoment int) (Count, error) {
 	x := &explorer{place: Place{Scenario: sc.Name, Seed: 1}, story: s}
-	r := s.journal.Replay()
 	skip := func(i int, _ disk.Event) bool { return i == y.Event }
 	until := s.again(y.Event)
-	for _, m := range s.moments() {
-		if m.events <= y.Event || m.events > until {
-			continue // before it, or after another sync has done its work, the disk is as it was
-		}
-		r.To(m.events, skip)
-		for x.shift = range uint64(len(s.promises[m.promise].keep.Variants())) {
-			if err := x.moment(r.Images(), m, perMoment); err != nil {
-				return x.count, err
+	for _, later := range []bool{true, false} { // what is promised after it is what it is most likely there for
+		r := s.journal.Replay()
+		for _, m := range s.moments() {
+			if m.events <= y.Event || m.events > until || later != (s.promises[m.promise].from > y.Event) {
+				continue // before it, or after another sync has done its work, the disk is as it was
+			}
+			r.To(m.events, skip)
+			for x.shift = range uint64(len(s.promises[m.promise].keep.Variants())) {
+				if err := x.moment(r.Images(), m, perMoment); err != nil {
+					return x.count, err
+				}
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package crash
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -101,7 +102,7 @@ func checkEpochFile(fsys disk.FS, dir string, recoveryPoint kafka.Offset, m *mod
 // files reads every file of a directory.
 func files(fsys disk.FS, dir string) (map[string][]byte, error) {
 	entries, err := fsys.List(dir)
-	if err != nil {
+	if err != nil && !errors.Is(err, disk.ErrNotExist) { // a log that nobody has written has none
 		return nil, err
 	}
 	out := map[string][]byte{}
