@@ -87,6 +87,15 @@ type File interface {
 // Descriptor is the optional upgrade for sendfile: a File that has one on this operating system.
 type Descriptor interface{ Fd() uintptr }
 
+// Cache is the optional upgrade for reads that must not wait for the disk unawares: a File that knows what of it is in the
+// page cache, on this operating system.
+type Cache interface {
+	// Resident reports whether a range, not empty, is in memory as a whole.
+	Resident(off, n int64) bool
+	// Ahead begins to bring a range into memory, and does not wait for it.
+	Ahead(off, n int64)
+}
+
 // Dir returns a Syncer that makes the names in a directory durable.
 func Dir(fsys FS, path string) Syncer { return dirSyncer{fsys, path} }
 

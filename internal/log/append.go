@@ -223,7 +223,7 @@ func (l *Log) roll(now kafka.Instant, base kafka.Offset) error {
 	if err != nil {
 		return err
 	}
-	s.Keep(l.options.Handles)
+	s.Keep(l.options.Shared.Handles)
 	l.mu.Lock()
 	handle := old.Seal()
 	old.SetNext(base)

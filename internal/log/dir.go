@@ -10,7 +10,6 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log/checkpoint"
-	"github.com/milena-io/milena/internal/log/segment"
 )
 
 // Names of a log directory's own files, Kafka's.
@@ -27,7 +26,7 @@ type Dir struct {
 	path        string
 	lock        io.Closer
 	clean       bool
-	handles     *segment.Handles
+	shared      Shared
 	brokerEpoch kafka.BrokerEpoch // of the incarnation that closed it cleanly, -1
 	// Damaged are files that did not parse and count as empty, for the caller to log.
 	Damaged []error
@@ -133,14 +132,14 @@ func (d *Dir) Options(tp kafka.TopicPartition, c Config, now kafka.Instant) Opti
 	d.opened[tp] = opening{asked: true}
 	known := d.Checkpointed(tp)
 	return Options{
-		FS: d.fs, Path: d.PartitionPath(tp), Partition: tp, Config: c, Now: now, Ledger: d, Handles: d.handles,
+		FS: d.fs, Path: d.PartitionPath(tp), Partition: tp, Config: c, Now: now, Ledger: d, Shared: d.shared,
 		Clean: d.clean && first, RecoveryPoint: known.RecoveryPoint, LogStart: known.LogStart,
 		Cleaned: known.Cleaned,
 	}
 }
 
-// KeepOpen lets the logs that are opened from now on keep files of sealed segments open while nobody reads them.
-func (d *Dir) KeepOpen(h *segment.Handles) { d.handles = h }
+// Share hands the logs that are opened from now on what the readers of all logs have together.
+func (d *Dir) Share(s Shared) { d.shared = s }
 
 // CloseClean marks the directory as cleanly closed. Every log that was opened has been closed without error, and points
 // are their ends. The marker comes last, so that a crash on the way leaves an unclean directory; and there is none when

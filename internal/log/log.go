@@ -65,10 +65,10 @@ type Options struct {
 	Clean         bool         // the log dir was closed cleanly: believe everything
 	RecoveryPoint kafka.Offset // everything below was durable
 	LogStart      kafka.Offset
-	Cleaned       kafka.Offset     // everything below was compacted
-	AcceptLoss    bool             // come up although records below the recovery point are gone; an operator's decision
-	Ledger        Ledger           // nil: nothing outlives a crash but what the segments say
-	Handles       *segment.Handles // keeps files of sealed segments open; nil: none
+	Cleaned       kafka.Offset // everything below was compacted
+	AcceptLoss    bool         // come up although records below the recovery point are gone; an operator's decision
+	Ledger        Ledger       // nil: nothing outlives a crash but what the segments say
+	Shared        Shared
 	// Room refuses clients' records while the directory is full; nil has room always.
 	Room Room
 	// Later runs f after delayMs, with no lock held; it removes deleted files. Nil removes them at once.
@@ -113,6 +113,7 @@ type view struct {
 	cuts      uint64       // truncations so far
 	passed    atomic.Int64 // the highest high watermark seen
 	producers *producer.State
+	cold      *Cold
 	headers   sync.Pool // *[]byte, windows for walking headers
 	bodies    sync.Pool // *[]byte, windows for reading whole batches
 }
@@ -192,8 +193,8 @@ const (
 	bodyWindow   = 256 << 10
 )
 
-func newView() *view {
-	v := &view{producers: producer.New()}
+func newView(cold *Cold) *view {
+	v := &view{cold: cold, producers: producer.New()}
 	v.headers.New = func() any { b := make([]byte, 0, headerWindow); return &b }
 	v.bodies.New = func() any { b := make([]byte, 0, bodyWindow); return &b }
 	return v

@@ -16,7 +16,7 @@ import (
 // A log that cannot be brought up without losing what was durable is fault.Corrupt and left as it is.
 func Open(o Options) (*Log, error) {
 	l := &Log{
-		view: newView(), durability: &durability{}, compacted: compacted{clean: o.Cleaned}, options: o, config: o.Config,
+		view: newView(o.Shared.Cold), durability: &durability{}, compacted: compacted{clean: o.Cleaned}, options: o, config: o.Config,
 		snapshots: snapshots{fs: o.FS, dir: o.Path}, clock: newGuardedClock(o.Now),
 	}
 	absent, err := l.absent()
@@ -124,7 +124,7 @@ func (l *Log) scanDir() error {
 		}
 		_, txn := sizes[segment.Name(base, segment.TxnIndexSuffix)]
 		s := segment.Existing(fsys, dir, base, sizes[segment.Name(base, segment.LogSuffix)], next, txn, l.options.Now.WallMs)
-		s.Keep(l.options.Handles)
+		s.Keep(l.options.Shared.Handles)
 		l.segments = append(l.segments, s)
 	}
 	return nil

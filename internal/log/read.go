@@ -130,11 +130,19 @@ func (v *view) floor(o kafka.Offset) int {
 	return max(i, 0)
 }
 
-// checked checks a range that was not written or checked since start.
+// checked checks a range that was not written or checked since start, or has left memory since: what comes from the disk
+// is not believed (architecture D5).
 func (v *view) checked(k *segment.Look, r *segment.Range) error {
+	if absent(k.File(), r) {
+		return v.cold.read(k.File(), r, func() error { return v.check(k, r) })
+	}
 	if k.Checked(r) {
 		return nil
 	}
+	return v.check(k, r)
+}
+
+func (v *view) check(k *segment.Look, r *segment.Range) error {
 	window := v.bodies.Get().(*[]byte)
 	defer v.bodies.Put(window)
 	return k.Check(r, *window)

@@ -81,7 +81,7 @@ func (l *Log) found(at kafka.Offset) error {
 	if err != nil {
 		return err
 	}
-	s.Keep(l.options.Handles)
+	s.Keep(l.options.Shared.Handles)
 	l.segments = []*segment.Segment{s}
 	l.start, l.end = at, at
 	l.begin(at)

@@ -9,7 +9,6 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
-	"github.com/milena-io/milena/internal/log/segment"
 	"github.com/milena-io/milena/internal/partition"
 )
 
@@ -30,7 +29,7 @@ type volume struct {
 	path    string
 	dir     *log.Dir // nil when it could not be opened
 	flusher *disk.Flusher
-	handles *segment.Handles // of all directories
+	shared  log.Shared // by the readers of all directories
 	env     *partition.Env
 
 	unrecovered atomic.Int64 // logs that are still to be recovered after an unclean stop

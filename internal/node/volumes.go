@@ -28,14 +28,20 @@ func (n *Node) openStorage() error {
 	return nil
 }
 
+// coldReads is how many reads wait for the disks at a time: enough to keep one busy, too few to starve anybody.
+const coldReads = 4
+
 // layOut makes the volumes that the configuration names.
 func (n *Node) layOut() {
 	s := &n.storage
-	handles := segment.NewHandles(disk.Descriptors() / 4) // connections and active segments need the others
+	shared := log.Shared{
+		Handles: segment.NewHandles(disk.Descriptors() / 4), // connections and active segments need the others
+		Cold:    log.NewCold(coldReads),
+	}
 	where := n.settings.metadataDir()
 	for _, dir := range n.settings.logDirs() {
 		v := newVolume(n, dir)
-		v.handles = handles
+		v.shared = shared
 		s.volumes = append(s.volumes, v)
 		if dir == where {
 			s.metadata = v
@@ -55,7 +61,7 @@ func (n *Node) claimDirs() error {
 		v.dir, err = log.ClaimDir(n.o.FS, v.path, log.Identity{ClusterID: n.settings.clusterID(), NodeID: n.settings.NodeID()})
 		v.held = err == nil
 		if v.held {
-			v.dir.KeepOpen(v.handles)
+			v.dir.Share(v.shared)
 		}
 		if err != nil {
 			if err := n.spare(v, err); err != nil {
