@@ -81,6 +81,7 @@ func TestProduceFlags(t *testing.T) {
 	c.produce("t", "", "-f", file, "-p", "0", "-k", "file", "-H", "h=1", "-H", "h=")
 	c.produce("t", "", "-l", file, "-p", "0", "--acks", "1")
 	c.produce("t", "k=\n=\n", "-K", "=", "-Z", "-p", "0", "--acks", "0", "-z", "gzip")
+	c.ok("consume", "t", "-p", "0", "-n", "11", "--from", "start") // nobody answers acks=0: wait until it came
 	if out := c.ok("produce", "t", "-p", "0", "-k", "gone", "--tombstone"); !strings.HasPrefix(out, "t[0]@11  2") {
 		t.Errorf("a tombstone prints %q", out)
 	}
