@@ -223,6 +223,9 @@ func (h *history) check(what string) {
 		if want := h.seqs[e.ID] - 1; e.LastSequence() != want {
 			h.t.Fatalf("%s: producer %d is at sequence %d, was %d", what, e.ID, e.LastSequence(), want)
 		}
+		if len(h.open[e.ID]) == 0 && e.TxnFirst != kafka.NoOffset {
+			h.t.Fatalf("%s: the decided transaction of %d is open again at %d", what, e.ID, e.TxnFirst)
+		}
 	}
 	if len(h.l.Producers()) != len(h.seqs) {
 		h.t.Fatalf("%s: %d producers, were %d", what, len(h.l.Producers()), len(h.seqs))
@@ -233,7 +236,7 @@ func (h *history) check(what string) {
 // of each key what a reader of the whole history would, a tombstone at least for delete.retention.ms; what survives is where
 // and what it was; open transactions stay whole; no offset is given out twice; every producer goes on where it was.
 func TestCompactionKeepsTheLastOfEveryKey(t *testing.T) {
-	seeds := uint64(12)
+	seeds := uint64(8)
 	compacted, dropped := 0, 0
 	for seed := range seeds {
 		h := newHistory(t, seed)
@@ -252,6 +255,9 @@ func TestCompactionKeepsTheLastOfEveryKey(t *testing.T) {
 			}
 			before := h.l.Size()
 			c, err := h.compact(buffers, func() {
+				if h.rng.IntN(8) == 0 { // and readers: each sees old segments or new ones
+					h.check(fmt.Sprintf("seed %d round %d while it is compacted", seed, h.rounds))
+				}
 				if h.rng.IntN(4) == 0 { // writers go on meanwhile
 					h.write()
 					end = h.l.Offsets().End
@@ -286,6 +292,60 @@ func TestCompactionKeepsTheLastOfEveryKey(t *testing.T) {
 	}
 	if compacted < int(seeds)*4 || dropped < int(seeds)*3 {
 		t.Errorf("%d compactions, %d of which dropped something: the histories are too tame", compacted, dropped)
+	}
+}
+
+// C3 beside a compaction: readers that start at 0 and go on to the end, by offset and by time, meet no error and miss no key,
+// and a slice that was read before is what it was.
+func TestReadersBesideACompaction(t *testing.T) {
+	for seed := range uint64(4) {
+		h := dirtied(t, seed)
+		want := h.latest(h.facts, h.l.Offsets().FirstUnstable)
+		slice := must.Get(h.l.Read(0, ReadOptions{MaxBytes: 1 << 20, MinOne: true, Upper: h.l.Offsets().End}))
+		before := must.Get(slice.AppendTo(nil))
+		over, failed := make(chan struct{}), make(chan error, 1)
+		go func() {
+			defer close(failed)
+			for {
+				seen := map[string]bool{}
+				data, err := readAllOf(h.l, 0)
+				if err == nil {
+					_, err = h.l.AbortedTransactions(0, h.l.Offsets().End)
+				}
+				if err == nil {
+					_, _, err = h.l.OffsetForTimestamp(h.now.WallMs - 10)
+				}
+				for rest := data; err == nil && len(rest) > 0; {
+					var b record.Batch
+					if b, rest, err = record.Next(rest); err == nil {
+						err = b.Each(record.Limits{}, func(r *record.Record) error { seen[string(r.Key)] = true; return nil })
+					}
+				}
+				for key := range want {
+					if err == nil && !seen[key] {
+						err = fmt.Errorf("a reader finds nothing of %s", key)
+					}
+				}
+				if err != nil {
+					failed <- err
+					return
+				}
+				select {
+				case <-over:
+					return
+				default:
+				}
+			}
+		}()
+		if c, err := h.compact(clean.DefaultBuffers(), func() {}); err != nil || c == nil {
+			t.Fatal(c, err)
+		}
+		close(over)
+		if err := <-failed; err != nil {
+			t.Errorf("seed %d: %v", seed, err)
+		}
+		equalBytes(t, "a slice that was read before", must.Get(slice.AppendTo(nil)), before)
+		slice.Release()
 	}
 }
 
