@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -25,7 +26,7 @@ type Broker interface {
 	Kill9() error
 	// Bootstrap is host:port of the client listener.
 	Bootstrap() string
-	// DataDir is the log directory: topic-partition folders and __cluster_metadata-0 stand in it.
+	// DataDir is the first log directory: topic-partition folders and __cluster_metadata-0 stand in it.
 	DataDir() string
 	// Pid is the process that runs, 0 when none does.
 	Pid() int
@@ -41,6 +42,7 @@ type Broker interface {
 type Options struct {
 	Dir       string            // everything of this node: data, logs, configuration; made when missing
 	Overrides map[string]string // server.properties keys on top of the ones both systems get from Defaults
+	MoreDirs  []string          // log directories beside DataDir
 	CPUs      string            // taskset list the process is pinned to; "" does not pin
 	Heap      string            // JVM heap of Apache Kafka; "" is 512m
 	Binary    string            // milena's binary; "" builds it from this checkout
@@ -94,4 +96,15 @@ func New(system string, opts Options) (Broker, error) {
 		return newMilena(opts)
 	}
 	return nil, fmt.Errorf("broker: no system is called %q", system)
+}
+
+// logDirs is log.dirs of a node.
+func (o *Options) logDirs() string {
+	return strings.Join(append([]string{filepath.Join(o.Dir, "data")}, o.MoreDirs...), ",")
+}
+
+// first is the first of a list of directories.
+func first(dirs string) string {
+	dir, _, _ := strings.Cut(dirs, ",")
+	return dir
 }

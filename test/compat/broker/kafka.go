@@ -44,7 +44,7 @@ func newKafka(opts Options) (Broker, error) {
 		"advertised.listeners":                "PLAINTEXT://" + k.bootstrap + fmt.Sprintf(",CONTROLLER://127.0.0.1:%d", control),
 		"controller.listener.names":           "CONTROLLER",
 		"listener.security.protocol.map":      "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-		"log.dirs":                            filepath.Join(opts.Dir, "data"),
+		"log.dirs":                            opts.logDirs(),
 	} {
 		k.opts.Overrides[key] = value
 	}
@@ -69,7 +69,7 @@ func (k *kafka) properties() string { return filepath.Join(k.opts.Dir, "server.p
 
 func (k *kafka) Name() string      { return "kafka" }
 func (k *kafka) Bootstrap() string { return k.bootstrap }
-func (k *kafka) DataDir() string   { return k.opts.Overrides["log.dirs"] }
+func (k *kafka) DataDir() string   { return first(k.opts.Overrides["log.dirs"]) }
 func (k *kafka) Began() time.Time  { return k.began }
 func (k *kafka) Pid() int          { return k.pid() }
 func (k *kafka) Logs() string      { return k.logs }

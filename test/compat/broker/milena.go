@@ -41,7 +41,7 @@ func newMilena(opts Options) (Broker, error) {
 	}
 	m := &milena{opts: opts, bootstrap: fmt.Sprintf("127.0.0.1:%d", port)}
 	m.opts.Overrides["listeners"] = "PLAINTEXT://" + m.bootstrap
-	m.opts.Overrides["log.dirs"] = filepath.Join(opts.Dir, "data")
+	m.opts.Overrides["log.dirs"] = opts.logDirs()
 	if _, ok := m.opts.Overrides["milena.metrics.listeners"]; !ok {
 		m.opts.Overrides["milena.metrics.listeners"] = ""
 	}
@@ -55,7 +55,7 @@ func newMilena(opts Options) (Broker, error) {
 
 func (m *milena) Name() string      { return "milena" }
 func (m *milena) Bootstrap() string { return m.bootstrap }
-func (m *milena) DataDir() string   { return m.opts.Overrides["log.dirs"] }
+func (m *milena) DataDir() string   { return first(m.opts.Overrides["log.dirs"]) }
 func (m *milena) Began() time.Time  { return m.began }
 func (m *milena) Pid() int          { return m.pid() }
 func (m *milena) Logs() string      { return m.logs }

@@ -13,7 +13,10 @@ import (
 
 // Suites lists the suite.
 func Suites() []suite.Suite {
-	return []suite.Suite{{Name: "java-tools", About: "every command-line tool of Apache Kafka that applies, exercised", Run: run}}
+	return []suite.Suite{
+		{Name: "java-tools", About: "every command-line tool of Apache Kafka that applies, exercised", Run: run},
+		{Name: "log-dirs", About: "two log directories, as kafka-log-dirs and kafka-topics see them; one of them goes and comes back", Run: runDirs},
+	}
 }
 
 // bench is what the cases share: the broker, and a way to run a tool against it.
