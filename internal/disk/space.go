@@ -110,11 +110,10 @@ func (s *Space) Open(path string, flags Flag) (File, error) {
 	if err != nil || flags&Write == 0 {
 		return f, err
 	}
-	made := spaceFile{File: f, space: s, path: path}
-	if d, ok := f.(Descriptor); ok {
-		return &describedFile{made, d}, nil
+	if real, ok := f.(osFile); ok {
+		return &realFile{real, spaceFile{f, s, path}}, nil
 	}
-	return &made, nil
+	return &spaceFile{f, s, path}, nil
 }
 
 // Rename may need room for a longer directory.
@@ -183,11 +182,14 @@ func (f *spaceFile) Begin() {
 	}
 }
 
-// describedFile is one whose bytes can be sent from its descriptor.
-type describedFile struct {
-	spaceFile
-	Descriptor
+// realFile is one of the operating system, with every upgrade that those have.
+type realFile struct {
+	osFile
+	drawing spaceFile
 }
+
+func (f *realFile) WriteAt(p []byte, off int64) (int, error) { return f.drawing.WriteAt(p, off) }
+func (f *realFile) Truncate(size int64) error                { return f.drawing.Truncate(size) }
 
 // pollEvery is how often a full directory is looked at.
 const pollEvery = time.Second

@@ -150,6 +150,15 @@ func TestReserveHasBlocks(t *testing.T) {
 	if _, ok := f.(Descriptor); !ok {
 		t.Error("its files have no descriptor to send from")
 	}
+	bare := must.Get(NewOS().Open(dir+"/x", Write))
+	defer bare.Close()
+	_, cache := f.(Cache)
+	_, bareCache := bare.(Cache)
+	_, begins := f.(Beginner)
+	_, bareBegins := bare.(Beginner)
+	if cache != bareCache || begins != bareBegins {
+		t.Error("its files have lost an upgrade")
+	}
 	if err := os.Remove(dir + "/x"); err != nil {
 		t.Fatal(err)
 	}

@@ -46,8 +46,8 @@ func (l *Log) AppendAsLeader(now kafka.Instant, b record.Batch, epoch kafka.Lead
 	if err := l.checkProducer(b, origin); err != nil {
 		return Appended{}, err
 	}
-	if l.options.Room != nil && origin == Client {
-		if err := l.options.Room.Refuse(len(b)); err != nil {
+	if l.options.Owner.Room != nil && origin == Client {
+		if err := l.options.Owner.Room.Refuse(len(b)); err != nil {
 			return Appended{}, err
 		}
 	}
@@ -224,6 +224,7 @@ func (l *Log) roll(now kafka.Instant, base kafka.Offset) error {
 		return err
 	}
 	s.Keep(l.options.Shared.Handles)
+	s.Tell(l.options.Owner.Damaged)
 	l.mu.Lock()
 	handle := old.Seal()
 	old.SetNext(base)

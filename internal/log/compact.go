@@ -199,7 +199,7 @@ func sourceOf(sources []*segment.Segment, o kafka.Offset) int {
 // Step goes on for about so many bytes and returns how many were read and written. It blocks on the disk. After an error
 // the compaction is over.
 func (c *Compaction) Step(bytes int64) (done bool, moved int64, err error) {
-	if room := c.l.options.Room; room != nil && room.Refuse(int(bytes)) != nil {
+	if room := c.l.options.Owner.Room; room != nil && room.Refuse(int(bytes)) != nil {
 		return false, 0, errNoRoom
 	}
 	return c.Records.Step(bytes)

@@ -137,7 +137,7 @@ func (s sender) batch(ts int64, values ...string) record.Batch {
 func (s sender) at(seq int32) sender { s.seq = seq; return s }
 
 func (r *rig) try(s sender, origin Origin, values ...string) (Appended, error) {
-	return r.l.AppendAsLeader(r.now, s.batch(r.now.WallMs, values...), 0, origin)
+	return r.l.AppendAsLeader(r.now, s.batch(r.now.WallMs, values...), r.epoch(), origin)
 }
 
 func (r *rig) send(s sender, values ...string) Appended {
@@ -161,7 +161,7 @@ func (r *rig) put(values ...string) Appended {
 func (r *rig) end(s sender, commit bool) Appended {
 	r.t.Helper()
 	b := record.NewEndTxn(s.id, s.epoch, commit, record.EndTxnMarker{CoordinatorEpoch: 1}, r.now.WallMs)
-	a, err := r.l.AppendAsLeader(r.now, b, 0, Coordinator)
+	a, err := r.l.AppendAsLeader(r.now, b, r.epoch(), Coordinator)
 	if err != nil {
 		r.t.Fatalf("marker of %+v: %v", s, err)
 	}
@@ -259,3 +259,6 @@ func equalBytes(t *testing.T, what string, got, want []byte) {
 func markerBatch(s sender, commit bool, coordinatorEpoch int32, ts int64) record.Batch {
 	return record.NewEndTxn(s.id, s.epoch, commit, record.EndTxnMarker{CoordinatorEpoch: coordinatorEpoch}, ts)
 }
+
+// epoch is the leader's, which never falls.
+func (r *rig) epoch() kafka.LeaderEpoch { return max(r.l.Epochs().Latest().Epoch, 0) }

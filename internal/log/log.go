@@ -36,6 +36,7 @@ const (
 // Ledger keeps the facts of a log that live in its log directory's checkpoints and must be durable before the log goes
 // on. Dir is one.
 type Ledger interface {
+	Checkpointed(tp kafka.TopicPartition) Checkpointed
 	SaveLogStart(tp kafka.TopicPartition, o kafka.Offset) error
 	// PlanLogStart returns what saves a log start later; by then it is refused when the log was truncated or deleted.
 	PlanLogStart(tp kafka.TopicPartition, o kafka.Offset) (save func() error)
@@ -54,6 +55,14 @@ type Ledger interface {
 // Room says whether clients may write: an error says why not, and that it passes. disk.Reserve is one.
 type Room interface{ Refuse(bytes int) error }
 
+// Owner is what a log asks and tells the owner of its directory; any of it may be nil.
+type Owner struct {
+	// Room refuses clients' records while the directory is full; nil has room always.
+	Room Room
+	// Damaged hears of each stretch of a segment that does not check, once, possibly with locks held: it takes note.
+	Damaged func(segment.Damage)
+}
+
 // Options say which log to open and what is known about it. Dir.Options fills most of them in.
 type Options struct {
 	FS            disk.FS
@@ -69,8 +78,7 @@ type Options struct {
 	AcceptLoss    bool         // come up although records below the recovery point are gone; an operator's decision
 	Ledger        Ledger       // nil: nothing outlives a crash but what the segments say
 	Shared        Shared
-	// Room refuses clients' records while the directory is full; nil has room always.
-	Room Room
+	Owner         Owner
 	// Later runs f after delayMs, with no lock held; it removes deleted files. Nil removes them at once.
 	Later func(delayMs int64, f func())
 }
@@ -99,8 +107,10 @@ type Log struct {
 	epochs    *epoch.Cache
 	snapshots snapshots
 	clock     guardedClock
-	torn      bool // a failed write left bytes after the end
-	blank     bool // nothing was ever written, and there are no files yet
+	torn      bool            // a failed write left bytes after the end
+	blank     bool            // nothing was ever written, and there are no files yet
+	known     segment.EpochAt // what the checkpoint of the epochs said at Open; nil for nothing
+	witness   kafka.Offset    // the highest offset that names of files know, at Open
 	closed    bool
 }
 
@@ -114,8 +124,9 @@ type view struct {
 	passed    atomic.Int64 // the highest high watermark seen
 	producers *producer.State
 	cold      *Cold
-	headers   sync.Pool // *[]byte, windows for walking headers
-	bodies    sync.Pool // *[]byte, windows for reading whole batches
+	headers   sync.Pool       // *[]byte, windows for walking headers
+	bodies    sync.Pool       // *[]byte, windows for reading whole batches
+	epochAt   segment.EpochAt // nil until the epochs are known
 }
 
 // Offsets returns the log's positions.

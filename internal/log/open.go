@@ -40,6 +40,7 @@ func Open(o Options) (*Log, error) {
 	}
 	rebuildEpochs = rebuildEpochs || l.epochs.Latest().Epoch < 0 && l.Size() > 0 // the file was lost, or not yet written
 	l.durability.epochs, l.durability.home = l.epochs, dirOf(l)
+	l.epochAt = l.epochs.For
 	if absent {
 		err = l.openBlank()
 	} else {
@@ -92,15 +93,28 @@ func (l *Log) scanDir() error {
 	for _, e := range entries {
 		sizes[e.Name] = e.Size
 	}
-	var bases []kafka.Offset
+	var bases, indexes []kafka.Offset
+	for _, e := range entries {
+		if base, suffix, ok := segment.ParseName(e.Name); ok && (suffix == segment.IndexSuffix || suffix == segment.TimeIndexSuffix) {
+			indexes = append(indexes, base)
+		}
+		if base, suffix, ok := segment.ParseName(e.Name); ok && suffix == segment.LogSuffix {
+			bases = append(bases, base)
+		}
+	}
+	for _, e := range entries {
+		if base, suffix, ok := segment.ParseName(e.Name); ok && suffix != segment.LogSuffix {
+			l.witness = max(l.witness, base)
+		}
+	}
+	slices.Sort(bases)
+	holes := holesIn(bases, indexes)
 	for _, e := range entries {
 		base, suffix, ok := segment.ParseName(e.Name)
 		if !ok {
 			continue
 		}
 		switch suffix {
-		case segment.LogSuffix:
-			bases = append(bases, base)
 		case segment.SnapshotSuffix:
 			l.snapshots.list = append(l.snapshots.list, base)
 		case segment.IndexSuffix, segment.TimeIndexSuffix, segment.TxnIndexSuffix, segment.HistorySuffix:
@@ -108,14 +122,15 @@ func (l *Log) scanDir() error {
 			if suffix == segment.HistorySuffix {
 				of = segment.SnapshotSuffix
 			}
-			if _, found := sizes[segment.Name(base, of)]; !found {
+			_, found := sizes[segment.Name(base, of)]
+			inHole := slices.ContainsFunc(holes, func(h hole) bool { return h.from <= base && base < h.next })
+			if !found && !inHole { // in a hole they are all that tells of it
 				if err := fsys.Remove(dir + "/" + e.Name); err != nil {
 					return fault.Storage("log.Open", err)
 				}
 			}
 		}
 	}
-	slices.Sort(bases)
 	slices.Sort(l.snapshots.list)
 	for i, base := range bases {
 		next := base
@@ -125,6 +140,10 @@ func (l *Log) scanDir() error {
 		_, txn := sizes[segment.Name(base, segment.TxnIndexSuffix)]
 		s := segment.Existing(fsys, dir, base, sizes[segment.Name(base, segment.LogSuffix)], next, txn, l.options.Now.WallMs)
 		s.Keep(l.options.Shared.Handles)
+		s.Tell(l.options.Owner.Damaged)
+		if err := l.holeAfter(s, holes); err != nil {
+			return err
+		}
 		l.segments = append(l.segments, s)
 	}
 	return nil

@@ -90,7 +90,10 @@ func (v *view) read(from kafka.Offset, o ReadOptions) (Slice, uint64, error) {
 		}
 		r, err := k.Range(at, o.Upper, int64(o.MaxBytes), o.MinOne)
 		if err == nil && r.End > r.Pos {
-			err = v.checked(&k, &r)
+			if err = v.checked(&k, &r); fault.IsKind(err, fault.Corrupt) && k.Condemned() {
+				k.Release()
+				continue // the damage is known now: it refuses the offset, or is passed over
+			}
 		}
 		if err != nil {
 			k.Release()
@@ -145,7 +148,7 @@ func (v *view) checked(k *segment.Look, r *segment.Range) error {
 func (v *view) check(k *segment.Look, r *segment.Range) error {
 	window := v.bodies.Get().(*[]byte)
 	defer v.bodies.Put(window)
-	return k.Check(r, *window)
+	return k.Check(r, *window, v.epochAt)
 }
 
 // newWindow returns a window for headers, for what a log does once in a while: an idle log keeps none.

@@ -3,7 +3,6 @@ package log
 import (
 	"bytes"
 	"math"
-	"slices"
 	"sync"
 	"testing"
 
@@ -104,65 +103,6 @@ func TestDamageIsNeverServed(t *testing.T) {
 	must.OK(err)
 	equalBytes(t, "after the damage", must.Get(s.AppendTo(nil)), whole[2*size:])
 	s.Release()
-}
-
-// S4: a bad batch below the recovery point is no torn tail; the log is refused and stays as it is.
-func TestDamageBelowTheRecoveryPointIsNotCut(t *testing.T) {
-	for _, lost := range []string{"structure", "tail", "segment", "everything"} {
-		r := threes(t, 12)
-		r.flush()
-		r.checkpointed()
-		last := r.l.active().Base()
-		name := func(suffix string) string { return r.l.active().Path(suffix)[len(root+"/t-0/"):] }(".log")
-		data := r.file(name)
-		switch lost {
-		case "structure":
-			data[16] = 9
-			r.overwrite(name, data)
-		case "tail":
-			r.overwrite(name, data[:len(data)-1])
-		case "segment":
-			must.OK(r.mem.Remove(root + "/t-0/" + name))
-		case "everything":
-			must.OK(r.mem.RemoveAll(root + "/t-0"))
-		}
-		for range 2 {
-			r.mem = r.mem.Killed()
-			before := fileSizes(r)
-			r.openDir()
-			err := r.tryOpen()
-			r.code(err, kafka.ErrCorruptMessage)
-			if got := fileSizes(r); lost != "everything" && !slices.Equal(got, before) {
-				t.Errorf("%s: the refused log was changed from %v to %v", lost, before, got)
-			}
-		}
-		if lost == "everything" {
-			continue
-		}
-		r.mem = r.mem.Killed()
-		r.openDir()
-		o := r.dir.Options(tp, r.cfg, r.now)
-		o.TopicID, o.AcceptLoss = topicID, true
-		r.l = must.Get(Open(o))
-		if end := r.l.Offsets().End; end > 36 || lost == "segment" && end != last {
-			t.Errorf("%s: the end is %d", lost, end)
-		}
-		r.restart("kill") // the loss was accepted for good
-	}
-}
-
-func fileSizes(r *rig) []string {
-	var out []string
-	for _, e := range must.Get(r.mem.List(root)) {
-		if e.Name == "t-0" {
-			for _, e := range must.Get(r.mem.List(root + "/t-0")) {
-				if len(e.Name) == 24 { // .log
-					out = append(out, e.Name, string(r.file(e.Name)))
-				}
-			}
-		}
-	}
-	return out
 }
 
 // Reads beside the writer see whole batches in order; -race watches.

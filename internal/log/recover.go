@@ -45,7 +45,8 @@ func (l *Log) recover(rebuildEpochs bool) error {
 		if err != nil && !fault.IsKind(err, fault.Corrupt) {
 			return err
 		}
-		if clean = err == nil && end >= l.options.RecoveryPoint; clean {
+		// A clean stop leaves the recovery point at the end; where they differ one of them is wrong.
+		if clean = err == nil && (end == l.options.RecoveryPoint || l.options.RecoveryPoint == 0); clean {
 			last.SetNext(end)
 		}
 	}
@@ -62,6 +63,9 @@ func (l *Log) recover(rebuildEpochs bool) error {
 		return err
 	}
 	if !clean {
+		if !rebuildEpochs {
+			l.known = l.epochs.Snapshot()
+		}
 		l.epochs.TruncateFromEnd(from)
 		// What was written of later states may belong to a history that a crash has taken back.
 		if err := l.snapshots.removeAbove(from); err != nil {
@@ -82,6 +86,7 @@ func (l *Log) found(at kafka.Offset) error {
 		return err
 	}
 	s.Keep(l.options.Shared.Handles)
+	s.Tell(l.options.Owner.Damaged)
 	l.segments = []*segment.Segment{s}
 	l.start, l.end = at, at
 	l.begin(at)
@@ -154,7 +159,7 @@ func (l *Log) check(first int) error {
 			return err
 		}
 		l.Recovered.SegmentsChecked++
-		bad, err := s.Recover(trusted, l.limits(s), windowFor(s.Size()), func(b record.Batch) error {
+		bad, err := s.Recover(trusted, l.limits(s), windowFor(s.Size()), l.known, func(b record.Batch) error {
 			l.epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
 			return l.noteTxn(s, b, l.options.Now.WallMs)
 		})
@@ -162,20 +167,21 @@ func (l *Log) check(first int) error {
 			return err
 		}
 		last := i == len(l.segments)-1
-		if bad == nil && !last && l.segments[i+1].Base() > max(s.Next(), trusted) {
+		// Below the recovery point a compaction may have emptied the end of a segment.
+		if bad == nil && !last && s.Next() >= trusted && l.segments[i+1].Base() > s.Next() {
 			bad = fault.Corruption("log.Open", "segment %d ends at %d and the next begins at %d", s.Base(), s.Next(), l.segments[i+1].Base())
 		}
 		if bad == nil && !last && l.segments[i+1].Base() < s.Next() {
 			bad = fault.Corruption("log.Open", "segment %d ends at %d, after the next begins at %d", s.Base(), s.Next(), l.segments[i+1].Base())
 		}
-		if bad == nil && last && s.Next() < trusted {
-			bad = fault.Corruption("log.Open", "the last segment ends early")
-		}
 		if bad != nil {
 			return l.cutAt(i, bad, size)
 		}
+		if last && s.Next() < trusted && !l.options.AcceptLoss {
+			return l.endEarly(s)
+		}
 		if last {
-			return s.Sync()
+			return l.settleTail(s)
 		}
 		if err := l.sealRecovered(s, l.segments[i+1].Base()); err != nil {
 			return err

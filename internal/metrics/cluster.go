@@ -19,6 +19,7 @@ func (p *page) standing(s *Standing) {
 	p.alone(manager+"reassigningpartitions", gauge, "Partitions led here that are being moved.", int64(r.Reassigning))
 	p.dirs(s.Dirs)
 	p.cleaner(&s.Cleaner, s.Dirs)
+	p.alone("milena_log_damages_total", counter, "Stretches of logs that were found not to check since the start.", s.Damages)
 	const socket = "kafka_network_socketserver_"
 	p.alone(socket+"memorypoolused", gauge, "Bytes that requests and answers hold.", s.Memory.Used)
 	p.alone(socket+"memorypoolavailable", gauge, "Bytes that requests and answers may still take.", max(0, s.Memory.Limit-s.Memory.Used))

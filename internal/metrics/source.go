@@ -29,6 +29,7 @@ type Standing struct {
 	Cleaner    Cleaner
 	Brokers    []Broker // that are registered, by id
 	Replicas   Replicas
+	Damages    int64   // stretches of logs that were found not to check since the start
 	Traffic    Traffic // of all topics since the start, deleted ones included
 	Controller Controller
 	Quorum     Quorum

@@ -35,9 +35,8 @@ func TestDamagedLogCanBeDeletedAndMadeAgain(t *testing.T) {
 		wantCode(t, r.write("a", 0, plain("x", "y")).ErrorCode, kafka.ErrNone)
 	}
 	must.OK(r.n.checkpoint(true))
-	f := must.Get(r.fs.Open("data/a-0/00000000000000000000.log", disk.Write))
-	must.OK(f.Truncate(100))
-	must.OK(f.Sync())
+	must.OK(r.fs.Remove("data/a-0/00000000000000000000.log"))
+	must.OK(r.fs.SyncDir("data/a-0"))
 	r.kill()
 	wantCode(t, r.write("a", 0, plain("x")).ErrorCode, kafka.ErrCorruptMessage)
 	wantCode(t, ask[*kmsg.DeleteTopicsResponse](r, deleting("a")).Topics[0].ErrorCode, kafka.ErrNone)

@@ -29,7 +29,7 @@ func (g gauges) Standing() metrics.Standing {
 	s := metrics.Standing{
 		Node: n.settings.NodeID(), State: g.state(img), Dirs: g.dirs(), Cleaner: n.replicas.cleaner.gauges(),
 		Memory:  metrics.Memory{Used: budget.Used(), Limit: n.o.Values.Int("milena.request.memory.max.bytes")},
-		Traffic: n.replicas.traffic.all(),
+		Traffic: n.replicas.traffic.all(), Damages: n.replicas.news.damages.Load(),
 		Controller: metrics.Controller{
 			Active: n.quorum.Active(), Topics: img.TopicCount(), OfflinePartitions: img.LeaderlessCount(),
 			NotPreferred: img.NotPreferredCount(), UncleanElections: n.replicas.unclean.Load(),

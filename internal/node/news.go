@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/milena-io/milena/internal/image"
@@ -25,6 +26,7 @@ type news struct {
 	pending  map[event]*partitions
 	timer    world.Timer // of the next lines; nil when nothing is pending
 	recovery recovery
+	damages  atomic.Int64 // stretches of logs that were found not to check
 }
 
 // event is what happened, to partitions of one topic in one log directory, where that matters.

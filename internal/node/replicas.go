@@ -279,7 +279,8 @@ func (r *replicas) host(v *volume, name kafka.TopicPartition, id kafka.TopicIDPa
 	}
 	open := func(cfg log.Config) (*log.Log, error) {
 		o := v.dir.Options(name, cfg, r.n.o.World.Now())
-		o.TopicID, o.Later, o.Room = id.TopicID, v.later, r.n.storage.space.room(v.path)
+		o.TopicID, o.Later = id.TopicID, v.later
+		o.Owner = log.Owner{Room: r.n.storage.space.room(v.path), Damaged: r.news.damaged(name)}
 		return r.news.open(o)
 	}
 	return partition.New(v.env, name, cfg, v.dir.Checkpointed(name).HighWatermark, open)

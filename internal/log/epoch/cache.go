@@ -103,6 +103,11 @@ func (c *Cache) For(o kafka.Offset) kafka.LeaderEpoch {
 	return c.entries[above-1].Epoch
 }
 
+// Snapshot returns For as it answers now.
+func (c *Cache) Snapshot() func(kafka.Offset) kafka.LeaderEpoch {
+	return (&Cache{entries: c.Entries()}).For
+}
+
 // TruncateFromEnd drops the epochs that begin at or after end.
 func (c *Cache) TruncateFromEnd(end kafka.Offset) {
 	c.mu.Lock()

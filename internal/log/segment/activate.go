@@ -59,7 +59,7 @@ func (s *Segment) loadIndexes(window []byte) (*memory, error) {
 		return nil, fault.Corruption(op, "%s has empty indexes", s.Path(LogSuffix)) // or is shorter than an entry is worth
 	}
 	last := m.offsets[len(m.offsets)-1]
-	w := NewWalker(s.file.file, int64(last.Pos), s.size, window)
+	w := s.walker(s.file.file, int64(last.Pos), s.size, window)
 	b, _, err := w.Header()
 	if err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func (k *Look) checkTime(e TimeEntry, m *memory) error {
 // isTimeOf reports as corruption that a time entry does not belong to the batch at a position.
 func (k *Look) isTimeOf(e TimeEntry, pos int64) error {
 	o := k.seg.base + kafka.Offset(e.Rel)
-	w := NewWalker(k.file, pos, k.size, k.window)
+	w := k.walker(pos)
 	b, _, err := w.Header()
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
@@ -109,16 +109,16 @@ func (s *Segment) refill(m *memory, window []byte) error {
 	m.mark(spot{m.base, 0})
 	if n := len(m.offsets); n > 0 {
 		pos, m.since, m.tailLen = int64(m.offsets[n-1].Pos), 0, 0
-		first := NewWalker(s.file.file, 0, s.size, window)
+		first := s.walker(s.file.file, 0, s.size, window)
 		b, _, err := first.Header()
 		if err != nil {
 			return err
 		}
 		m.first = b.MaxTimestamp()
 	}
-	for w := NewWalker(s.file.file, pos, s.size, window); ; {
-		at := w.Pos()
+	for w := s.walker(s.file.file, pos, s.size, window); ; {
 		b, size, err := w.Header()
+		at := w.began
 		if errors.Is(err, io.EOF) {
 			return nil
 		}

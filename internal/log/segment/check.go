@@ -5,50 +5,166 @@ import (
 	"io"
 
 	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
 )
 
-// Checked reports whether a range was written or checked since start.
-func (k *Look) Checked(r *Range) bool { return k.seg.checked.covers(r.Pos, min(r.End, k.own)) }
+// EpochAt tells the leader epoch that a record at an offset should have, by the log's own account of its epochs.
+type EpochAt func(kafka.Offset) kafka.LeaderEpoch
 
-// Check reads and checks a range before it is first served after start (architecture D5): the CRC of every batch, and
-// that offsets rise, since the CRC does not cover them. What this process wrote or has checked is not read again. A bad
-// batch ends the range before it; where offsets don't fit, either of the two neighbours may be the bad one, so the range
-// ends before both. When nothing is left the corruption is the answer, and it is never served.
-func (k *Look) Check(r *Range, window []byte) error {
-	s := k.seg
-	w := NewWalker(k.file, r.Pos, r.End, window)
-	good := spot{s.base, r.Pos} // after the last batch that checks
-	before := good              // and after the one before it
-	for {
+// Checked reports whether a range was written or checked by this process and has been in memory since, as far as the
+// operating system tells (architecture D5).
+func (k *Look) Checked(r *Range) bool { return k.seg.checked.covers(r.Pos, min(r.End, k.size)) }
+
+// met is a batch as its header tells, which but for the count of its offsets no checksum covers.
+type met struct {
+	pos, end    int64
+	first, next kafka.Offset
+	epoch       kafka.LeaderEpoch
+	known       bool // false for a neighbour that there is not
+}
+
+// Check reads and checks a range before it is served (architecture D5): the CRC of every batch, and what Kafka's CRC does
+// not cover, by its neighbours: offsets rise, a batch fills the gap between its neighbours where it can, and its epoch is
+// the log's. The range is cut before the first batch that does not check, which is noted as damage; when nothing is left
+// the answer is a corruption, and who asks again is told which offsets are lost or led past them.
+func (k *Look) Check(r *Range, window []byte, epochAt EpochAt) error {
+	before, err := k.before(r)
+	if err != nil {
+		return err
+	}
+	due := k.seg.base
+	if before.known {
+		due = before.next
+	} else if r.Pos > 0 {
+		due = r.First
+	}
+	due = k.seg.damages.due(r.Pos, due)
+	for pos := r.Pos; pos < r.End; {
+		w := NewWalker(k.file, pos, r.End, window)
 		b, err := w.Whole()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		end := good
 		if err == nil {
 			err = b.CheckCRC()
 		}
-		if err == nil && (b.BaseOffset() < good.offset || b.NextOffset() > k.next) {
-			err = fault.Corruption("segment.Check", "offsets %d to %d are out of order", b.BaseOffset(), b.LastOffset())
-			if b.BaseOffset() < good.offset {
-				end = before
-			}
-		}
+		var this met
 		if err == nil {
-			before, good = good, spot{b.NextOffset(), w.Pos()}
-			continue
+			this = met{pos, w.Pos(), b.BaseOffset(), b.NextOffset(), b.LeaderEpoch(), true}
+			window = w.window
+			after, aerr := k.after(w.Pos())
+			if aerr != nil {
+				return aerr
+			}
+			next, jerr := k.judge(before, this, after, due, epochAt)
+			if err = jerr; err == nil {
+				before, pos, due = this, w.Pos(), next
+				continue
+			}
 		}
 		if !fault.IsKind(err, fault.Corrupt) {
 			return err
 		}
-		if end.pos == r.Pos {
-			bad := fault.Corruption("segment.Check", "%s from byte %d, offset %d or later", k.file.Name(), r.Pos, r.First)
-			bad.Cause = err
-			return bad
+		news, cerr := k.condemn(this, pos, due, err)
+		if cerr != nil {
+			return cerr
 		}
-		r.End, r.Next = end.pos, end.offset
+		if k.condemned = news; !news || pos == r.Pos {
+			return fault.Corruption("segment.Check", "%s at byte %d: %v", k.seg.Path(LogSuffix), pos, err)
+		}
+		r.End, r.Next = pos, due
 		break
 	}
-	s.checked.add(r.Pos, r.End)
+	k.seg.checked.add(r.Pos, r.End)
+	return nil
+}
+
+// condemn notes the bad batch at a position as damage, and reports whether that was news.
+func (k *Look) condemn(this met, pos int64, due kafka.Offset, why error) (bool, error) {
+	d := Damage{Path: k.seg.Path(LogSuffix), Pos: pos, End: this.end, First: due, Why: why}
+	if this.known { // the bytes are right, where they belong is not
+		after, err := k.after(this.end)
+		if err != nil {
+			return false, err
+		}
+		if d.Next = due + this.next - this.first; after.known && after.first >= due {
+			d.Next = after.first
+		}
+	} else {
+		var err error
+		if d, err = (body{k.file, k.size, k.next}).extent(d.Path, pos, due, why); err != nil {
+			return false, err
+		}
+	}
+	return k.seg.damages.add(d, k.gen), nil
+}
+
+// Condemned reports whether Check has found new damage: who asks for the range again meets it.
+func (k *Look) Condemned() bool { return k.condemned }
+
+// before returns the batch before a range, unknown where the range begins the segment or follows damage.
+func (k *Look) before(r *Range) (met, error) {
+	if r.Pos == 0 {
+		return met{}, nil
+	}
+	from, _, err := k.start(max(r.First-1, k.seg.base))
+	if err != nil || from.pos >= r.Pos {
+		from = spot{k.seg.base, 0}
+	}
+	var last met
+	for w := k.seg.walker(k.file, from.pos, r.Pos, k.window); ; {
+		b, _, err := w.Header()
+		if err != nil {
+			if errors.Is(err, io.EOF) || fault.IsKind(err, fault.Corrupt) {
+				err = nil
+			}
+			if last.end != r.Pos {
+				last = met{}
+			}
+			return last, err
+		}
+		last = met{w.began, w.ended, b.BaseOffset(), b.NextOffset(), b.LeaderEpoch(), true}
+	}
+}
+
+// after returns the batch that begins at a position; at the end it is what the segment's end says.
+func (k *Look) after(pos int64) (met, error) {
+	if pos >= k.size {
+		return met{first: k.next, next: k.next, known: false}, nil
+	}
+	var head [64]byte
+	w := NewWalker(k.file, pos, k.size, head[:0])
+	b, _, err := w.Header()
+	if fault.IsKind(err, fault.Corrupt) {
+		return met{first: k.next}, nil
+	}
+	if err != nil {
+		return met{}, err
+	}
+	return met{pos, w.Pos(), b.BaseOffset(), b.NextOffset(), b.LeaderEpoch(), true}, nil
+}
+
+// judge holds a batch whose CRC is right against its neighbours, and returns the offset that is due after it.
+func (k *Look) judge(before, this, after met, due kafka.Offset, epochAt EpochAt) (kafka.Offset, error) {
+	const op = "segment.Check"
+	fits := due+this.next-this.first == after.first // and so it can only begin where it is due
+	atEnd := !after.known
+	switch {
+	case this.first < due || fits && this.first != due,
+		this.next > after.first && (atEnd || this.first != due),
+		this.next > k.next:
+		return due, fault.Corruption(op, "offsets %d to %d stand where %d is due and %d follows", this.first, this.next-1, due, after.first)
+	}
+	return this.next, estranged(before, this, after, epochAt)
+}
+
+// estranged reports a leader epoch that is neither the log's at that offset nor that of a neighbour. The checkpoint of the
+// epochs has no checksum either: a batch that one of its neighbours agrees with is believed.
+func estranged(before, this, after met, epochAt EpochAt) error {
+	if epochAt == nil || this.epoch == kafka.NoLeaderEpoch {
+		return nil // records of before KIP-101 have none
+	}
+	want := epochAt(this.first)
+	alone := (before.known || after.known) && (!before.known || before.epoch != this.epoch) && (!after.known || after.epoch != this.epoch)
+	if this.epoch < 0 || want >= 0 && want != this.epoch && alone {
+		return fault.Corruption("segment.Check", "leader epoch %d at offset %d, where the log has epoch %d", this.epoch, this.first, want)
+	}
 	return nil
 }

@@ -16,7 +16,7 @@ func (k *Look) Boundary(o kafka.Offset) (kafka.Offset, error) {
 		from = spot{k.seg.base, 0}
 	}
 	next := min(from.offset, o)
-	for w := NewWalker(k.file, from.pos, at.pos, k.window); w.Pos() < at.pos; {
+	for w := k.seg.walker(k.file, from.pos, at.pos, k.window); w.Pos() < at.pos; {
 		b, _, err := w.Header()
 		if err != nil {
 			return 0, err
@@ -42,9 +42,9 @@ func (s *Segment) Cut(o kafka.Offset, window []byte) error {
 		return nil
 	}
 	s.size, s.next = at.pos, s.base
-	s.own = min(s.own, s.size)
 	s.broken = nil
 	s.checked.cut(s.size)
+	s.damages.cut(s.size, o)
 	m := s.mem
 	m.cut(s.size, at.offset)
 	if err := s.refill(m, window); err != nil {

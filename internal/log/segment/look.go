@@ -8,6 +8,7 @@ import (
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/record"
 )
 
 // Look is a reader's view of a segment: taken under the log's lock, used without it. It keeps the file open until
@@ -18,8 +19,10 @@ type Look struct {
 	lock   sync.Locker // the read side of the log's lock, for the indexes of an active segment
 	size   int64
 	next   kafka.Offset
-	own    int64
+	gen    int // of the damages; a truncation since makes another
 	window []byte
+
+	condemned bool // Check found new damage
 }
 
 // Look takes a view. The caller holds the log's lock, whose read side is lock; window is a buffer for headers.
@@ -28,7 +31,7 @@ func (s *Segment) Look(lock sync.Locker, window []byte) (Look, error) {
 	if err != nil {
 		return Look{}, err
 	}
-	return Look{seg: s, file: f, lock: lock, size: s.size, next: s.next, own: s.own, window: window}, nil
+	return Look{seg: s, file: f, lock: lock, size: s.size, next: s.next, gen: s.damages.generation(), window: window}, nil
 }
 
 // Release lets the file go.
@@ -54,7 +57,35 @@ type Range struct {
 
 // Range finds the batches from the one that holds offset from (or the first after it), all ending below upper and
 // together not longer than maxBytes; with minOne the first comes though it is longer.
-func (k *Look) Range(from, upper kafka.Offset, maxBytes int64, minOne bool) (Range, error) {
+//
+// Damage ends the range before it; an offset that is damaged is refused.
+func (k *Look) Range(from, upper kafka.Offset, maxBytes int64, minOne bool) (r Range, err error) {
+	err = k.around(func() error {
+		if d, damaged := k.seg.damages.holding(from); damaged {
+			return d.refusal()
+		}
+		r, err = k.bounds(from, upper, maxBytes, minOne)
+		if err != nil {
+			return err
+		}
+		return k.clip(&r, from)
+	})
+	return r, err
+}
+
+// clip ends a range before damage that lies in it.
+func (k *Look) clip(r *Range, from kafka.Offset) error {
+	if d, damaged := k.seg.damages.holding(from); damaged {
+		return d.refusal()
+	}
+	if d, found := k.seg.damages.after(r.Pos); found && d.First < r.Next {
+		r.End, r.Next = min(r.End, d.Pos), d.First
+	}
+	return nil
+}
+
+// bounds is Range for a segment without damage.
+func (k *Look) bounds(from, upper kafka.Offset, maxBytes int64, minOne bool) (Range, error) {
 	at, err := k.find(from)
 	if err != nil {
 		return Range{}, err
@@ -85,12 +116,15 @@ func (k *Look) Range(from, upper kafka.Offset, maxBytes int64, minOne bool) (Ran
 
 // extend walks from a batch boundary and takes batches into r while they fit.
 func (k *Look) extend(r *Range, pos int64, upper kafka.Offset, maxBytes int64, minOne bool) error {
-	w := NewWalker(k.file, pos, k.size, k.window)
+	w := k.walker(pos)
 	for {
-		at := w.Pos()
 		b, size, err := w.Header()
+		at := w.began
 		if errors.Is(err, io.EOF) {
 			return nil
+		}
+		if err == nil {
+			err = k.plausible(b)
 		}
 		if err != nil {
 			if r.End > r.Pos && fault.IsKind(err, fault.Corrupt) {
@@ -112,16 +146,27 @@ func (k *Look) extend(r *Range, pos int64, upper kafka.Offset, maxBytes int64, m
 // find returns the boundary before the first batch that ends at or after an offset, the end of the segment when there
 // is none.
 func (k *Look) find(from kafka.Offset) (spot, error) {
-	for repaired := false; ; repaired = true {
+	for repaired := false; ; {
 		s, exact, err := k.start(from)
-		if err == nil && exact {
+		if _, damaged := k.seg.damages.at(s.pos); err == nil && exact && !damaged {
 			return s, nil
 		}
 		if err == nil {
 			s, err = k.scan(s.pos, from)
+			if err == nil {
+				err = k.gap(s, from)
+			}
+		}
+		if errors.Is(err, errAgain) {
+			continue
 		}
 		if err == nil || repaired || !fault.IsKind(err, fault.Corrupt) {
 			return s, err
+		}
+		if news, serr := k.survey(); serr != nil && !fault.IsKind(serr, fault.Corrupt) {
+			return spot{}, serr
+		} else if news {
+			continue
 		}
 		if k.active() {
 			return k.scan(0, from) // its index is rebuilt when the segment is sealed and met again
@@ -131,6 +176,7 @@ func (k *Look) find(from kafka.Offset) (spot, error) {
 		} else if err != nil {
 			return spot{}, err
 		}
+		repaired = true
 	}
 }
 
@@ -141,13 +187,64 @@ func (k *Look) Before(o kafka.Offset) (int64, error) {
 	return at.pos, err
 }
 
+// gap looks into what a segment does not have at an offset. Compaction leaves gaps; so does a batch whose offset or count
+// is wrong, where it belongs.
+func (k *Look) gap(at spot, from kafka.Offset) error {
+	if at.offset <= from && at.pos < k.size || at.pos >= k.size && from >= k.next {
+		return nil
+	}
+	news, err := k.checkBefore(at)
+	if err == nil && !news && !k.seg.damages.ended.Swap(true) {
+		if news, err = k.survey(); err == nil && !news && at.pos >= k.size {
+			return k.noteEnd() // the segment ends before the next one begins
+		}
+	}
+	if news {
+		return errAgain
+	}
+	if fault.IsKind(err, fault.Corrupt) {
+		return nil
+	}
+	return err
+}
+
+// checkBefore checks the batch before a gap, and notes it as damage when it does not.
+func (k *Look) checkBefore(at spot) (news bool, err error) {
+	this, err := k.before(&Range{Pos: at.pos, First: at.offset})
+	if err != nil || !this.known || k.seg.checked.covers(this.pos, this.end) || (body{k.file, k.size, k.next}).checks(this.pos) {
+		return false, err
+	}
+	due := this.first
+	if last, err := k.before(&Range{Pos: this.pos, First: this.first}); err != nil {
+		return false, err
+	} else if last.known {
+		due = last.next
+	}
+	this.known = false
+	return k.condemn(this, this.pos, due, fault.Corruption("segment.find", "the batch at byte %d does not check", this.pos))
+}
+
+// plausible reports a batch whose offsets cannot be in the segment.
+func (k *Look) plausible(b record.Batch) error {
+	if b.BaseOffset() >= k.seg.base && b.NextOffset() <= k.next {
+		return nil
+	}
+	return fault.Corruption("segment.find", "%s: offsets %d to %d in the segment from %d to %d", k.file.Name(), b.BaseOffset(), b.LastOffset(), k.seg.base, k.next-1)
+}
+
+// errAgain says that damage was found, and that the question is to be asked again.
+var errAgain = fault.Corruption("segment.find", "damage was found")
+
 func (k *Look) scan(pos int64, from kafka.Offset) (spot, error) {
-	w := NewWalker(k.file, pos, k.size, k.window)
+	w := k.walker(pos)
 	for {
-		at := w.Pos()
 		b, _, err := w.Header()
+		at := w.began
 		if errors.Is(err, io.EOF) {
 			return spot{k.next, k.size}, nil
+		}
+		if err == nil {
+			err = k.plausible(b)
 		}
 		if err != nil {
 			return spot{}, err
@@ -194,7 +291,7 @@ func (k *Look) end(upper kafka.Offset, maxPos int64) (spot, bool, error) {
 	})
 	if err == nil && s.pos > 0 {
 		// An entry that leads into the middle of a batch must not cut one in two: believe it only where a batch begins.
-		w := NewWalker(k.file, s.pos, k.size, k.window)
+		w := k.walker(s.pos)
 		b, _, herr := w.Header()
 		if herr == nil && b.LastOffset() <= s.offset && b.BaseOffset() >= k.seg.base {
 			return s, false, nil

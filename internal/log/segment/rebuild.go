@@ -19,15 +19,21 @@ const defaultInterval = 4096
 // meanwhile find at worst a shorter index, which only makes them scan longer.
 func (k *Look) RebuildIndexes() error {
 	s := k.seg
+	if _, err := k.survey(); err != nil && !fault.IsKind(err, fault.Corrupt) {
+		return err
+	}
+	if err := k.noteEnd(); err != nil {
+		return err
+	}
 	s.repair.Lock()
 	defer s.repair.Unlock()
 	if s.broken != nil {
 		return s.broken
 	}
 	x := NewIndexer(s.base)
-	for w := NewWalker(k.file, 0, k.size, k.window); ; {
-		pos := w.Pos()
+	for w := k.walker(0); ; {
 		b, size, err := w.Header()
+		pos := w.began
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -66,7 +72,7 @@ func (s *Segment) End(window []byte) (kafka.Offset, error) {
 	}
 	defer s.file.Release()
 	next := s.base
-	for w := NewWalker(f, from.pos, s.size, window); ; {
+	for w := s.walker(f, from.pos, s.size, window); ; {
 		b, _, err := w.Header()
 		if errors.Is(err, io.EOF) {
 			return next, nil
@@ -112,64 +118,6 @@ func (s *Segment) SetNext(o kafka.Offset) { s.next = o }
 // Visit sees every batch of a recovery or a replay, in order; the batch is valid during the call.
 type Visit func(b record.Batch) error
 
-// Recover walks the whole log file after a crash. Batches below trusted were durable and are believed; from there on
-// every batch must check. It stops at the first bytes that are no good batch and returns why in bad; the segment is
-// then active, with the indexes of what came before, and CutTail removes the rest.
-func (s *Segment) Recover(trusted kafka.Offset, l Limits, window []byte, visit Visit) (bad, err error) {
-	f, err := s.file.acquire(s)
-	if err != nil {
-		return nil, err
-	}
-	m := newMemory(s.base)
-	m.mark(spot{s.base, 0})
-	s.own = s.size
-	next := s.base
-	w := NewWalker(f, 0, s.size, window)
-	for bad == nil {
-		pos := w.Pos()
-		b, err := w.Whole()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err == nil {
-			err = s.acceptable(b, next, trusted, pos)
-		}
-		if err != nil {
-			if !fault.IsKind(err, fault.Corrupt) {
-				s.file.Release()
-				return nil, err
-			}
-			bad, s.size = err, pos
-			break
-		}
-		if b.LastOffset() >= trusted {
-			s.own = min(s.own, pos)
-		}
-		m.note(b, pos, int64(len(b)), l.IndexIntervalBytes)
-		next = b.NextOffset()
-		if err := visit(b); err != nil {
-			s.file.Release()
-			return nil, err
-		}
-	}
-	s.own = min(s.own, s.size)
-	s.mem, s.next = m, next
-	return bad, nil
-}
-
-func (s *Segment) acceptable(b record.Batch, next, trusted kafka.Offset, pos int64) error {
-	if b.BaseOffset() < next {
-		return fault.Corruption("segment.Recover", "%s: offset %d at %d comes after %d", s.Path(LogSuffix), b.BaseOffset(), pos, next)
-	}
-	if b.LastOffset()-s.base > 1<<31-1 {
-		return fault.Corruption("segment.Recover", "%s: offset %d at %d is too far from the base", s.Path(LogSuffix), b.LastOffset(), pos)
-	}
-	if b.LastOffset() < trusted {
-		return nil
-	}
-	return b.CheckCRC()
-}
-
 // CutTail makes the file end where Recover stopped, durably.
 func (s *Segment) CutTail() error {
 	if err := s.file.file.Truncate(s.size); err != nil {
@@ -178,13 +126,19 @@ func (s *Segment) CutTail() error {
 	return s.Sync()
 }
 
-// Replay shows every batch from an offset on to visit, without checking it again.
+// Replay shows every batch from an offset on to visit. Damage is passed over.
 func (k *Look) Replay(from kafka.Offset, visit Visit) error {
+	if _, err := k.find(from); fault.IsKind(err, fault.Corrupt) {
+		if _, err := k.survey(); err != nil {
+			return err
+		}
+	}
 	at, err := k.find(from)
 	if err != nil {
 		return err
 	}
-	for w := NewWalker(k.file, at.pos, k.size, k.window); ; {
+	due := at.offset
+	for w := k.walker(at.pos); ; {
 		b, err := w.Whole()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -192,6 +146,14 @@ func (k *Look) Replay(from kafka.Offset, visit Visit) error {
 		if err != nil {
 			return err
 		}
+		if why := b.CheckCRC(); why != nil {
+			if news, err := k.condemn(met{}, w.began, max(due, k.seg.base), why); err != nil || !news {
+				return errors.Join(why, err)
+			}
+			w = k.walker(w.began)
+			continue
+		}
+		due = b.NextOffset()
 		if err := visit(b); err != nil {
 			return err
 		}

@@ -37,7 +37,7 @@ func TestTornTailAtEveryByte(t *testing.T) {
 				e := must.Get(fsys.Stat(dir + "/" + Name(7, LogSuffix)))
 				s := Existing(fsys, dir, 7, e.Size, 7, false, 0)
 				seen := 0
-				bad, err := s.Recover(0, wide, r.window, func(b record.Batch) error {
+				bad, err := s.Recover(0, wide, r.window, nil, func(b record.Batch) error {
 					if !bytes.Equal(b, r.batches[seen]) {
 						t.Fatalf("batch %d is another", seen)
 					}
@@ -54,7 +54,7 @@ func TestTornTailAtEveryByte(t *testing.T) {
 	}
 }
 
-// Bytes below the trusted offset are believed, those above it are not; structure counts everywhere.
+// Below the trusted offset a bad batch is damage that the walk goes on behind, above it the log ends there.
 func TestRecoverTrustsWhatWasDurable(t *testing.T) {
 	r := newRig(t, 0)
 	for i := range 4 {
@@ -66,8 +66,8 @@ func TestRecoverTrustsWhatWasDurable(t *testing.T) {
 		trusted kafka.Offset
 		want    int
 	}{
-		{1*size + 70, 0, 1}, {1*size + 70, 1, 1}, {1*size + 70, 2, 4}, {3*size + 70, 3, 3}, {3*size + 70, 4, 4},
-		{1*size + 16, 4, 1}, {1*size + 9, 4, 1}, {2*size + 3, 0, 2},
+		{1*size + 70, 0, 1}, {1*size + 70, 1, 1}, {1*size + 70, 2, 3}, {3*size + 70, 3, 3}, {3*size + 70, 4, 3},
+		{1*size + 16, 4, 3}, {1*size + 9, 4, 3}, {2*size + 3, 0, 2},
 	} {
 		fsys := disk.NewMem()
 		must.OK(fsys.MkdirAll(dir))
@@ -76,8 +76,13 @@ func TestRecoverTrustsWhatWasDurable(t *testing.T) {
 		writeFile(fsys, dir+"/"+Name(0, LogSuffix), data)
 		s := Existing(fsys, dir, 0, int64(len(data)), 0, false, 0)
 		n := 0
-		bad, err := s.Recover(c.trusted, wide, r.window, func(record.Batch) error { n++; return nil })
-		if err != nil || n != c.want || (bad == nil) != (n == 4) {
+		bad, err := s.Recover(c.trusted, wide, r.window, nil, func(record.Batch) error { n++; return nil })
+		damages, hit := s.Damages(), c.flip/size
+		if err != nil || n != c.want || (bad == nil) != (kafka.Offset(hit) < c.trusted) || (bad == nil) != (len(damages) == 1) {
+			t.Errorf("byte %d flipped, trusted %d: %d batches, %v, %v, %v", c.flip, c.trusted, n, bad, err, damages)
+			continue
+		}
+		if bad == nil && (damages[0].Pos != hit*size || damages[0].End != (hit+1)*size || damages[0].First != kafka.Offset(hit) || damages[0].Next != kafka.Offset(hit)+1) {
 			t.Errorf("byte %d flipped, trusted %d: %d batches, %v, %v", c.flip, c.trusted, n, bad, err)
 		}
 	}
@@ -103,7 +108,7 @@ func TestCheckNeverServesADamagedBatch(t *testing.T) {
 		s := Existing(r.fs, dir, 0, int64(len(bad)), 6, false, 0)
 		k := must.Get(s.Look(r.mu.RLocker(), r.window))
 		rg := Range{Pos: 0, End: int64(len(bad)), First: 0, Next: 6}
-		err := k.Check(&rg, r.window)
+		err := k.Check(&rg, r.window, nil)
 		k.Release()
 		hit := at / size
 		switch {

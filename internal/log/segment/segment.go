@@ -43,8 +43,8 @@ type Segment struct {
 	next      kafka.Offset          // after the last record
 	mem       *memory               // nil when sealed
 	stamp     atomic.Pointer[Stamp] // of a sealed segment, nil until known
-	own       int64                 // bytes from here on were written or checked by this process
-	checked   spans
+	checked   spans                 // written or checked by this process
+	damages   damages
 	repair    sync.Mutex // held while an index is rebuilt or a cache filled
 	broken    error      // why rebuilding the indexes is in vain: the log itself does not check, or is deleted
 	aborted   []Aborted  // nil until loaded; an active segment's is
@@ -74,7 +74,7 @@ func Unwritten(fsys disk.FS, dir string, base kafka.Offset, nowMs int64) *Segmen
 // Existing returns a sealed segment of a known size; next is the base of the segment after it, or what the caller
 // finds out for the last one.
 func Existing(fsys disk.FS, dir string, base kafka.Offset, size int64, next kafka.Offset, hasTxnIndex bool, nowMs int64) *Segment {
-	s := &Segment{fs: fsys, dir: dir, base: base, createdMs: nowMs, size: size, next: next, own: size}
+	s := &Segment{fs: fsys, dir: dir, base: base, createdMs: nowMs, size: size, next: next}
 	if !hasTxnIndex {
 		s.aborted = []Aborted{}
 	}
@@ -144,6 +144,7 @@ func (s *Segment) Write(b record.Batch) error {
 func (s *Segment) Publish(b record.Batch, l Limits) {
 	pos, size := s.size, int64(len(b))
 	s.mem.note(b, pos, size, l.IndexIntervalBytes)
+	s.checked.add(pos, pos+size)
 	s.size += size
 	s.next = b.NextOffset()
 }

@@ -64,7 +64,7 @@ func (k *Look) isLargest(e Stamp) error {
 	if err != nil {
 		return err
 	}
-	for w := NewWalker(k.file, from.pos, k.size, k.window); ; {
+	for w := k.walker(from.pos); ; {
 		b, _, err := w.Header()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -89,7 +89,7 @@ func (k *Look) BatchAt(ts int64, from kafka.Offset) (record.Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	for w := NewWalker(k.file, at.pos, k.size, k.window); ; {
+	for w := k.walker(at.pos); ; {
 		pos := w.Pos()
 		b, _, err := w.Header()
 		if errors.Is(err, io.EOF) {

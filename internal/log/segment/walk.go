@@ -20,6 +20,10 @@ type Walker struct {
 	limit  int64
 	window []byte // what was read last; its capacity is the read size
 	at     int64  // file position of window[0]
+
+	damages *damages // that are passed over; nil for none
+	began   int64    // of the batch that was returned last
+	ended   int64    // after it
 }
 
 // NewWalker starts a walk over [pos, limit) of a file; window's capacity is at least a batch header.
@@ -38,7 +42,7 @@ func (w *Walker) Header() (record.Batch, int64, error) {
 		return nil, 0, err
 	}
 	b := w.view(record.HeaderSize)
-	w.pos += size
+	w.passed(size)
 	return b, size, nil
 }
 
@@ -53,12 +57,33 @@ func (w *Walker) Whole() (record.Batch, error) {
 		return nil, err
 	}
 	b := w.view(size)
-	w.pos += size
+	w.passed(size)
 	return b, nil
+}
+
+func (w *Walker) passed(size int64) {
+	w.began = w.pos
+	w.pos += size
+	w.ended = w.pos
+}
+
+// hop passes over damage that begins or lies here.
+func (w *Walker) hop() {
+	if w.damages == nil {
+		return
+	}
+	for {
+		d, found := w.damages.at(w.pos)
+		if !found {
+			return
+		}
+		w.pos = d.End
+	}
 }
 
 // peek checks the header at pos and returns the size of its batch.
 func (w *Walker) peek() (int64, error) {
+	w.hop()
 	if w.pos >= w.limit {
 		return 0, io.EOF
 	}
