@@ -1,6 +1,6 @@
 // Package segment is one segment of a partition's log: the .log file and its three indexes, in Kafka's formats.
 //
-// log calls it and nobody else. It never decides when to roll, delete or flush, never assigns an offset and never looks
+// log calls it; migrate walks the files of logs that are not open. It never decides when to roll, delete or flush, never assigns an offset and never looks
 // inside records. Who may call what: one writer at a time appends, seals, activates and cuts, and publishes what it did
 // under the log's lock; readers take a Look under that lock's read side and use it after they let it go.
 // Invariants: positions of batches never change; bytes below Size are immutable but for a cut; an index entry that does
