@@ -119,6 +119,7 @@ func (r *run) done(c Count, err error) {
 	r.count = r.count.Plus(c)
 	if err != nil {
 		r.failures = append(r.failures, err)
+		fmt.Println(err) // a long run is not waited for
 	}
 	if now := time.Now(); r.budget > 200_000 && now.Sub(r.told) > 10*time.Second {
 		r.told = now

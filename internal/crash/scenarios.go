@@ -16,6 +16,7 @@ func Scenarios() []Scenario {
 		{Name: "checkpoint", Golden: true, Tell: tellCheckpoint},
 		{Name: "truncate", Golden: true, Tell: tellTruncate},
 		{Name: "truncate-fully", Golden: true, Tell: tellRestart},
+		{Name: "truncate-unflushed", Golden: true, Tell: tellRestartUnflushed},
 		{Name: "delete-records", Golden: true, Tell: tellDeleteRecords},
 		{Name: "retention", Golden: true, Tell: tellRetention},
 		{Name: "delete-topic", Golden: true, Tell: tellDeleteTopic},
@@ -157,6 +158,19 @@ func tellRestart(s *Story) error {
 		return err
 	}
 	return steps(h.Checkpoint, func() error { return l.Restart(100) }, func() error { return fill(l, 2) }, h.later0, h.Checkpoint)
+}
+
+// tellRestartUnflushed empties a log whose very name was never synced.
+func tellRestartUnflushed(s *Story) error {
+	_, l, err := begin(s, small(), 0)
+	if err != nil {
+		return err
+	}
+	return steps(
+		func() error { return l.Append(noSender, "never flushed") },
+		func() error { return l.Restart(50) },
+		func() error { return fill(l, 2) },
+	)
 }
 
 func tellDeleteRecords(s *Story) error {

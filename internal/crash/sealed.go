@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/kafka"
@@ -107,6 +108,9 @@ func files(fsys disk.FS, dir string) (map[string][]byte, error) {
 	}
 	out := map[string][]byte{}
 	for _, e := range entries {
+		if strings.HasSuffix(e.Name, segment.DeletedSuffix) {
+			continue // nobody reads it again
+		}
 		if out[e.Name], err = checkpoint.Load(fsys, dir+"/"+e.Name, maxFile); err != nil {
 			return nil, err
 		}

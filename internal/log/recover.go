@@ -267,7 +267,7 @@ func (l *Log) settleRecovery(clean bool) error {
 	// Everything up to the end counts as durable from here on. After kill -9 names and epochs need not be, and before the
 	// first flush not even whose log this is.
 	if l.options.RecoveryPoint == 0 {
-		if err := segment.PathSyncer(l.options.FS, l.options.Path+"/"+partitionMetadata).Sync(); err != nil {
+		if err := l.identity().Sync(); err != nil {
 			return err
 		}
 	}

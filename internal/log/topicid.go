@@ -3,6 +3,7 @@ package log
 import (
 	"bytes"
 
+	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log/checkpoint"
@@ -65,6 +66,11 @@ func (l *Log) bindTopicID() error {
 	if err := writeFile(l.options.FS, path, formatTopicID(want)); err != nil {
 		return err
 	}
-	l.add(0, segment.PathSyncer(l.options.FS, path))
+	l.add(0, l.identity())
 	return nil
+}
+
+// identity is what makes the file durable.
+func (l *Log) identity() disk.Syncer {
+	return segment.PathSyncer(l.options.FS, l.options.Path+"/"+partitionMetadata)
 }

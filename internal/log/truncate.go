@@ -127,7 +127,9 @@ func (l *Log) restartAt(o kafka.Offset) error {
 			return err
 		}
 	}
-	return l.saveNames() // the directory's own name is a chore of the next flush, for it may be new
+	// The directory's own name, and whose it is, are chores of the next flush: a log that was never flushed has forgone them.
+	l.add(o, l.identity())
+	return l.saveNames()
 }
 
 // saveNames makes the epochs durable, and with them the names in the log's directory.

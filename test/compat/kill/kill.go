@@ -3,7 +3,8 @@
 // is lost, nothing is doubled, nothing out of order.
 //
 // `run` lists it. The producer never gives up, so in the end everything it sent is acknowledged and the log has to be
-// exactly what was sent. SIGKILL keeps the page cache: what a power cut does is judged elsewhere, on an in-memory disk.
+// exactly what was sent. SIGKILL keeps the page cache; the suite of power cuts takes that away, too, under a real kernel and
+// its journal. Every image that a power cut may leave is judged elsewhere, on an in-memory disk.
 package kill
 
 import (
@@ -29,9 +30,12 @@ const (
 	patience = 90 * time.Second
 )
 
-// Suites lists the suite.
+// Suites lists the suites.
 func Suites() []suite.Suite {
-	return []suite.Suite{{Name: "kill", About: "kill -9 during produce, 200 times, judged by the offline reader", Run: run}}
+	return []suite.Suite{
+		{Name: "kill", About: "kill -9 during produce, 200 times, judged by the offline reader", Run: run},
+		{Name: "powercut", About: "power cuts of a small ext4 file system during produce, $POWERCUTS times; needs root", Run: powerCuts, Asked: true},
+	}
 }
 
 // rounds is how often the broker is killed. Apache Kafka takes seconds to come back, and is here to prove the suite.

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -67,7 +68,7 @@ func run() int {
 
 func choose(all []suite.Suite, only string) ([]suite.Suite, error) {
 	if only == "" {
-		return all, nil
+		return slices.DeleteFunc(slices.Clone(all), func(s suite.Suite) bool { return s.Asked }), nil
 	}
 	var chosen []suite.Suite
 	for _, name := range strings.Split(only, ",") {

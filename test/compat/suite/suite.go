@@ -22,6 +22,8 @@ type Suite struct {
 	About string
 	// Run runs the cases. An error is a failure outside of any case, such as a broker that does not start.
 	Run func(ctx context.Context, s *Session) error
+	// Asked keeps it out of a run that names no suite.
+	Asked bool
 }
 
 // skipped is the error of a case that could not run.
