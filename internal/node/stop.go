@@ -132,7 +132,11 @@ func (n *Node) seal(v *volume, c *closed) error {
 		v.release()
 		return err
 	}
-	return v.dir.CloseClean(n.session.brokerEpoch(), c.recovery, c.high)
+	err = v.dir.CloseClean(n.session.brokerEpoch(), c.recovery, c.high)
+	if err != nil {
+		v.release()
+	}
+	return err
 }
 
 // Failed returns why the node cannot go on, nil while it can.

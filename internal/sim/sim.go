@@ -9,6 +9,7 @@ package sim
 
 import (
 	crand "crypto/rand"
+	"errors"
 	"fmt"
 	"hash"
 	"hash/fnv"
@@ -193,7 +194,7 @@ func (r *run) stop() {
 	stopped := false
 	r.node.Stop(func(err error) {
 		stopped = true
-		if err != nil {
+		if err != nil && !errors.Is(err, disk.ErrIO) { // a disk may fail also then
 			r.problem("the node did not stop cleanly: %v", err)
 		}
 	})
