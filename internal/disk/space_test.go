@@ -17,13 +17,18 @@ import (
 // spaced is a directory d with a reserve of 64 KiB times 16 on a volume of 16 MiB.
 func spaced(t *testing.T, fsys FS) (*world.Virtual, *Space, *Reserve, *[]bool) {
 	t.Helper()
+	return spacedIn(t, fsys, "d", 1<<20)
+}
+
+func spacedIn(t *testing.T, fsys FS, dir string, want int64) (*world.Virtual, *Space, *Reserve, *[]bool) {
+	t.Helper()
 	w := world.NewVirtual(1)
 	s := NewSpace(w, fsys)
 	s.Bulk = func(path string) bool { return strings.HasSuffix(path, ".log") }
 	var told []bool
 	s.Changed = func(r Room) { told = append(told, r.Full) }
-	must.OK(s.MkdirAll("d"))
-	r, err := s.Keep("d", 1<<20)
+	must.OK(s.MkdirAll(dir))
+	r, err := s.Keep(dir, want)
 	if err != nil {
 		t.Fatal(err)
 	}

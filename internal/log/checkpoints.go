@@ -133,7 +133,10 @@ func (c *checkpoints) gather(name string, all *checkpoint.Offsets, collect func(
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.gathering = slices.DeleteFunc(c.gathering, func(other *gathering) bool { return other == g })
-	maps.DeleteFunc(points, func(tp kafka.TopicPartition, _ kafka.Offset) bool { return g.moved[tp] })
+	maps.DeleteFunc(points, func(tp kafka.TopicPartition, o kafka.Offset) bool {
+		known, there := (*all)[tp]
+		return g.moved[tp] || there && known == o // an idle directory is not written
+	})
 	if len(points) == 0 {
 		return nil
 	}

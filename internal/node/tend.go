@@ -18,6 +18,7 @@ import (
 func (n *Node) tend() {
 	n.every("replica.high.watermark.checkpoint.interval.ms", func() error { return n.checkpoint(false) })
 	n.every("log.flush.offset.checkpoint.interval.ms", func() error { return n.checkpoint(true) })
+	n.every("milena.recovery.point.interval.ms", func() error { return n.checkpoint(true) })
 	n.every("log.retention.check.interval.ms", n.retain)
 	n.every("log.cleaner.backoff.ms", n.replicas.cleaner.look)
 	n.scheduleFlushes()
