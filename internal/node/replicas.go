@@ -254,7 +254,7 @@ func (r *replicas) ensure(img *image.Image, topic *image.Topic, name kafka.Topic
 		assigned = at.Directory(r.self)
 	}
 	v, offline := r.home(name, topic.ID, assigned)
-	p = r.host(v, name, id, *cfg)
+	p = r.host(v, name, id, cfg)
 	p.Traffic = r.traffic.join(topic.Name)
 	r.mu.Lock()
 	r.byID[id], r.byName[name] = p, p
@@ -273,7 +273,7 @@ func (r *replicas) ensure(img *image.Image, topic *image.Topic, name kafka.Topic
 }
 
 // host makes the object of a replica that lives in a directory.
-func (r *replicas) host(v *volume, name kafka.TopicPartition, id kafka.TopicIDPartition, cfg partition.Config) *partition.Partition {
+func (r *replicas) host(v *volume, name kafka.TopicPartition, id kafka.TopicIDPartition, cfg *partition.Config) *partition.Partition {
 	if v.dir == nil {
 		return partition.New(v.env, name, cfg, 0, nil) // lost before it is ever opened
 	}
@@ -353,7 +353,7 @@ func (r *replicas) reconfigure(d image.Delta) {
 	if all {
 		r.n.edge.limit(r.n.settings.connectionLimits(d.To))
 	}
-	made := map[string]partition.Config{}
+	made := map[string]*partition.Config{}
 	for _, p := range r.all() {
 		topic := p.Name().Topic
 		if !all && !changed[topic] {
@@ -361,8 +361,8 @@ func (r *replicas) reconfigure(d image.Delta) {
 		}
 		cfg, ok := made[topic]
 		if !ok {
-			cfg = r.n.settings.partition(d.To, topic)
-			made[topic] = cfg
+			c := r.n.settings.partition(d.To, topic)
+			cfg, made[topic] = &c, &c
 		}
 		p.Configure(cfg)
 	}

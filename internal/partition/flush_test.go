@@ -12,9 +12,9 @@ import (
 // configured is a lone leader's partition with another configuration.
 func configured(t *testing.T, d replica.Durability, f FlushConfig) *rig {
 	r := newRig(t, disk.NewMem(), d, 1, self)
-	cfg := r.p.cfg
+	cfg := *r.p.cfg
 	cfg.Flush = f
-	r.p.Configure(cfg)
+	r.p.Configure(&cfg)
 	if err := r.p.Open(); err != nil {
 		t.Fatal(err)
 	}
@@ -93,9 +93,9 @@ func TestCacheModeIsFlushedOnce(t *testing.T) {
 func TestSwitchToSync(t *testing.T) {
 	r := configured(t, replica.Cached, FlushConfig{})
 	r.append(-1, "a")
-	cfg := r.p.cfg
+	cfg := *r.p.cfg
 	cfg.Durability = replica.Synced
-	r.p.Configure(cfg)
+	r.p.Configure(&cfg)
 	b := r.append(-1, "b")
 	if s := r.p.Standing(); s.High != 2 || s.Rules != replica.Cached || b.Err != errPending {
 		t.Fatalf("in the first phase: %+v, %v", s, b.Err)

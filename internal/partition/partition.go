@@ -54,7 +54,7 @@ type Partition struct {
 	rep      *replica.Replica
 	high     kafka.Offset // checkpointed high watermark, until the log is open
 	reg      replica.Registration
-	cfg      Config
+	cfg      *Config // shared by the partitions of a topic, and never changed
 	waits    waits
 	watchers watchers
 	flush    flushing
@@ -70,7 +70,7 @@ type ending struct {
 
 // New makes the object; the log is opened by the first call that needs it, so that a node with many partitions starts
 // without touching their files (architecture D6).
-func New(env *Env, name kafka.TopicPartition, cfg Config, high kafka.Offset, open func(log.Config) (*log.Log, error)) *Partition {
+func New(env *Env, name kafka.TopicPartition, cfg *Config, high kafka.Offset, open func(log.Config) (*log.Log, error)) *Partition {
 	p := &Partition{
 		Traffic: &Traffic{}, env: env, name: name, open: open, cfg: cfg, high: high,
 		reg: replica.Registration{Leader: kafka.NoNode, LeaderEpoch: kafka.NoLeaderEpoch, PartitionEpoch: -1},
@@ -106,7 +106,7 @@ func (p *Partition) Become(reg replica.Registration) {
 }
 
 // Configure takes changed topic configs.
-func (p *Partition) Configure(cfg Config) {
+func (p *Partition) Configure(cfg *Config) {
 	p.mu.Lock()
 	p.cfg = cfg
 	var calls []func()

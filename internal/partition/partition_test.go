@@ -38,7 +38,7 @@ func newRig(t *testing.T, fs *disk.Mem, d replica.Durability, minISR int, isr ..
 	if err := errors.Join(fs.MkdirAll("d"), fs.SyncDir(".")); err != nil {
 		t.Fatal(err)
 	}
-	r.p = New(r.env, name, cfg, 0, func(log.Config) (*log.Log, error) {
+	r.p = New(r.env, name, &cfg, 0, func(log.Config) (*log.Log, error) {
 		return log.Open(log.Options{FS: fs, Path: "d/t-0", Partition: name, Config: cfg.Log, Now: r.w.Now()})
 	})
 	r.lead(1, isr...)

@@ -31,7 +31,7 @@ func TestOutcomesAfterATimeoutReachNobody(t *testing.T) {
 	must.OK(fs.MkdirAll("d"))
 	tp := kafka.TopicPartition{Topic: "t"}
 	env := &partition.Env{World: w, Flusher: disk.NewFlusher(w, "d"), Self: 1, Failed: func(err error) { t.Error(err) }}
-	p := partition.New(env, tp, partition.Config{Log: log.DefaultConfig(), MinISR: 1}, 0, func(c log.Config) (*log.Log, error) {
+	p := partition.New(env, tp, &partition.Config{Log: log.DefaultConfig(), MinISR: 1}, 0, func(c log.Config) (*log.Log, error) {
 		return log.Open(log.Options{FS: fs, Path: "d/t-0", Partition: tp, Config: c, Now: w.Now()})
 	})
 	isr := func(epoch kafka.PartitionEpoch, nodes ...kafka.NodeID) {
