@@ -16,6 +16,7 @@ func Scenarios() []Scenario {
 		{Name: "checkpoint", Golden: true, Tell: tellCheckpoint},
 		{Name: "truncate", Golden: true, Tell: tellTruncate},
 		{Name: "truncate-fully", Golden: true, Tell: tellRestart},
+		{Name: "truncate-to-snapshot", Golden: true, Tell: tellRestartAtSnapshot},
 		{Name: "truncate-unflushed", Golden: true, Tell: tellRestartUnflushed},
 		{Name: "delete-records", Golden: true, Tell: tellDeleteRecords},
 		{Name: "retention", Golden: true, Tell: tellRetention},
@@ -158,6 +159,25 @@ func tellRestart(s *Story) error {
 		return err
 	}
 	return steps(h.Checkpoint, func() error { return l.Restart(100) }, func() error { return fill(l, 2) }, h.later0, h.Checkpoint)
+}
+
+// tellRestartAtSnapshot empties a log and begins it where a segment and a snapshot of its producers were.
+func tellRestartAtSnapshot(s *Story) error {
+	h, l, err := begin(s, small(), 0)
+	if err != nil {
+		return err
+	}
+	for range 5 {
+		if err := l.Append(Sender{ID: 7}, "of a producer"); err != nil {
+			return err
+		}
+	}
+	return steps(
+		l.Flush,
+		h.Checkpoint,
+		func() error { return l.Restart(3) },
+		func() error { return fill(l, 1) },
+	)
 }
 
 // tellRestartUnflushed empties a log whose very name was never synced.

@@ -32,6 +32,9 @@ func (l *Log) recover(rebuildEpochs bool) error {
 		if l.options.RecoveryPoint > at && !l.options.AcceptLoss {
 			return l.lost(at)
 		}
+		if err := l.dropSnapshots(); err != nil {
+			return err
+		}
 		if err := l.found(at); err != nil {
 			return err
 		}

@@ -110,6 +110,9 @@ func (l *Log) restartAt(o kafka.Offset) error {
 			return err
 		}
 	}
+	if err := l.dropSnapshots(); err != nil {
+		return err
+	}
 	l.lower(0)
 	l.mu.Lock()
 	l.cuts++
@@ -122,14 +125,21 @@ func (l *Log) restartAt(o kafka.Offset) error {
 	}
 	l.torn = false
 	l.epochs.Clear()
-	for len(l.snapshots.list) > 0 {
-		if err := l.snapshots.remove(l.snapshots.list[0]); err != nil {
-			return err
-		}
-	}
 	// The directory's own name, and whose it is, are chores of the next flush: a log that was never flushed has forgone them.
 	l.add(o, l.identity())
 	return l.saveNames()
+}
+
+// dropSnapshots removes all of a log without segments, durably: one that stood at the base of the next segment would be
+// believed.
+func (l *Log) dropSnapshots() error {
+	if len(l.snapshots.list) == 0 {
+		return nil
+	}
+	if err := l.snapshots.removeAbove(kafka.NoOffset); err != nil {
+		return err
+	}
+	return dirOf(l).Sync()
 }
 
 // saveNames makes the epochs durable, and with them the names in the log's directory.
