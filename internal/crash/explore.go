@@ -66,8 +66,7 @@ func (c Count) Plus(o Count) Count {
 type explorer struct {
 	place Place
 	story *Story
-	skip  func(i int, e disk.Event) bool // syncs that do not happen
-	shift uint64                         // of the variant that an image is held against
+	shift uint64 // of the variant that an image is held against
 	count Count
 }
 

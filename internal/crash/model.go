@@ -20,7 +20,6 @@ type model struct {
 	start    kafka.Offset
 	startMax kafka.Offset // an advance of the start that is under way may have happened
 	begin    kafka.Offset // of a log without batches
-	fresh    bool         // a log that was emptied: nothing else may stand there
 }
 
 func (m *model) end() kafka.Offset {

@@ -9,7 +9,6 @@ import (
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
-	"github.com/milena-io/milena/internal/log/checkpoint"
 	"github.com/milena-io/milena/internal/log/epoch"
 )
 
@@ -192,9 +191,4 @@ func (w world) tenant(d *log.Dir, t tenant) (string, error) {
 		wrong = errors.Join(wrong, err)
 	}
 	return "", wrong
-}
-
-// points is a checkpoint of one log.
-func points(tp kafka.TopicPartition, o kafka.Offset) checkpoint.Offsets {
-	return checkpoint.Offsets{tp: o}
 }
