@@ -70,7 +70,7 @@ func (h *Host) openDir() (err error) {
 
 // Open makes or opens a log.
 func (h *Host) Open(tp kafka.TopicPartition, id kafka.TopicID, c log.Config) (*Log, error) {
-	l := &Log{host: h, tenant: tenant{partition: tp, topicID: id, config: c, models: []model{{}}, there: yes, highs: []kafka.Offset{0}}}
+	l := &Log{host: h, tenant: tenant{partition: tp, topicID: id, config: c, models: []model{{}}, there: yes, highs: []kafka.Offset{0}, cleaned: []kafka.Offset{0}}}
 	h.logs = append(h.logs, l)
 	h.promise()
 	return l, l.open()

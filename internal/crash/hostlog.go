@@ -53,6 +53,7 @@ func (l *Log) open() error {
 		if err = m.check(l.log); err == nil {
 			at := l.log.Offsets()
 			m.durable, m.start, m.startMax = at.Durable, at.LogStart, at.LogStart
+			l.tenant.cleaned = []kafka.Offset{h.dir.Checkpointed(l.tenant.partition).Cleaned}
 			if len(m.batches) == 0 {
 				m.begin = at.End
 			}
@@ -67,6 +68,21 @@ func (l *Log) open() error {
 
 // Append writes a batch of a sender as the leader.
 func (l *Log) Append(from Sender, values ...string) error {
+	all := make([]keyed, len(values))
+	for i, v := range values {
+		all[i] = keyed{"k", []byte(v)}
+	}
+	return l.Put(from, all...)
+}
+
+// keyed is a record to write; without a value it is a tombstone.
+type keyed struct {
+	key   string
+	value []byte
+}
+
+// Put writes a batch of a sender as the leader.
+func (l *Log) Put(from Sender, all ...keyed) error {
 	h := l.host
 	h.chapter("append")
 	id := from.ID
@@ -82,8 +98,8 @@ func (l *Log) Append(from Sender, values ...string) error {
 		origin = log.Coordinator
 	}
 	b := record.NewBuilder(o)
-	for i, v := range values {
-		b.Append(h.story.Now.WallMs+int64(i), []byte("k"), []byte(v))
+	for i, r := range all {
+		b.Append(h.story.Now.WallMs+int64(i), []byte(r.key), r.value)
 	}
 	batch, err := b.Build()
 	if err != nil {
@@ -168,11 +184,16 @@ func (l *Log) Truncate(o kafka.Offset) error {
 	m := l.model()
 	m.durable = min(m.durable, m.boundary(o))
 	l.tenant.pointedAt = 0
+	l.tenant.lowerCleaned(m.boundary(o))
 	next := *m
 	next.cut(o)
 	next.durable = next.end()
 	next.start, next.startMax = min(m.start, next.end()), min(m.startMax, next.end())
-	return l.becomes(next, func() error { return l.log.TruncateTo(o) })
+	return l.becomes(next, func() error {
+		err := l.log.TruncateTo(o)
+		l.tenant.settleCleaned()
+		return err
+	})
 }
 
 // Restart empties the log and begins it at an offset.
@@ -181,6 +202,7 @@ func (l *Log) Restart(o kafka.Offset) error {
 	m := l.model()
 	m.durable = m.start // its last segments go first
 	l.tenant.pointedAt = 0
+	l.tenant.lowerCleaned(0)
 	next := model{begin: o, start: o, startMax: o, durable: o}
 	// The log start is saved last: until then a log without records begins where the old one did.
 	old := model{begin: m.start, start: m.start, startMax: m.start, durable: m.start}
@@ -190,6 +212,7 @@ func (l *Log) Restart(o kafka.Offset) error {
 	if err := l.log.TruncateFullyAndStartAt(o); err != nil {
 		return err
 	}
+	l.tenant.settleCleaned()
 	l.tenant.models, l.tenant.sealed = []model{next}, nil // what was sealed is written anew, where it stays
 	l.host.promise()
 	return nil

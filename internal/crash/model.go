@@ -16,6 +16,7 @@ import (
 // durable. It is a value: a promise holds a copy, and what is appended later does not change it.
 type model struct {
 	batches  []record.Batch
+	lived    []record.Batch // of a log that was compacted: every batch that ever was, up to its end; otherwise nil
 	durable  kafka.Offset
 	start    kafka.Offset
 	startMax kafka.Offset // an advance of the start that is under way may have happened
@@ -32,16 +33,22 @@ func (m *model) end() kafka.Offset {
 // add takes a batch that was appended.
 func (m *model) add(b record.Batch) {
 	m.batches = append(m.batches[:len(m.batches):len(m.batches)], b)
+	if m.lived != nil {
+		m.lived = append(m.lived[:len(m.lived):len(m.lived)], b)
+	}
 }
 
 // cut forgets the batch that holds an offset and all after it.
 func (m *model) cut(o kafka.Offset) {
 	m.batches = m.batches[:m.upTo(o)]
+	m.lived = m.lived[:upTo(m.lived, o)]
 }
 
 // upTo counts the batches that end below an offset.
-func (m *model) upTo(o kafka.Offset) int {
-	n, _ := slices.BinarySearchFunc(m.batches, o, func(b record.Batch, o kafka.Offset) int { return cmp.Compare(b.LastOffset(), o) })
+func (m *model) upTo(o kafka.Offset) int { return upTo(m.batches, o) }
+
+func upTo(batches []record.Batch, o kafka.Offset) int {
+	n, _ := slices.BinarySearchFunc(batches, o, func(b record.Batch, o kafka.Offset) int { return cmp.Compare(b.LastOffset(), o) })
 	return n
 }
 
@@ -77,9 +84,11 @@ type facts struct {
 }
 
 // scan works producers, aborted transactions and epochs out of the batches.
-func (m *model) scan() facts {
+func (m *model) scan() facts { return scan(m.batches) }
+
+func scan(batches []record.Batch) facts {
 	f := facts{producers: map[kafka.ProducerID]*known{}}
-	for _, b := range m.batches {
+	for _, b := range batches {
 		if n := len(f.epochs); n == 0 || f.epochs[n-1].Epoch < b.LeaderEpoch() {
 			f.epochs = append(f.epochs, epoch.Entry{Epoch: b.LeaderEpoch(), Start: b.BaseOffset()})
 		}

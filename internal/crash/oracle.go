@@ -90,6 +90,9 @@ func readAll(l *log.Log, from kafka.Offset) ([]byte, error) {
 }
 
 func checkProducers(m *model, l *log.Log) error {
+	if m.lived != nil {
+		return checkCompactedProducers(m, l)
+	}
 	f := m.scan()
 	entries := l.Producers()
 	if len(entries) != len(f.producers) {
@@ -113,6 +116,9 @@ func checkProducers(m *model, l *log.Log) error {
 }
 
 func checkAborted(m *model, l *log.Log) error {
+	if m.lived != nil {
+		return checkCommitted(m, l)
+	}
 	o := l.Offsets()
 	want := slices.DeleteFunc(m.scan().aborted, func(a log.AbortedTxn) bool { return a.Last < o.LogStart })
 	slices.SortFunc(want, func(a, b log.AbortedTxn) int { return cmp.Compare(a.First, b.First) })

@@ -24,6 +24,8 @@ func Scenarios() []Scenario {
 		{Name: "close", Golden: true, Tell: tellClose},
 		{Name: "recover", Golden: true, Tell: tellRecover},
 		{Name: "recover-unflushed", Golden: true, Tell: tellRecoverUnflushed},
+		{Name: "compaction", Golden: true, Tell: tellCompaction},
+		{Name: "compaction-swap", Golden: true, Tell: tellCompactionSwap},
 		{Name: "walk", Tell: tellWalk},
 	}
 }

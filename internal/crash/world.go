@@ -38,7 +38,8 @@ type tenant struct {
 	models    []model
 	there     maybe // the directory of that topic
 	highs     []kafka.Offset
-	pointedAt kafka.Offset // the recovery point is saved, and at least that
+	cleaned   []kafka.Offset // what the cleaner's checkpoint may say; the last is the newest
+	pointedAt kafka.Offset   // the recovery point is saved, and at least that
 	sealed    *sealed
 	whole     map[string][]byte // every file of its directory, after a clean end
 	open      bool
@@ -67,6 +68,7 @@ func (w world) clone() world {
 	for i := range w.tenants {
 		w.tenants[i].models = slices.Clone(w.tenants[i].models)
 		w.tenants[i].highs = slices.Clone(w.tenants[i].highs)
+		w.tenants[i].cleaned = slices.Clone(w.tenants[i].cleaned)
 	}
 	return w
 }
@@ -153,6 +155,9 @@ func (w world) tenant(d *log.Dir, t tenant) (string, error) {
 	}
 	if !slices.Contains(t.highs, known.HighWatermark) {
 		return "", fmt.Errorf("S7 the checkpointed high watermark is %d, not one of %v", known.HighWatermark, t.highs)
+	}
+	if !slices.Contains(t.cleaned, known.Cleaned) {
+		return "", fmt.Errorf("C6 the log counts as compacted up to %d, not one of %v", known.Cleaned, t.cleaned)
 	}
 	o := d.Options(t.partition, t.config, w.now)
 	o.TopicID = t.topicID

@@ -186,5 +186,12 @@ func (j *Journal) Script(from, to int) string {
 	return b.String()
 }
 
+// Mem returns the disk as a process sees it at this moment, unsynced what is unsynced; what is done to it the replay does not see.
+func (r *Replay) Mem() *Mem {
+	r.mem.mu.Lock()
+	defer r.mem.mu.Unlock()
+	return r.mem.twin()
+}
+
 // Images lists the images that a crash at this moment may leave. They are valid until the replay goes on.
 func (r *Replay) Images() *Images { return r.mem.Images() }
