@@ -28,6 +28,7 @@ type cleaner struct {
 	threads     []*partition.Partition // what each works on; nil while it has nothing to do
 	last        []partition.Compacted  // what each did last
 	uncleanable map[*partition.Partition]bool
+	asleep      map[*partition.Partition]asleep
 	free        time.Duration // monotonic time when the throttle lets somebody on
 	looked      time.Duration // when logs were last looked through
 	dirtiest    float64       // ratio, of those that were looked at
@@ -46,7 +47,7 @@ type cleanerSettings struct {
 const cleanerStep = 1 << 20
 
 func newCleaner(n *Node) *cleaner {
-	return &cleaner{n: n, uncleanable: map[*partition.Partition]bool{}}
+	return &cleaner{n: n, uncleanable: map[*partition.Partition]bool{}, asleep: map[*partition.Partition]asleep{}}
 }
 
 func (s *settings) cleaner(img *image.Image) cleanerSettings {
@@ -77,6 +78,8 @@ func (s *settings) cleaner(img *image.Image) cleanerSettings {
 type candidate struct {
 	p    *partition.Partition
 	dirt clean.Dirt
+	// asleep: nobody has opened it since the start, and it is due by its files.
+	asleep bool
 }
 
 // look gives idle threads what is due.
@@ -100,12 +103,20 @@ func (c *cleaner) look() error {
 	due := c.candidates()
 	for i := range s.threads {
 		c.mu.Lock()
-		if c.threads[i] != nil || len(due) == 0 {
-			c.mu.Unlock()
+		busy := c.threads[i] != nil
+		c.mu.Unlock()
+		if busy {
 			continue
+		}
+		for len(due) > 0 && due[0].asleep && !c.awake(due[0].p) {
+			due = due[1:]
+		}
+		if len(due) == 0 {
+			return nil
 		}
 		p := due[0].p
 		due = due[1:]
+		c.mu.Lock()
 		c.threads[i] = p
 		c.mu.Unlock()
 		pace := partition.Pace{Buffers: s.buffers, Step: int64(min(max(s.bytesPerSecond, 1), cleanerStep)), Wait: c.wait}
@@ -125,6 +136,11 @@ func (c *cleaner) candidates() (due []candidate) {
 			continue
 		}
 		d, now, ok, err := partition.Dirt(p)
+		sleeps := false
+		if !ok && err == nil {
+			d, now, ok, err = c.dirtAsleep(p)
+			sleeps = true
+		}
 		if err != nil {
 			c.failed(p, err)
 		}
@@ -133,7 +149,7 @@ func (c *cleaner) candidates() (due []candidate) {
 		}
 		dirtiest, overdueMs = max(dirtiest, d.Ratio()), max(overdueMs, d.OverdueMs)
 		if now {
-			due = append(due, candidate{p, d})
+			due = append(due, candidate{p, d, sleeps})
 		}
 	}
 	slices.SortStableFunc(due, func(a, b candidate) int {
@@ -225,6 +241,7 @@ func (c *cleaner) forget(p *partition.Partition) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.uncleanable, p)
+	delete(c.asleep, p)
 }
 
 // gauges are what the cleaner's MBeans tell.

@@ -24,6 +24,13 @@ func Dirt(p *Partition) (d clean.Dirt, due, ok bool, err error) {
 	return d, d.Due(c.Clean), err == nil, err
 }
 
+// Asleep reports whether nobody has opened the log of a partition that is compacted since the start, and how it is to be.
+func Asleep(p *Partition) (clean.Policy, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cfg.Log.Clean, p.gone == nil && p.log == nil && p.cfg.Log.Accept.Compacted
+}
+
 // Pace says how a compaction goes on.
 type Pace struct {
 	Buffers clean.Buffers
