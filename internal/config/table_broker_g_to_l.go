@@ -107,7 +107,7 @@ var brokerGToL = []Key{
 	{Name: "log.message.timestamp.before.max.ms", Type: Long, Default: "9223372036854775807", HasDefault: true, Dynamic: ClusterWide, Status: Implemented, Min: bound(0), Doc: "Reject CreateTime older than this."},
 	{Name: "log.message.timestamp.difference.max.ms", Type: Long, Default: "9223372036854775807", HasDefault: true, Hidden: true, Doc: "Removed in 4.0."},
 	{Name: "log.message.timestamp.type", Type: String, Default: "CreateTime", HasDefault: true, Dynamic: ClusterWide, Status: Implemented, Allowed: []string{"CreateTime", "LogAppendTime"}, Doc: "CreateTime or LogAppendTime."},
-	{Name: "log.preallocate", Type: Boolean, Default: "false", HasDefault: true, Dynamic: ClusterWide, Doc: "Preallocate segment files."},
+	{Name: "log.preallocate", Type: Boolean, Default: "false", HasDefault: true, Dynamic: ClusterWide, Status: Implemented, Doc: "Preallocate segment files."},
 	{Name: "log.retention.bytes", Type: Long, Default: "-1", HasDefault: true, Dynamic: ClusterWide, Status: Implemented, Doc: "Size retention per partition."},
 	{Name: "log.retention.check.interval.ms", Type: Long, Default: "300000", HasDefault: true, Status: Implemented, Doc: "Retention scan period."},
 	{Name: "log.retention.hours", Type: Int, Default: "168", HasDefault: true, Status: Implemented, Doc: "Time retention (lowest precedence)."},

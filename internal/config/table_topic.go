@@ -27,7 +27,7 @@ var topicKeys = []Key{
 	{Name: "min.cleanable.dirty.ratio", Type: Double, Default: "0.5", HasDefault: true, Dynamic: PerTopic, Status: Implemented, Min: bound(0), Max: bound(1), Synonyms: []string{"log.cleaner.min.cleanable.ratio"}, Doc: "Dirty ratio that starts compaction."},
 	{Name: "min.compaction.lag.ms", Type: Long, Default: "0", HasDefault: true, Dynamic: PerTopic, Status: Implemented, Min: bound(0), Synonyms: []string{"log.cleaner.min.compaction.lag.ms"}, Doc: "Records younger than this are not compacted."},
 	{Name: "min.insync.replicas", Type: Int, Default: "1", HasDefault: true, Dynamic: PerTopic, Status: Implemented, Min: bound(1), Synonyms: []string{"min.insync.replicas"}, Doc: "NOT_ENOUGH_REPLICAS(_AFTER_APPEND) for acks=all; with ELR also gates the high watermark."},
-	{Name: "preallocate", Type: Boolean, Default: "false", HasDefault: true, Dynamic: PerTopic, Synonyms: []string{"log.preallocate"}, Doc: "Preallocate segments."},
+	{Name: "preallocate", Type: Boolean, Default: "false", HasDefault: true, Dynamic: PerTopic, Status: Implemented, Synonyms: []string{"log.preallocate"}, Doc: "Preallocate segments."},
 	{Name: "remote.log.copy.disable", Type: Boolean, Default: "false", HasDefault: true, Dynamic: PerTopic, Doc: "Tiered data becomes read-only (KIP-950)."},
 	{Name: "remote.log.delete.on.disable", Type: Boolean, Default: "false", HasDefault: true, Dynamic: PerTopic, Doc: "Needed to turn tiered storage off (KIP-950)."},
 	{Name: "remote.storage.enable", Type: Boolean, Default: "false", HasDefault: true, Dynamic: PerTopic, Doc: "Tiered storage for the topic (not with compact)."},

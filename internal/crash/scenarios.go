@@ -26,6 +26,7 @@ func Scenarios() []Scenario {
 		{Name: "recover-unflushed", Golden: true, Tell: tellRecoverUnflushed},
 		{Name: "compaction", Golden: true, Tell: tellCompaction},
 		{Name: "compaction-swap", Golden: true, Tell: tellCompactionSwap},
+		{Name: "preallocate", Golden: true, Tell: tellPreallocate},
 		{Name: "walk", Tell: tellWalk},
 	}
 }
@@ -257,6 +258,25 @@ func tellClose(s *Story) error {
 		h.CloseClean,
 		h.Start,
 		h.CloseClean,
+	)
+}
+
+// tellPreallocate is a log whose active file is longer than its records: rolled, killed, and closed.
+func tellPreallocate(s *Story) error {
+	c := small()
+	c.Roll.SegmentBytes, c.Roll.Preallocate = 700, true
+	h, l, err := begin(s, c, 3)
+	if err != nil {
+		return err
+	}
+	return steps(
+		func() error { return l.Append(Sender{ID: 7}, "one", "two") },
+		func() error { return fill(l, 6) },
+		h.Checkpoint,
+		func() error { return l.Append(noSender, "not flushed") },
+		h.CloseClean,
+		h.Start,
+		func() error { return fill(l, 5) },
 	)
 }
 

@@ -11,6 +11,7 @@ func tellWalk(s *Story) error {
 	r := s.Rand
 	c := small()
 	c.Roll.SegmentBytes = int64(300 + r.IntN(900))
+	c.Roll.Preallocate = r.IntN(3) == 0
 	c.Roll.IndexIntervalBytes = int64(r.IntN(300))
 	c.Keep.RetentionBytes = int64(500 + r.IntN(3000))
 	h, l, err := begin(s, c, r.IntN(4))

@@ -31,6 +31,9 @@ func (d *dumper) log(name string) error {
 			return nil
 		}
 		if err != nil && damage(err) {
+			if zeros, zerr := segment.OnlyZeros(f, pos, size, make([]byte, window)); zeros && zerr == nil {
+				return nil // allocated and not written yet (preallocate)
+			}
 			return d.problem(Problem{File: name, Position: pos, Offset: -1, Message: describe(err)})
 		}
 		if err != nil {

@@ -146,6 +146,10 @@ func listedBatches(f disk.File, out *ListedSegment, from int64, window []byte) (
 // listedDamage tells a log that does not end with a whole batch. A torn tail is what a crash leaves, and where the log
 // ends is known all the same; behind other damage it is not.
 func (v *verifier) listedDamage(f disk.File, out *ListedSegment, pos int64, last bool, err error) {
+	if zeros, zerr := segment.OnlyZeros(f, pos, out.Bytes, make([]byte, 64<<10)); last && zeros && zerr == nil {
+		out.Bytes = pos // what follows is allocated and not written yet (preallocate)
+		return
+	}
 	if last && isTorn(f, pos, out.Bytes) {
 		v.problem(f.Name(), pos, out.End, "a torn write: the last %d bytes are no whole batch; the next start cuts them off", out.Bytes-pos)
 		return

@@ -128,6 +128,9 @@ func (v *verifier) walk(f disk.File, size int64, s *segmentWalk) (at int64, whol
 			w = segment.NewWalker(f, pos, size, s.window)
 			continue
 		}
+		if zeros, zerr := segment.OnlyZeros(f, pos, size, make([]byte, window)); s.last && zeros && zerr == nil {
+			return pos, true, nil // allocated and not written yet (preallocate)
+		}
 		message := strings.TrimPrefix(describe(err), s.name+": ")
 		again, rerr := resume(f, pos, size)
 		switch {

@@ -196,6 +196,21 @@ func (l *Log) MaybeRoll(now kafka.Instant) error {
 	return nil
 }
 
+// create makes a segment that takes appends.
+func (l *Log) create(base kafka.Offset, nowMs int64) (*segment.Segment, error) {
+	allocate := int64(0)
+	if l.config.Roll.Preallocate {
+		allocate = min(l.config.Roll.SegmentBytes, math.MaxInt32)
+	}
+	s, err := segment.Create(l.options.FS, l.options.Path, base, nowMs, allocate)
+	if err != nil {
+		return nil, err
+	}
+	s.Keep(l.options.Shared.Handles)
+	s.Tell(l.options.Owner.Damaged)
+	return s, nil
+}
+
 // roll seals the active segment and begins a new one. Nothing is synced here but for a log that was never flushed: the old segment's bytes and indexes, the
 // snapshot and the new name are chores of the next flush.
 func (l *Log) roll(now kafka.Instant, base kafka.Offset) error {
@@ -219,18 +234,20 @@ func (l *Log) roll(now kafka.Instant, base kafka.Offset) error {
 	if err != nil {
 		return err
 	}
-	s, err := segment.Create(l.options.FS, l.options.Path, base, now.WallMs)
+	s, err := l.create(base, now.WallMs)
 	if err != nil {
 		return err
 	}
-	s.Keep(l.options.Shared.Handles)
-	s.Tell(l.options.Owner.Damaged)
 	l.mu.Lock()
 	handle := old.Seal()
 	old.SetNext(base)
 	l.segments = append(l.segments, s)
 	l.mu.Unlock()
-	l.chores = append(l.chores, chore{past: base - 1, sync: old, release: handle})
+	past := base - 1
+	if l.config.Roll.Preallocate {
+		past = base // a flush under way may have synced the records, and not that the file ends there
+	}
+	l.chores = append(l.chores, chore{past: past, sync: old, release: handle})
 	l.add(base, old.IndexSyncers()...)
 	l.add(base, snapshot...)
 	l.add(base, dirOf(l))

@@ -24,6 +24,7 @@ type RollConfig struct {
 	SegmentJitterMs    int64 // segment.jitter.ms
 	IndexBytes         int64 // segment.index.bytes
 	IndexIntervalBytes int64 // index.interval.bytes
+	Preallocate        bool  // preallocate: the file of the active segment has segment.bytes from the beginning
 }
 
 // AcceptConfig says what a leader takes from clients and how it stores it.

@@ -92,12 +92,10 @@ func (l *Log) roundOff(s *segment.Segment, at kafka.Offset) error {
 	if err := l.sealRecovered(s, at); err != nil {
 		return err
 	}
-	next, err := segment.Create(l.options.FS, l.options.Path, at, l.options.Now.WallMs)
+	next, err := l.create(at, l.options.Now.WallMs)
 	if err != nil {
 		return err
 	}
-	next.Tell(l.options.Owner.Damaged)
-	next.Keep(l.options.Shared.Handles)
 	l.mu.Lock()
 	l.segments = append(l.segments, next)
 	l.mu.Unlock()

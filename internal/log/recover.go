@@ -84,12 +84,10 @@ func (l *Log) recover(rebuildEpochs bool) error {
 
 // found makes the first segment of an empty log.
 func (l *Log) found(at kafka.Offset) error {
-	s, err := segment.Create(l.options.FS, l.options.Path, at, l.options.Now.WallMs)
+	s, err := l.create(at, l.options.Now.WallMs)
 	if err != nil {
 		return err
 	}
-	s.Keep(l.options.Shared.Handles)
-	s.Tell(l.options.Owner.Damaged)
 	l.segments = []*segment.Segment{s}
 	l.start, l.end = at, at
 	l.begin(at)
@@ -168,6 +166,11 @@ func (l *Log) check(first int) error {
 		})
 		if err != nil {
 			return err
+		}
+		if bad == nil && s.Size() < size {
+			if err := s.CutTail(); err != nil {
+				return err
+			}
 		}
 		last := i == len(l.segments)-1
 		// Below the recovery point a compaction may have emptied the end of a segment.

@@ -26,6 +26,7 @@ func (s *settings) partition(img *image.Image, topic string) partition.Config {
 			Roll: log.RollConfig{
 				SegmentBytes: v.Int("segment.bytes"), SegmentMs: v.Int("segment.ms"), SegmentJitterMs: v.Int("segment.jitter.ms"),
 				IndexBytes: v.Int("segment.index.bytes"), IndexIntervalBytes: v.Int("index.interval.bytes"),
+				Preallocate: v.Bool("preallocate"),
 			},
 			Accept: log.AcceptConfig{
 				MaxMessageBytes: int(v.Int("max.message.bytes")), LogAppendTime: v.Text("message.timestamp.type") == "LogAppendTime",

@@ -20,10 +20,16 @@ func (s *Segment) Spill() error {
 	return s.writeIndexes(false)
 }
 
-// Finish completes the index files: a last time entry, as Kafka writes at roll and close, and everything gathered. The
-// active segment stays active, and readers beside it see its memory unchanged.
+// Finish completes the files: what was allocated and not needed goes from the log, and the indexes get a last time entry, as
+// Kafka writes at roll and close, and everything gathered. The active segment stays active, and readers beside it see its
+// memory unchanged.
 func (s *Segment) Finish() error {
 	must.Hold(s.mem != nil, "finish of the sealed segment %d", s.base)
+	if s.mem.allocated {
+		if err := s.Truncate(); err != nil {
+			return err
+		}
+	}
 	return s.writeIndexes(true)
 }
 

@@ -49,7 +49,7 @@ func idleOnes(t *testing.T, n int, k *Handles) (*opens, []*Segment) {
 	must.OK(o.MkdirAll(dir))
 	var out []*Segment
 	for i := range n {
-		s := must.Get(Create(o.FS, dir, kafka.Offset(i), 1000))
+		s := must.Get(Create(o.FS, dir, kafka.Offset(i), 1000, 0))
 		b := batchAt(kafka.Offset(i), 1, 1, 10)
 		must.OK(s.Write(b))
 		s.Publish(b, wide)

@@ -26,9 +26,11 @@ type memory struct {
 	fresh   bool   // the files, if any, are stale: the next write begins them anew
 	since   int64  // bytes since the last offset entry
 	stamp   Stamp
-	first   int64 // max timestamp of the first batch, from which time to roll counts; -1 unknown
-	tail    [tailSpots]spot
-	tailLen int // spots ever added
+	// allocated: the file goes on behind the data, with zeros.
+	allocated bool
+	first     int64 // max timestamp of the first batch, from which time to roll counts; -1 unknown
+	tail      [tailSpots]spot
+	tailLen   int // spots ever added
 }
 
 // note takes in a batch that stands at pos: Kafka adds an entry when more than interval bytes came since the last one.

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"bytes"
 	"errors"
 	"io"
 
@@ -26,7 +27,8 @@ type recovery struct {
 // Recover walks the whole log file after a crash. Batches below trusted were durable: what does not
 // check there is no torn write but damage: it is noted, and the walk goes
 // on behind it. From trusted on it stops at the first bytes that are no good batch and returns why in bad; the segment is
-// then active, with the indexes of what came before, and CutTail removes the rest.
+// then active, with the indexes of what came before, and CutTail removes the rest. Zeros up to the end of the file are what was
+// allocated and never written, or a size that reached the disk before the data: nothing bad, and CutTail removes them, too.
 func (s *Segment) Recover(trusted kafka.Offset, l Limits, window []byte, epochAt EpochAt, visit Visit) (bad, err error) {
 	f, err := s.file.acquire(s)
 	if err != nil {
@@ -58,7 +60,14 @@ func (s *Segment) Recover(trusted kafka.Offset, l Limits, window []byte, epochAt
 			}
 		}
 		if fault.IsKind(err, fault.Corrupt) {
-			bad, s.size = err, pos
+			zeros, zerr := OnlyZeros(f, pos, s.size, w.window)
+			if zerr != nil {
+				s.file.Release()
+				return nil, zerr
+			}
+			if s.size = pos; !zeros {
+				bad = err
+			}
 			break
 		}
 		if err == nil {
@@ -128,4 +137,19 @@ func (r *recovery) quarantine(pos, before int64, why error) error {
 	r.before = met{}
 	r.due, r.last = d.Next, spot{d.Next, d.End}
 	return nil
+}
+
+// OnlyZeros reports whether a file holds nothing else from a position up to its size; it reads through window.
+func OnlyZeros(f disk.File, pos, size int64, window []byte) (bool, error) {
+	for window = window[:cap(window)]; pos < size; {
+		n, err := f.ReadAt(window[:min(int64(len(window)), size-pos)], pos)
+		if n == 0 && err != nil && !errors.Is(err, io.EOF) {
+			return false, fault.Storage("segment.Recover", err)
+		}
+		if n == 0 || len(bytes.TrimLeft(window[:n], "\x00")) > 0 {
+			return false, nil
+		}
+		pos += int64(n)
+	}
+	return true, nil
 }

@@ -32,6 +32,7 @@ func TestTornTailAtEveryByte(t *testing.T) {
 			if bytes.Equal(data, whole) {
 				want++
 			}
+			allocated := len(bytes.TrimLeft(data[begin:], "\x00")) == 0 // and never written, as far as anybody can tell
 			writeFile(fsys, dir+"/"+Name(7, LogSuffix), data)
 			for again := range 2 { // recovery of what recovery left finds the same
 				e := must.Get(fsys.Stat(dir + "/" + Name(7, LogSuffix)))
@@ -44,7 +45,7 @@ func TestTornTailAtEveryByte(t *testing.T) {
 					seen++
 					return nil
 				})
-				if err != nil || seen != want || (bad != nil) != (again == 0 && e.Size != 0 && seen < len(r.batches) && int64(len(data)) > begin) {
+				if err != nil || seen != want || (bad != nil) != (again == 0 && !allocated && e.Size != 0 && seen < len(r.batches) && int64(len(data)) > begin) {
 					t.Fatalf("%s at %d: %d batches, bad %v, error %v, want %d batches", fill, at, seen, bad, err, want)
 				}
 				must.OK(s.CutTail())

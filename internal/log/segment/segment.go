@@ -51,10 +51,17 @@ type Segment struct {
 	txnOnDisk int        // how many of aborted stand in the file; -1 when the file is to be written anew
 }
 
-// Create makes an empty active segment. The caller makes its name durable.
-func Create(fsys disk.FS, dir string, base kafka.Offset, nowMs int64) (*Segment, error) {
+// Create makes an empty active segment. The caller makes its name durable. With allocate its file has that many bytes from
+// the beginning, zeros behind the data, until Finish takes off what was not needed (preallocate; FileRecords.open and trim of
+// Apache Kafka 4.3).
+func Create(fsys disk.FS, dir string, base kafka.Offset, nowMs, allocate int64) (*Segment, error) {
 	s := &Segment{fs: fsys, dir: dir, base: base, createdMs: nowMs, next: base, aborted: []Aborted{}}
 	f, err := fsys.Open(s.Path(LogSuffix), disk.Write|disk.Create|disk.Trunc)
+	if err == nil && allocate > 0 {
+		if err = f.Truncate(allocate); err != nil {
+			_ = f.Close()
+		}
+	}
 	if err != nil {
 		// A file that was made all the same must not stand between later ones.
 		_ = fsys.Remove(s.Path(LogSuffix))
@@ -63,6 +70,7 @@ func Create(fsys disk.FS, dir string, base kafka.Offset, nowMs int64) (*Segment,
 	s.file.adopt(f)
 	s.mem = newMemory(base)
 	s.mem.mark(spot{base, 0})
+	s.mem.allocated = allocate > 0
 	return s, nil
 }
 
@@ -154,6 +162,7 @@ func (s *Segment) Truncate() error {
 	if err := s.file.file.Truncate(s.size); err != nil {
 		return fault.Storage("segment.Truncate", err)
 	}
+	s.mem.allocated = false
 	return nil
 }
 

@@ -43,7 +43,7 @@ func newRig(t *testing.T, base kafka.Offset) *rig {
 	t.Helper()
 	r := &rig{t: t, fs: disk.NewMem(), window: make([]byte, 0, 512)}
 	must.OK(r.fs.MkdirAll(dir))
-	r.s = must.Get(Create(r.fs, dir, base, 1000))
+	r.s = must.Get(Create(r.fs, dir, base, 1000, 0))
 	return r
 }
 
