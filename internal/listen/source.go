@@ -61,13 +61,14 @@ func (s *source) read(p []byte) (int, error) {
 		if err == nil {
 			continue
 		}
-		if !errors.Is(err, os.ErrDeadlineExceeded) || !s.parking.Swap(false) {
+		if !errors.Is(err, os.ErrDeadlineExceeded) || !s.parking.Load() {
 			return 0, err
 		}
 		if err := s.nc.SetReadDeadline(time.Time{}); err != nil {
 			return 0, err
 		}
 		s.park()
+		s.parking.Store(false) // last, so that no disturbance comes between and loses its deadline
 	}
 }
 
