@@ -10,12 +10,16 @@ func (l *Log) Close(_ kafka.Instant) error {
 	if l.closed {
 		return nil
 	}
+	swapped := l.settleSwap()
 	l.closed = true
 	if l.blank {
 		return nil
 	}
 	s := l.active()
 	defer l.closeActive()
+	if swapped != nil {
+		return swapped
+	}
 	if s.Active() {
 		if err := l.mend(s); err != nil {
 			return err

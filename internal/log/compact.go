@@ -102,7 +102,7 @@ type CompactOptions struct {
 	IndexInterval int64 // index.interval.bytes
 	HighWatermark kafka.Offset
 	// Writer is the mutex of the log's writer. A compaction takes it when new segments are put in the place of old ones, and
-	// at its end, and not while it reads and copies.
+	// at its end, and not while it reads, copies and syncs.
 	Writer sync.Locker
 }
 
@@ -244,78 +244,11 @@ func (c *Compaction) standing(sources []*segment.Segment) bool {
 	return at >= 0 && at+len(sources) < len(c.l.segments) && slices.Equal(c.l.segments[at:at+len(sources)], sources)
 }
 
-// replace puts an output in the place of its sources (LocalLog.replaceSegments of Apache Kafka 4.3). A crash before the
-// output is durably named .swap leaves the sources; after it, the next start goes on from there (finishSwaps). The sources'
-// names are gone durably before the output takes its own, so that no crash leaves both.
-func (c *Compaction) replace(from []clean.Source, w *segment.Written) error {
-	c.writer.Lock()
-	defer c.writer.Unlock()
-	l := c.l
-	i := sourceOf(c.sources, from[0].Base)
-	sources := c.sources[i : i+len(from)]
-	if !c.standing(sources) {
-		return errMoved
-	}
-	if err := clean.Rename(l.options.FS, l.options.Path, w, segment.CleanedSuffix, segment.SwapSuffix); err != nil {
-		return err
-	}
-	if err := dirOf(l).Sync(); err != nil {
-		return err
-	}
-	var removals []func() error
-	for _, s := range sources {
-		l.mu.Lock()
-		remove, err := s.Delete()
-		l.mu.Unlock()
-		if err != nil {
-			return err
-		}
-		removals = append(removals, remove)
-	}
-	if err := dirOf(l).Sync(); err != nil {
-		return err
-	}
-	if err := c.publish(sources, w); err != nil {
-		return err
-	}
-	for _, s := range sources[1:] {
-		if err := l.snapshots.remove(s.Base()); err != nil {
-			return err
-		}
-	}
-	if err := dirOf(l).Sync(); err != nil {
-		return err
-	}
-	for _, remove := range removals {
-		l.later(remove)
-	}
-	return nil
-}
-
-// publish gives the output its names and shows it to readers. Whoever reads the sources goes on with their files, and asks
-// nothing more by their names.
-func (c *Compaction) publish(sources []*segment.Segment, w *segment.Written) error {
-	l := c.l
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, s := range sources {
-		s.Retire()
-	}
-	if err := clean.Rename(l.options.FS, l.options.Path, w, segment.SwapSuffix, ""); err != nil {
-		return err
-	}
-	at := slices.Index(l.segments, sources[0])
-	w.Next = l.segments[at+len(sources)].Base()
-	replaced := slices.Clone(l.segments[:at])
-	replaced = append(replaced, w.Of(l.options.FS, l.options.Path))
-	l.segments = append(replaced, l.segments[at+len(sources):]...)
-	return nil
-}
-
 // compacted is how far a log is clean, as the cleaner's checkpoint has it.
 type compacted struct {
 	mu    sync.Mutex
 	clean kafka.Offset // 0: it was never compacted
+	swap  *swap        // under way; it is the writer's
 }
 
 func (d *compacted) get() kafka.Offset {

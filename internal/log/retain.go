@@ -115,6 +115,15 @@ func (l *Log) Retain(now kafka.Instant, highWatermark kafka.Offset) (removed int
 	if err != nil || count == 0 {
 		return 0, err
 	}
+	if l.compacted.swap != nil {
+		if err := l.settleSwap(); err != nil {
+			return 0, err
+		}
+		if goes, err = l.deletable(wallMs, highWatermark); err != nil || goes.Segments == 0 {
+			return 0, err
+		}
+		count = goes.Segments
+	}
 	if count == len(l.segments) {
 		if err := l.roll(now, l.end); err != nil {
 			return 0, err

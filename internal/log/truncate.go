@@ -17,6 +17,9 @@ func (l *Log) TruncateTo(o kafka.Offset) error {
 	if o >= l.end {
 		return nil
 	}
+	if err := l.settleSwap(); err != nil {
+		return err
+	}
 	if o < l.segments[0].Base() {
 		return l.TruncateFullyAndStartAt(o)
 	}
@@ -80,6 +83,9 @@ func (l *Log) TruncateFullyAndStartAt(o kafka.Offset) error {
 		return fault.Shutdown("log.TruncateFullyAndStartAt")
 	}
 	if err := l.materialise(); err != nil {
+		return err
+	}
+	if err := l.settleSwap(); err != nil {
 		return err
 	}
 	l.forgo() // nothing of it is promised any more

@@ -1,0 +1,140 @@
+package log
+
+import (
+	"slices"
+
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/log/clean"
+	"github.com/milena-io/milena/internal/log/segment"
+)
+
+// swap puts an output of a compaction in the place of its sources, in three steps, each of which is durable before the next
+// (LocalLog.replaceSegments of Apache Kafka 4.3). A crash before the output is durably named .swap leaves the sources; after
+// it, the next start goes on from there (finishSwaps). The sources' names are gone durably before the output takes its own,
+// so that no crash leaves both.
+//
+// The steps are taken with the writer's mutex, and the names are synced without it: appends don't wait for that. Who is about
+// to change the segments in between takes the rest of the steps first (settleSwap).
+type swap struct {
+	l        *Log
+	sources  []*segment.Segment
+	w        *segment.Written
+	steps    int // that were taken
+	removals []func() error
+}
+
+// replace is a swap from its beginning to its end.
+func (c *Compaction) replace(from []clean.Source, w *segment.Written) error {
+	l := c.l
+	i := sourceOf(c.sources, from[0].Base)
+	s := &swap{l: l, sources: c.sources[i : i+len(from)], w: w}
+	for {
+		over, err := c.step(s)
+		if err != nil || over {
+			return err
+		}
+		if err := dirOf(l).Sync(); err != nil {
+			return err
+		}
+	}
+}
+
+// step takes one step of a swap, unless somebody else has taken them all.
+func (c *Compaction) step(s *swap) (over bool, err error) {
+	c.writer.Lock()
+	defer c.writer.Unlock()
+	l := c.l
+	switch {
+	case l.closed:
+		return false, fault.Shutdown(compactOp) // what is left to do the next start does
+	case s.steps == 0 && !c.standing(s.sources):
+		return false, errMoved
+	case s.steps == 0:
+		l.compacted.swap = s
+	case l.compacted.swap != s:
+		return true, nil
+	}
+	return s.next()
+}
+
+// settleSwap ends a swap that is under way, on the caller's time.
+func (l *Log) settleSwap() error {
+	for s := l.compacted.swap; s != nil; {
+		if err := dirOf(l).Sync(); err != nil {
+			return err
+		}
+		if over, err := s.next(); err != nil || over {
+			return err
+		}
+	}
+	return nil
+}
+
+// next takes the next step; what the one before it did is durable.
+func (s *swap) next() (over bool, err error) {
+	switch s.steps {
+	case 0:
+		err = clean.Rename(s.l.options.FS, s.l.options.Path, s.w, segment.CleanedSuffix, segment.SwapSuffix)
+	case 1:
+		err = s.takeNames()
+	case 2:
+		err = s.publish()
+	default:
+		for _, remove := range s.removals {
+			s.l.later(remove)
+		}
+		s.l.compacted.swap = nil
+		return true, nil
+	}
+	if err != nil && s.steps == 0 {
+		s.l.compacted.swap = nil // nothing has changed
+	}
+	s.steps++
+	return false, err
+}
+
+// takeNames takes the sources' names away.
+func (s *swap) takeNames() error {
+	for _, each := range s.sources {
+		s.l.mu.Lock()
+		remove, err := each.Delete()
+		s.l.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		s.removals = append(s.removals, remove)
+	}
+	return nil
+}
+
+// publish gives the output its names and shows it to readers, and removes the snapshots between the sources. Whoever reads the
+// sources goes on with their files, and asks nothing more by their names.
+func (s *swap) publish() error {
+	if err := s.show(); err != nil {
+		return err
+	}
+	for _, each := range s.sources[1:] {
+		if err := s.l.snapshots.remove(each.Base()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *swap) show() error {
+	l := s.l
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, each := range s.sources {
+		each.Retire()
+	}
+	if err := clean.Rename(l.options.FS, l.options.Path, s.w, segment.SwapSuffix, ""); err != nil {
+		return err
+	}
+	at := slices.Index(l.segments, s.sources[0])
+	s.w.Next = l.segments[at+len(s.sources)].Base()
+	replaced := slices.Clone(l.segments[:at])
+	replaced = append(replaced, s.w.Of(l.options.FS, l.options.Path))
+	l.segments = append(replaced, l.segments[at+len(s.sources):]...)
+	return nil
+}
