@@ -2,11 +2,13 @@ package log
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/log/clean"
+	"github.com/milena-io/milena/internal/log/segment"
 	"github.com/milena-io/milena/internal/must"
 )
 
@@ -83,6 +85,11 @@ func TestWritersBesideASwap(t *testing.T) {
 				h.restart("power")
 				h.check(what + ", after a power cut")
 			case "close", "a directory that failed":
+				for _, file := range h.files() {
+					if name == "close" && strings.HasSuffix(file, segment.SwapSuffix) {
+						t.Fatalf("%s: a clean stop leaves %s", what, file)
+					}
+				}
 				h.restart("kill")
 				h.check(what)
 			case "cut", "cut fully", "the start":
