@@ -163,7 +163,7 @@ func (l *Log) writable(now kafka.Instant, b record.Batch) (*segment.Segment, err
 func (l *Log) activateLast() error {
 	s := l.active()
 	if s.Active() {
-		return nil
+		return s.Hold()
 	}
 	if _, err := l.aborted(s); err != nil { // rebuilds a transaction index that does not parse
 		return err

@@ -154,5 +154,14 @@ func (d *durability) forgo() {
 	d.chores = nil
 }
 
+// Flushed tells that what the last Dirty returned together with upTo has been synced (durability.Flushed). A log that is
+// durable to its end lets the file of its active segment rest; one that is appended to all the time holds it.
+func (l *Log) Flushed(upTo kafka.Offset) {
+	l.durability.Flushed(upTo)
+	if !l.closed && len(l.segments) > 0 && l.durable() >= l.end {
+		l.active().Rest()
+	}
+}
+
 // Dirty returns what must be synced so that everything below upTo is durable; no targets when it is.
 func (l *Log) Dirty() (targets []disk.Syncer, upTo kafka.Offset) { return l.dirty(l.end), l.end }

@@ -35,7 +35,7 @@ const coldReads = 4
 func (n *Node) layOut() {
 	s := &n.storage
 	shared := log.Shared{
-		Handles: segment.NewHandles(disk.Descriptors() / 4), // connections and active segments need the others
+		Handles: segment.NewHandles(disk.Descriptors() / 2), // connections, and files that are being written or sent, need the others
 		Cold:    log.NewCold(coldReads),
 	}
 	where := n.settings.metadataDir()

@@ -12,12 +12,12 @@ import (
 // Activate makes a sealed last segment take appends: its indexes come into memory. The caller holds the log's lock.
 func (s *Segment) Activate(window []byte) error {
 	if s.mem != nil {
-		return nil
+		return s.Hold()
 	}
 	if _, err := s.Aborted(); err != nil {
 		return err
 	}
-	if _, err := s.file.acquire(s); err != nil {
+	if err := s.Hold(); err != nil {
 		return err
 	}
 	m, err := s.loadIndexes(window)
@@ -29,7 +29,7 @@ func (s *Segment) Activate(window []byte) error {
 		err = s.refill(m, window)
 	}
 	if err != nil {
-		s.file.Release()
+		s.Close()
 		return err
 	}
 	s.mem = m

@@ -33,12 +33,13 @@ func (s *Segment) Finish() error {
 	return s.writeIndexes(true)
 }
 
-// Seal makes a finished segment answer from its files. The caller holds the log's lock and takes over one use of the
-// file, to be released when the segment has been synced.
+// Seal makes a finished segment answer from its files. The caller holds the log's lock and takes over the writer's use of
+// the file, to be released when the segment has been synced.
 func (s *Segment) Seal() *Handle {
+	must.Hold(s.file.held, "segment %d is sealed while its file rests", s.base)
 	stamp := s.mem.stamp
 	s.stamp.Store(&stamp)
-	s.mem = nil
+	s.mem, s.file.held = nil, false
 	return &s.file
 }
 
@@ -160,8 +161,9 @@ func (s *Segment) CloseIdle() { s.file.closeIdle() }
 
 // Close gives the active segment's file up. The caller holds the log's lock.
 func (s *Segment) Close() {
-	if s.mem != nil {
-		s.mem = nil
+	s.mem = nil
+	if s.file.held {
+		s.file.held = false
 		s.file.Release()
 	}
 }

@@ -13,6 +13,7 @@ import (
 // file open while retention deletes it.
 type Handle struct {
 	kept *Handles // nil: closed by the last user
+	held bool     // one user is the writer, whose this is
 
 	mu   sync.Mutex
 	file disk.File

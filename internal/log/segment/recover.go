@@ -81,7 +81,7 @@ func (s *Segment) Recover(trusted kafka.Offset, l Limits, window []byte, epochAt
 			return nil, err
 		}
 	}
-	s.mem, s.next = m, r.due
+	s.mem, s.next, s.file.held = m, r.due, true
 	return bad, nil
 }
 

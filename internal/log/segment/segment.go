@@ -68,6 +68,7 @@ func Create(fsys disk.FS, dir string, base kafka.Offset, nowMs, allocate int64) 
 		return nil, fault.Storage("segment.Create", err)
 	}
 	s.file.adopt(f)
+	s.file.held = true
 	s.mem = newMemory(base)
 	s.mem.mark(spot{base, 0})
 	s.mem.allocated = allocate > 0
@@ -142,6 +143,9 @@ func (s *Segment) Write(b record.Batch) error {
 	if s.mem == nil {
 		must.Hold(false, "write to the sealed segment %d", s.base)
 	}
+	if err := s.Hold(); err != nil {
+		return err
+	}
 	if _, err := s.file.file.WriteAt(b, s.size); err != nil {
 		return fault.Storage("segment.Write", err)
 	}
@@ -159,6 +163,9 @@ func (s *Segment) Publish(b record.Batch, l Limits) {
 
 // Truncate cuts the file to the published size, after a failed write left more.
 func (s *Segment) Truncate() error {
+	if err := s.Hold(); err != nil {
+		return err
+	}
 	if err := s.file.file.Truncate(s.size); err != nil {
 		return fault.Storage("segment.Truncate", err)
 	}
@@ -166,8 +173,8 @@ func (s *Segment) Truncate() error {
 	return nil
 }
 
-// Sync makes the log file durable (disk.Syncer). The active segment's file is open; a sealed one's is kept open by
-// whoever still wants it synced. A file that is neither open nor there was deleted beside the flush and needs no syncing.
+// Sync makes the log file durable (disk.Syncer). A file with bytes that nobody synced is open: the active
+// segment's is held, a sealed one's is kept open by whoever still wants it synced. A file that is neither open nor there was deleted beside the flush and needs no syncing.
 func (s *Segment) Sync() error {
 	f, err := s.file.acquire(s)
 	if errors.Is(err, disk.ErrNotExist) {
