@@ -94,6 +94,8 @@ type Cache interface {
 	Resident(off, n int64) bool
 	// Ahead begins to bring a range into memory, and does not wait for it.
 	Ahead(off, n int64)
+	// Drop lets a range go from memory, but for what is not on stable storage yet. It is a hint.
+	Drop(off, n int64)
 }
 
 // Dir returns a Syncer that makes the names in a directory durable.

@@ -18,10 +18,18 @@ func (f osFile) Resident(off, n int64) bool {
 	return errno != 0 || int64(got.cached) >= (off+n-1)/page-off/page+1
 }
 
-// fadvWillNeed is POSIX_FADV_WILLNEED.
-const fadvWillNeed = 3
+// POSIX_FADV_WILLNEED and POSIX_FADV_DONTNEED.
+const (
+	fadvWillNeed = 3
+	fadvDontNeed = 4
+)
 
 // Ahead begins to read a range into the page cache and does not wait for it. It is a hint: an error changes nothing.
 func (f osFile) Ahead(off, n int64) {
 	_, _, _ = syscall.Syscall6(syscall.SYS_FADVISE64, f.Fd(), uintptr(off), uintptr(n), fadvWillNeed, 0, 0)
+}
+
+// Drop lets whole clean pages of a range go. It is a hint, too.
+func (f osFile) Drop(off, n int64) {
+	_, _, _ = syscall.Syscall6(syscall.SYS_FADVISE64, f.Fd(), uintptr(off), uintptr(n), fadvDontNeed, 0, 0)
 }

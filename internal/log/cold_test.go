@@ -46,6 +46,8 @@ func (f *slowFile) Ahead(_, n int64) {
 	f.disk.ahead = max(f.disk.ahead, n)
 }
 
+func (f *slowFile) Drop(_, _ int64) {}
+
 func (f *slowFile) ReadAt(p []byte, off int64) (int, error) {
 	f.disk.mu.Lock()
 	absent := f.disk.absent

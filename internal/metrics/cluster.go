@@ -20,6 +20,7 @@ func (p *page) standing(s *Standing) {
 	p.dirs(s.Dirs)
 	p.cleaner(&s.Cleaner, s.Dirs)
 	p.alone("milena_log_damages_total", counter, "Stretches of logs that were found not to check since the start.", s.Damages)
+	p.scrub(&s.Scrub)
 	const socket = "kafka_network_socketserver_"
 	p.alone(socket+"memorypoolused", gauge, "Bytes that requests and answers hold.", s.Memory.Used)
 	p.alone(socket+"memorypoolavailable", gauge, "Bytes that requests and answers may still take.", max(0, s.Memory.Limit-s.Memory.Used))
@@ -85,6 +86,16 @@ func (p *page) cleaner(c *Cleaner, dirs []Dir) {
 	for _, d := range dirs {
 		p.int(label("logDirectory", d.Path), d.UncleanableBytes)
 	}
+}
+
+func (p *page) scrub(s *Scrub) {
+	p.alone("milena_scrub_running", gauge, "1 while sealed segments are being read and checked.", one(s.Running))
+	p.alone("milena_scrub_logs_left", gauge, "Logs that the scrub under way has still to read.", int64(s.Left))
+	p.alone("milena_scrub_bytes_total", counter, "Bytes that scrubs have read since the start.", s.Bytes)
+	p.alone("milena_scrub_rounds_total", counter, "Scrubs that were finished since the start.", s.Rounds)
+	p.family("milena_scrub_last_finished_seconds", gauge, "When the last scrub was finished, in seconds since 1970; 0 for not since the start.")
+	p.float("", float64(s.LastFinished)/1000)
+	p.alone("milena_scrub_damages", gauge, "Stretches that do not check in what the last finished scrub read.", int64(s.Damages))
 }
 
 func (p *page) controller(c *Controller, brokers []Broker) {

@@ -27,6 +27,7 @@ type Standing struct {
 	Memory     Memory
 	Dirs       []Dir
 	Cleaner    Cleaner
+	Scrub      Scrub
 	Brokers    []Broker // that are registered, by id
 	Replicas   Replicas
 	Damages    int64   // stretches of logs that were found not to check since the start
@@ -67,6 +68,16 @@ type Dir struct {
 type Cleaner struct {
 	MaxClean, MaxDelay, SinceLastRun time.Duration
 	MaxBuffer, MaxDirty, Recopied    float64
+}
+
+// Scrub is how the background check of sealed segments goes.
+type Scrub struct {
+	Running      bool
+	Left         int   // logs that the round under way has still to read
+	Bytes        int64 // read since the start
+	Rounds       int64 // finished since the start
+	LastFinished int64 // wall time in ms; 0 for never
+	Damages      int   // stretches that did not check in what the last finished round read
 }
 
 // Broker is a registered broker.

@@ -28,6 +28,7 @@ func (g gauges) Standing() metrics.Standing {
 	budget := n.edge.sessions.Budget
 	s := metrics.Standing{
 		Node: n.settings.NodeID(), State: g.state(img), Dirs: g.dirs(), Cleaner: n.replicas.cleaner.gauges(),
+		Scrub:   n.replicas.scrub.gauges(),
 		Memory:  metrics.Memory{Used: budget.Used(), Limit: n.o.Values.Int("milena.request.memory.max.bytes")},
 		Traffic: n.replicas.traffic.all(), Damages: n.replicas.news.damages.Load(),
 		Controller: metrics.Controller{

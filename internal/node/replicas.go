@@ -40,6 +40,7 @@ type replicas struct {
 	unclean atomic.Uint64 // elections of leaders that were not in sync
 	news    news
 	cleaner *cleaner
+	scrub   scrub
 }
 
 func newReplicas(n *Node) *replicas {
@@ -50,6 +51,7 @@ func newReplicas(n *Node) *replicas {
 		byName: map[kafka.TopicPartition]*partition.Partition{},
 		moves:  assignments{n: n, pending: map[kafka.TopicIDPartition]kafka.DirectoryID{}},
 		news:   news{n: n, pending: map[event]*partitions{}},
+		scrub:  scrub{n: n},
 	}
 	n.storage.nowhere.env.News = &r.news
 	for _, v := range n.storage.volumes {

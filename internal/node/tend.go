@@ -21,6 +21,7 @@ func (n *Node) tend() {
 	n.every("milena.recovery.point.interval.ms", func() error { return n.checkpoint(true) })
 	n.every("log.retention.check.interval.ms", n.retain)
 	n.every("log.cleaner.backoff.ms", n.replicas.cleaner.look)
+	n.replicas.scrub.schedule()
 	n.scheduleFlushes()
 	n.watchFlushes()
 	n.recoverAll(slices.DeleteFunc(n.replicas.all(), func(p *partition.Partition) bool {

@@ -143,11 +143,7 @@ func (w *compaction) end(err error) {
 	if out.Err != nil && (p.gone != nil || p.log == nil) {
 		out.GivenUp, out.Err = true, nil // it was deleted, and what failed were files that are gone
 	}
-	var calls []func()
-	if p.ending.done != nil && !p.flush.under {
-		calls = append(calls, p.ending.done)
-		p.ending.done = nil
-	}
+	calls := p.ended()
 	p.mu.Unlock()
 	run(calls)
 	w.done(*out)

@@ -89,10 +89,7 @@ func (p *Partition) flushed(err error) {
 		calls = append(calls, p.completeWaits()...)
 		p.flushNext()
 	}
-	if p.ending.done != nil && !p.flush.under && !p.ending.compacting {
-		calls = append(calls, p.ending.done)
-		p.ending.done = nil
-	}
+	calls = append(calls, p.ended()...)
 	p.mu.Unlock()
 	run(calls)
 }

@@ -66,6 +66,17 @@ type Partition struct {
 type ending struct {
 	done       func() // called once nothing is
 	compacting bool
+	scrubbing  bool // a step of a scrub is reading
+}
+
+// ended returns what is to be called when nothing is under way any more and a Stop waits for that. Called with the mutex
+// held.
+func (p *Partition) ended() (calls []func()) {
+	if p.ending.done != nil && !p.flush.under && !p.ending.compacting && !p.ending.scrubbing {
+		calls = append(calls, p.ending.done)
+		p.ending.done = nil
+	}
+	return calls
 }
 
 // New makes the object; the log is opened by the first call that needs it, so that a node with many partitions starts
@@ -201,10 +212,7 @@ func (p *Partition) Stop(done func(Closed)) {
 		p.flushAll()
 	}
 	calls := p.wake()
-	if !p.flush.under && !p.ending.compacting {
-		calls = append(calls, p.ending.done)
-		p.ending.done = nil
-	}
+	calls = append(calls, p.ended()...)
 	p.mu.Unlock()
 	run(calls)
 }
