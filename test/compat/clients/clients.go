@@ -76,6 +76,9 @@ func run(ctx context.Context, s *suite.Session, c driver.Client) error {
 	s.Case("the broker is killed in the middle", func() error { return st.restart(ctx, "kill", st.node.Kill9) })
 	s.Case("the broker stops cleanly", node.Stop)
 	s.Case("on disk stands what was acknowledged", st.onDisk)
+	if s.System == "milena" { // Apache Kafka sends the bytes as they are
+		s.Case("a record is damaged", func() error { return st.damage(ctx) })
+	}
 	return nil
 }
 
