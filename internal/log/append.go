@@ -117,6 +117,9 @@ func (l *Log) write(now kafka.Instant, b record.Batch) error {
 	l.epochs.Assign(b.LeaderEpoch(), b.BaseOffset()) // first, so that nobody sees the records without their epoch
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.followed.Load() {
+		s.Remember(l.options.Shared.Tails)
+	}
 	s.Publish(b, limits)
 	l.end = b.NextOffset()
 	l.producers.Passed(kafka.Offset(l.passed.Load()))

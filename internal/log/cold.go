@@ -9,6 +9,7 @@ import (
 type Shared struct {
 	Handles *segment.Handles // files that stay open
 	Cold    *Cold
+	Tails   *segment.Tails // the newest bytes of logs that are followed
 }
 
 // Cold is the way of reads that have to wait for the disk. So many go at a time, and the others wait without a thread: many

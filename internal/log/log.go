@@ -124,6 +124,7 @@ type view struct {
 	passed    atomic.Int64 // the highest high watermark seen
 	producers *producer.State
 	cold      *Cold
+	followed  atomic.Bool     // somebody waits at the end
 	headers   sync.Pool       // *[]byte, windows for walking headers
 	bodies    sync.Pool       // *[]byte, windows for reading whole batches
 	epochAt   segment.EpochAt // nil until the epochs are known

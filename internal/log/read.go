@@ -90,6 +90,9 @@ func (v *view) read(from kafka.Offset, o ReadOptions) (Slice, uint64, error) {
 		}
 		r, err := k.Range(at, o.Upper, int64(o.MaxBytes), o.MinOne)
 		if err == nil && r.End > r.Pos {
+			if recent := k.Recent(&r); recent != nil {
+				return Slice{File: recent, Pos: r.Pos, Len: r.End - r.Pos, First: r.First, Next: r.Next, handle: k.Handle()}, cuts, nil
+			}
 			if err = v.checked(&k, &r); fault.IsKind(err, fault.Corrupt) && k.Condemned() {
 				k.Release()
 				continue // the damage is known now: it refuses the offset, or is passed over

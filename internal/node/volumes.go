@@ -37,6 +37,7 @@ func (n *Node) layOut() {
 	shared := log.Shared{
 		Handles: segment.NewHandles(disk.Descriptors() / 2), // connections, and files that are being written or sent, need the others
 		Cold:    log.NewCold(coldReads),
+		Tails:   segment.NewTails(n.o.Values.Int("milena.tail.cache.max.bytes")),
 	}
 	where := n.settings.metadataDir()
 	for _, dir := range n.settings.logDirs() {

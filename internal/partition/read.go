@@ -72,6 +72,7 @@ func (p *Partition) Read(r Read) (Records, error) {
 		upper = o.LastStable
 	}
 	if r.From >= upper {
+		l.Follow()
 		return out, nil
 	}
 	s, err := l.Read(r.From, log.ReadOptions{MaxBytes: r.MaxBytes, MinOne: r.MinOne, Upper: upper})

@@ -56,6 +56,7 @@ func (p *Partition) Tend() error {
 		return nil
 	}
 	now := p.env.World.Now()
+	p.log.Ease()
 	err := p.log.MaybeRoll(now)
 	var calls []func()
 	if err == nil || fault.IsKind(err, fault.Full) {

@@ -37,6 +37,7 @@ func (s *Segment) Finish() error {
 // the file, to be released when the segment has been synced.
 func (s *Segment) Seal() *Handle {
 	must.Hold(s.file.held, "segment %d is sealed while its file rests", s.base)
+	s.Forget()
 	stamp := s.mem.stamp
 	s.stamp.Store(&stamp)
 	s.mem, s.file.held = nil, false
@@ -161,6 +162,7 @@ func (s *Segment) CloseIdle() { s.file.closeIdle() }
 
 // Close gives the active segment's file up. The caller holds the log's lock.
 func (s *Segment) Close() {
+	s.Forget()
 	s.mem = nil
 	if s.file.held {
 		s.file.held = false

@@ -30,7 +30,8 @@ type memory struct {
 	allocated bool
 	first     int64 // max timestamp of the first batch, from which time to roll counts; -1 unknown
 	tail      [tailSpots]spot
-	tailLen   int // spots ever added
+	tailLen   int     // spots ever added
+	recent    *recent // nil while nobody follows
 }
 
 // note takes in a batch that stands at pos: Kafka adds an entry when more than interval bytes came since the last one.
@@ -118,6 +119,9 @@ func (m *memory) cut(pos int64, next kafka.Offset) {
 	keep = sort.Search(len(m.times), func(i int) bool { return m.base+kafka.Offset(m.times[i].Rel) >= next })
 	m.times = m.times[:keep]
 	m.written, m.fresh, m.tailLen = [2]int{}, true, 0
+	if m.recent != nil {
+		m.recent.cut(pos)
+	}
 	if pos == 0 {
 		m.first = -1
 	}

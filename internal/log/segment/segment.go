@@ -157,6 +157,9 @@ func (s *Segment) Publish(b record.Batch, l Limits) {
 	pos, size := s.size, int64(len(b))
 	s.mem.note(b, pos, size, l.IndexIntervalBytes)
 	s.checked.add(pos, pos+size)
+	if s.mem.recent != nil {
+		s.mem.recent.add(b, pos)
+	}
 	s.size += size
 	s.next = b.NextOffset()
 }
