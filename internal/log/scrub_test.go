@@ -83,9 +83,11 @@ func TestScrubGoesAroundDamage(t *testing.T) {
 	for at := range 2 {
 		path := r.l.options.Path + "/" + logName(r.l.segments[at].Base())
 		f := must.Get(r.fs.Open(path, disk.Write))
-		must.Get(f.WriteAt([]byte{0xff, 0xff}, r.l.segments[at].Size()/2))
+		for _, eighth := range []int64{1, 5} { // the first and the third of four batches
+			must.Get(f.WriteAt([]byte{0xff, 0xfe, 0xff}, r.l.segments[at].Size()*eighth/8))
+		}
 		must.OK(f.Close())
-		if s := scrubbed(t, r.l, 64); s.Damages != at+1 {
+		if s := scrubbed(t, r.l, 64); s.Damages != 2*(at+1) {
 			t.Errorf("%d damages after segment %d", s.Damages, at)
 		}
 	}
