@@ -1,5 +1,5 @@
 // Package crash holds the storage rooms against every image that a crash may leave of a disk (invariants S1 to S8). A
-// Scenario tells a Story: calls on log, log.Dir, quorum and coordinator over a disk in memory that keeps a journal, and
+// Scenario tells a Story: calls on log and log.Dir over a disk in memory that keeps a journal, and
 // beside them a Promise of what has to be there whatever crashes from then on. Explore goes through the journal moment by
 // moment, makes the images of each, recovers them and holds them against the promise of that moment; some of them crash
 // again while they recover. Drop takes single syncs out of a journal and wants some image to break a promise.
