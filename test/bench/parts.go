@@ -32,6 +32,7 @@ func parts(brief bool) []part {
 		{name: "wide", contestants: []string{"milena"}, rounds: rounds, measure: measureWide},
 		{name: "starts", also: []string{"kafka", "milena"}, rounds: rounds, measure: measureStart},
 		{name: "segments", also: []string{"kafka", "milena"}, rounds: min(rounds, 3), measure: measureSegments},
+		{name: "scale", also: []string{"milena"}, rounds: min(rounds, 3), measure: measureScale},
 	}
 }
 

@@ -121,6 +121,7 @@ func (s session) report(cores cores, results *store, limited bool) (string, erro
 		b.WriteString("## The aims\n\n")
 		b.WriteString(aimTable(results))
 		fmt.Fprintf(&b, "\n%s\n", s.conditions(limited))
+		b.WriteString(scaleTable(results))
 	}
 	text, err := os.ReadFile(s.cellsPath())
 	if errors.Is(err, fs.ErrNotExist) {
