@@ -120,9 +120,13 @@ func TestBadInputBombs(t *testing.T) {
 			if code := kafka.ErrorCode(p.ErrorCode); code != want {
 				t.Errorf("%s, %s: %d bytes are answered with %v (%s)", bomb.name, topic, len(bomb.bytes), code, text(p.ErrorMessage))
 			}
-			if took := after.TotalAlloc - before.TotalAlloc; took > maxUnpacking {
+			took := after.TotalAlloc - before.TotalAlloc
+			switch {
+			case raced:
+				t.Logf("%s, %s: memory is not measured: the race detector drops what is given to pools at random", bomb.name, topic)
+			case took > maxUnpacking:
 				t.Errorf("%s, %s: %d bytes take %d MB of memory", bomb.name, topic, len(bomb.bytes), took>>20)
-			} else {
+			default:
 				t.Logf("%s, %s: %d bytes: %v, %d MB", bomb.name, topic, len(bomb.bytes), kafka.ErrorCode(p.ErrorCode), took>>20)
 			}
 		}
