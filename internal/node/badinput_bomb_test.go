@@ -95,8 +95,7 @@ func snappyBomb() []byte {
 	return out
 }
 
-// maxUnpacking is what a bomb may take of memory, garbage and pools that the race detector empties included (reliability.md
-// F23), bytes.
+// maxUnpacking is what a bomb may take of memory, garbage included (reliability.md F23), bytes.
 const maxUnpacking = 64 << 20
 
 // TestBadInputBombs: what is small and would be a gigabyte is refused, and on the way it takes little memory; whether its

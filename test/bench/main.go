@@ -6,7 +6,7 @@
 //
 // It measures in parts of less than an hour each, saves every measurement in the results folder as it is made, and goes
 // on where it was when it is started again with that folder. It prints Markdown and, after a full run, writes
-// docs/benchmarks.md. A full run takes about two hours, -short about twenty minutes. The page cache is filled first, because the first touch of a page costs more than everything else
+// docs/benchmarks.md. A full run takes hours, -short minutes. The page cache is filled first, because the first touch of a page costs more than everything else
 // together on a virtual machine, and topped up before each measurement; it takes as much disk as there is memory.
 // -fill=false leaves that out and the report says so.
 package main
