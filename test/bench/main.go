@@ -5,7 +5,8 @@
 //	cd test/bench && go run . [-short] [-parts NAME,...] [-results FOLDER] [-out FILE] [-only kafka,milena,milena-cache]
 //
 // It measures in parts of less than an hour each, saves every measurement in the results folder as it is made, and goes
-// on where it was when it is started again with that folder. It prints Markdown and, after a full run, writes
+// on where it was when it is started again with that folder. The part named profiles measures nothing; it shows where the
+// CPU and the allocations of the hot loops go. It prints Markdown and, after a full run, writes
 // docs/benchmarks.md. A full run takes hours, -short minutes. The page cache is filled first, because the first touch of a page costs more than everything else
 // together on a virtual machine, and topped up before each measurement; it takes as much disk as there is memory.
 // -fill=false leaves that out and the report says so.

@@ -18,7 +18,7 @@ import (
 const cellsPart = "cells"
 
 func partNames() []string {
-	out := []string{cellsPart}
+	out := []string{cellsPart, profilesPart}
 	for _, p := range parts(false) {
 		out = append(out, p.name)
 	}
@@ -91,22 +91,29 @@ func (s session) measure(ctx context.Context, cores cores, results *store) error
 			return err
 		}
 	}
-	if !slices.Contains(chosen, cellsPart) {
-		return nil
+	if err := s.text(chosen, cellsPart, func() (string, error) { return cells(ctx, s.plan, s.systems, cores) }); err != nil {
+		return err
 	}
-	path := s.cellsPath()
-	if _, err := os.Stat(path); err == nil {
-		log.Printf("%s: measured already", cellsPart)
-		return nil
-	}
-	text, err := cells(ctx, s.plan, s.systems, cores)
-	if err != nil {
-		return fmt.Errorf("part %s: %w", cellsPart, err)
-	}
-	return os.WriteFile(path, []byte(text), 0o644)
+	return s.text(chosen, profilesPart, func() (string, error) { return profiles(ctx, s.plan, cores, work) })
 }
 
-func (s session) cellsPath() string { return filepath.Join(s.dir, cellsPart+".md") }
+// text measures a part whose result is a text, unless there is one.
+func (s session) text(chosen []string, name string, measure func() (string, error)) error {
+	if !slices.Contains(chosen, name) {
+		return nil
+	}
+	if _, err := os.Stat(s.textPath(name)); err == nil {
+		log.Printf("%s: measured already", name)
+		return nil
+	}
+	text, err := measure()
+	if err != nil {
+		return fmt.Errorf("part %s: %w", name, err)
+	}
+	return os.WriteFile(s.textPath(name), []byte(text), 0o644)
+}
+
+func (s session) textPath(name string) string { return filepath.Join(s.dir, name+".md") }
 
 // report is the whole page.
 func (s session) report(cores cores, results *store, limited bool) (string, error) {
@@ -123,12 +130,14 @@ func (s session) report(cores cores, results *store, limited bool) (string, erro
 		fmt.Fprintf(&b, "\n%s\n", s.conditions(limited))
 		b.WriteString(scaleTable(results))
 	}
-	text, err := os.ReadFile(s.cellsPath())
-	if errors.Is(err, fs.ErrNotExist) {
-		return b.String(), nil
+	for _, name := range []string{profilesPart, cellsPart} {
+		text, err := os.ReadFile(s.textPath(name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return b.String(), err
+		}
+		b.Write(text)
 	}
-	b.Write(text)
-	return b.String(), err
+	return b.String(), nil
 }
 
 // conditions says how the aims were measured.
