@@ -27,6 +27,7 @@ func parts(brief bool) []part {
 		{name: "tails", contestants: []string{"kafka", "milena-cache"}, rounds: rounds, setup: findPeak, measure: measureTails},
 		{name: "fetch", contestants: []string{"kafka", "milena-cache"}, also: []string{bareLoop}, rounds: rounds, setup: fillForFetch, measure: measureFetch},
 		{name: "followers", contestants: []string{"kafka", "milena-cache"}, rounds: rounds, measure: measureFollowers},
+		{name: "cold", contestants: []string{"kafka", "milena-cache"}, rounds: rounds, setup: fillCold, measure: measureCold},
 		{name: "durable", contestants: []string{"kafka", "milena"}, rounds: rounds, measure: measureDurable},
 		{name: "lone", contestants: []string{"milena"}, also: []string{bareLoop}, rounds: rounds, measure: measureLone},
 		{name: "wide", contestants: []string{"milena"}, rounds: rounds, measure: measureWide},
@@ -279,22 +280,27 @@ func measureLone(ctx context.Context, l *lab, name string) (values, error) {
 	return v, err
 }
 
+// wideBatches are the sizes of batches, in records of 1 KiB, that one partition and a thousand are compared with.
+var wideBatches = []int{16, 1}
+
 // measureWide is the throughput of one partition and of a thousand, both synced.
 func measureWide(ctx context.Context, l *lab, name string) (values, error) {
 	n := l.nodes[name]
 	v := values{}
-	for _, partitions := range []int{1, 1000} {
-		err := l.fresh(ctx, n, "wide-"+strconv.Itoa(partitions), partitions, func() error {
-			load := raw.Load{Addr: n.Bootstrap(), Topic: "wide-" + strconv.Itoa(partitions), Partitions: partitions, Records: 16, Size: 1024,
-				Connections: 64, InFlight: 5}
-			one, err := saturated(ctx, load, n.Pid(), l.scaled(24<<10))
-			for k, x := range one {
-				v[strconv.Itoa(partitions)+" "+k] = x
+	for _, records := range wideBatches {
+		for _, partitions := range []int{1, 1000} {
+			topic := fmt.Sprintf("wide-%d-%d", records, partitions)
+			err := l.fresh(ctx, n, topic, partitions, func() error {
+				load := raw.Load{Addr: n.Bootstrap(), Topic: topic, Partitions: partitions, Records: records, Size: 1024, Connections: 64, InFlight: 5}
+				one, err := saturated(ctx, load, n.Pid(), l.scaled(24<<10))
+				for k, x := range one {
+					v[fmt.Sprintf("%d×%d %s", partitions, records, k)] = x
+				}
+				return err
+			})
+			if err != nil {
+				return nil, err
 			}
-			return err
-		})
-		if err != nil {
-			return nil, err
 		}
 	}
 	return v, nil

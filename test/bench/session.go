@@ -128,6 +128,7 @@ func (s session) report(cores cores, results *store, limited bool) (string, erro
 		b.WriteString("## The aims\n\n")
 		b.WriteString(aimTable(results))
 		fmt.Fprintf(&b, "\n%s\n", s.conditions(limited))
+		b.WriteString(coldTable(results))
 		b.WriteString(scaleTable(results))
 	}
 	for _, name := range []string{profilesPart, cellsPart} {

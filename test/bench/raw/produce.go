@@ -122,10 +122,13 @@ func (l Load) each(f func(c *conn, i int) error) error {
 // Pace sends perSecond requests a second and times each from when it was due until its answer, so that a stall counts for
 // every request it delays. The times come back sorted.
 func (l Load) Pace(ctx context.Context, perSecond float64, how time.Duration) ([]time.Duration, error) {
+	return l.pace(ctx, perSecond, time.Now().Add(10*time.Millisecond), int(how.Seconds()*perSecond))
+}
+
+// pace sends n requests, the first when it begins.
+func (l Load) pace(ctx context.Context, perSecond float64, begin time.Time, n int) ([]time.Duration, error) {
 	frames := l.frames()
-	n := int(how.Seconds() * perSecond)
 	took := make([][]time.Duration, l.Connections)
-	begin := time.Now().Add(10 * time.Millisecond)
 	due := func(i int) time.Time { return begin.Add(time.Duration(float64(i) / perSecond * 1e9)) }
 	err := l.each(func(c *conn, first int) error {
 		sent := make(chan int, n)
