@@ -54,8 +54,8 @@ func (l *Log) closeActive() {
 	}
 }
 
-// Abandon lets go of every file without another write: the log directory has failed. Nothing else may be called after it;
-// slices that were read stay valid until they are released.
+// Abandon lets go of every file without another write: the log directory has failed, or the log is to be deleted. Nothing
+// but Delete may be called after it; slices that were read stay valid until they are released.
 func (l *Log) Abandon() {
 	if l.closed {
 		return

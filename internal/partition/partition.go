@@ -248,6 +248,9 @@ func (p *Partition) Delete() (opened bool, err error) {
 	p.mu.Lock()
 	l := p.log
 	p.log = nil
+	if l != nil {
+		l.Abandon() // with the mutex that a compaction takes for its swaps: the names may be another log's as soon as they are free
+	}
 	calls := p.fail(fault.New("partition", kafka.ErrUnknownTopicOrPartition, "%s was deleted", p.name))
 	p.mu.Unlock()
 	run(calls)
