@@ -20,6 +20,7 @@ type space struct {
 	mu       sync.Mutex
 	reserves map[string]*disk.Reserve // by directory
 	removals []*removal               // in the order in which they were asked for
+	begun    bool                     // there are replicas, and retention may look at them
 }
 
 // removal is files that wait to be removed.
@@ -117,7 +118,28 @@ func (s *space) changed(r disk.Room) {
 	}
 	logger.Error("The log directory "+r.Dir+" is full. Clients' records are refused with KAFKA_STORAGE_ERROR, which they retry, until there is room; reading, deleting and administration go on.",
 		"freeBytes", r.Usable, "reserveBytes", r.Reserve, "reserveWholeBytes", r.Whole)
+	s.makeRoom()
+}
+
+// begin tells that the node has its replicas. A directory that was full at the start waits for that.
+func (s *space) begin() {
+	s.mu.Lock()
+	s.begun = true
+	s.mu.Unlock()
+	if s.full() {
+		s.n.o.World.Go(s.makeRoom)
+	}
+}
+
+// makeRoom removes what waits to be removed, and what retention gives up.
+func (s *space) makeRoom() {
 	s.hurry()
+	s.mu.Lock()
+	begun := s.begun
+	s.mu.Unlock()
+	if !begun {
+		return
+	}
 	if err := s.n.retain(); err != nil && !fault.IsKind(err, fault.Closed) {
 		s.n.fail(err)
 	}

@@ -3,6 +3,7 @@ package node
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/world"
 )
 
 const volumeBytes = 16 << 20
@@ -173,4 +175,22 @@ func TestFullDiskAnswersRetries(t *testing.T) {
 	if again.BaseOffset != 0 {
 		t.Errorf("the retry is at offset %d", again.BaseOffset)
 	}
+}
+
+// A start on a full directory hears of that before it has any replica; retention looks at them once there are some.
+func TestAFullDirectoryBeforeThereAreReplicas(t *testing.T) {
+	n := &Node{o: Options{World: world.NewVirtual(1), FS: disk.NewMem(), Logger: slog.New(slog.DiscardHandler)}}
+	newSpace(n).changed(disk.Room{Dir: "data", Full: true})
+
+	r := boundedRig(t, "log.retention.bytes", "4194304", "log.segment.delete.delay.ms", "0")
+	r.create("a", 1)
+	for range 80 {
+		wantCode(t, r.write("a", 0, plain(strings.Repeat("x", 100_000))).ErrorCode, kafka.ErrNone)
+	}
+	r.volume.Resize(8 << 20)
+	r.kill()
+	r.w.Run(3 * time.Second) // retention looks once an hour, and when the directory becomes full
+	r.said("is full")
+	r.said("has room again")
+	wantCode(t, r.write("a", 0, plain("after")).ErrorCode, kafka.ErrNone)
 }

@@ -20,6 +20,7 @@ func (n *Node) tend() {
 	n.every("log.flush.offset.checkpoint.interval.ms", func() error { return n.checkpoint(true) })
 	n.every("milena.recovery.point.interval.ms", func() error { return n.checkpoint(true) })
 	n.every("log.retention.check.interval.ms", n.retain)
+	n.storage.space.begin()
 	n.every("log.cleaner.backoff.ms", n.replicas.cleaner.look)
 	n.replicas.scrub.schedule()
 	n.scheduleFlushes()
