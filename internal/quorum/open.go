@@ -2,6 +2,7 @@ package quorum
 
 import (
 	"errors"
+	"log/slog"
 	"path"
 	"slices"
 	"strings"
@@ -61,6 +62,9 @@ func Open(o Options) (*Quorum, error) {
 	o.Config = o.Config.withDefaults()
 	q := &Quorum{o: o}
 	q.engine.q, q.lead.q, q.clock.q, q.snaps.q = q, q, q, q
+	if err := settleName(o.FS, o.Dir); err != nil {
+		return nil, err
+	}
 	if err := q.loadSnapshots(); err != nil {
 		return nil, err
 	}
@@ -109,6 +113,15 @@ func (q *Quorum) Start() {
 	})
 }
 
+// settleName makes the name of the directory durable, which may be as new as the quorum: a vote in a directory that a power
+// cut takes away is a vote forgotten. The names in it are synced with the first vote or record.
+func settleName(fsys disk.FS, dir string) error {
+	if err := fsys.SyncDir(path.Dir(dir)); err != nil {
+		return fault.Storage("quorum.open", err)
+	}
+	return nil
+}
+
 // loadSnapshots removes unfinished snapshots and restores the machine from the newest one that checks.
 func (q *Quorum) loadSnapshots() error {
 	const op = "quorum.open"
@@ -146,7 +159,7 @@ func (q *Quorum) loadSnapshots() error {
 		}
 		err = errors.Join(err, snap.Close())
 		if !newest && fault.IsKind(err, fault.Corrupt) {
-			q.o.Logger.Warn("An old snapshot of the metadata is damaged. It is not needed: the newest one is whole.", "snapshot", snapshotName(r.offset, r.epoch), "error", err)
+			q.logAt(slog.LevelWarn, "An old snapshot of the metadata is damaged. It is not needed: the newest one is whole.", "snapshot", snapshotName(r.offset, r.epoch), "error", err)
 			continue
 		}
 		if err != nil {
@@ -165,44 +178,25 @@ func (q *Quorum) loadSnapshots() error {
 	return nil
 }
 
-// walk reads the log's batches once and maps them to Raft's indexes, counted from the newest snapshot.
+// walk reads the log's batches once and maps them to Raft's indexes, counted from the newest snapshot. A log that is not of
+// this snapshot is what a crash leaves between the installation of a leader's snapshot and the emptying of the log: it ends
+// before the snapshot, or holds there what a leader of an older epoch wrote and nobody committed.
 func (s *storage) walk() error {
 	const op = "quorum.open"
 	start, end := s.log.Bounds()
-	if end < s.snap.offset {
-		// The snapshot of a leader was installed and the log not yet emptied.
-		if err := s.log.Restart(s.snap.offset); err != nil {
-			return fault.Storage(op, err)
-		}
-		start, end = s.snap.offset, s.snap.offset
-	}
 	if start > s.snap.offset {
 		return fault.Corruption(op, "the log begins at offset %d, above the newest snapshot, which ends at %d", start, s.snap.offset)
 	}
-	p := resetPositions(1<<32, start, 0) // numbered for good once the snapshot's place is known
-	for p.end() < end {
-		b, err := s.log.Read(p.end(), readBytes)
-		if err != nil {
-			return err
+	p, before, err := s.mapped(start, end)
+	if err != nil {
+		return err
+	}
+	if end < s.snap.offset || start < s.snap.offset && before < s.snap.epoch {
+		if err := s.log.Restart(s.snap.offset); err != nil {
+			return fault.Storage(op, err)
 		}
-		if len(b) == 0 {
-			return fault.Corruption(op, "the log has nothing at offset %d, its end is %d", p.end(), end)
-		}
-		for len(b) > 0 {
-			var batch record.Batch
-			if batch, b, err = record.Next(b); err != nil {
-				return err
-			}
-			term := uint64(batch.LeaderEpoch())
-			if batch.BaseOffset() != p.end() || batch.LeaderEpoch() < 0 || term < p.lastTerm() {
-				return fault.Corruption(op, "a batch at offset %d of epoch %d where offset %d was due, after epoch %d",
-					batch.BaseOffset(), batch.LeaderEpoch(), p.end(), p.lastTerm())
-			}
-			if err := s.noteKRaftVersion(batch); err != nil {
-				return err
-			}
-			p.add(term, int64(batch.LastOffsetDelta())+1, isVoterChange(batch))
-		}
+		s.kraft, start = s.snap.kraft, s.snap.offset
+		p = resetPositions(1<<32, start, 0)
 	}
 	at, ok := p.indexOf(s.snap.offset)
 	if !ok {
@@ -216,6 +210,41 @@ func (s *storage) walk() error {
 	}
 	s.pos = p
 	return nil
+}
+
+// mapped is the log's batches as positions, numbered for good once the snapshot's place is known, and the epoch of the batch
+// that ends the snapshot, or would.
+func (s *storage) mapped(start, end kafka.Offset) (p positions, before kafka.LeaderEpoch, err error) {
+	const op = "quorum.open"
+	p = resetPositions(1<<32, start, 0)
+	for p.end() < end {
+		b, err := s.log.Read(p.end(), readBytes)
+		if err != nil {
+			return p, 0, err
+		}
+		if len(b) == 0 {
+			return p, 0, fault.Corruption(op, "the log has nothing at offset %d, its end is %d", p.end(), end)
+		}
+		for len(b) > 0 {
+			var batch record.Batch
+			if batch, b, err = record.Next(b); err != nil {
+				return p, 0, err
+			}
+			term := uint64(batch.LeaderEpoch())
+			if batch.BaseOffset() != p.end() || batch.LeaderEpoch() < 0 || term < p.lastTerm() {
+				return p, 0, fault.Corruption(op, "a batch at offset %d of epoch %d where offset %d was due, after epoch %d",
+					batch.BaseOffset(), batch.LeaderEpoch(), p.end(), p.lastTerm())
+			}
+			if batch.BaseOffset() < s.snap.offset {
+				before = batch.LeaderEpoch()
+			}
+			if err := s.noteKRaftVersion(batch); err != nil {
+				return p, 0, err
+			}
+			p.add(term, int64(batch.LastOffsetDelta())+1, isVoterChange(batch))
+		}
+	}
+	return p, before, nil
 }
 
 // loadVote makes Raft's hard state of quorum-state and the log. An epoch that only the log has was never voted in
