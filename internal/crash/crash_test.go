@@ -12,14 +12,14 @@ import (
 
 var (
 	images = flag.Int("images", 12_000, "how many crash images to recover and check")
-	image  = flag.String("image", "", "repeat one image: scenario:seed/events/promise/number")
+	place  = flag.String("image", "", "repeat one image: scenario:seed/events/promise/number")
 	only   = flag.String("scenario", "", "explore this scenario alone")
 )
 
 // S1, S2, S7: every image of every scenario recovers to what was promised.
 func TestImages(t *testing.T) {
-	if *image != "" {
-		repeat(t, *image)
+	if *place != "" {
+		repeat(t, *place)
 		return
 	}
 	list := slices.DeleteFunc(Scenarios(), func(sc Scenario) bool { return *only != "" && sc.Name != *only })

@@ -59,11 +59,14 @@ func TestEverySyncIsNeeded(t *testing.T) {
 	}
 }
 
-var digits = regexp.MustCompile(`[0-9]{20}`)
+var (
+	digits = regexp.MustCompile(`[0-9]{20}(-[0-9]{10})?`)
+	logs   = regexp.MustCompile(`\b(t|__cluster_metadata|__consumer_offsets)-0\b`)
+)
 
-// kindOf names a sync without the offsets in its file's name: the call, and what is synced.
+// kindOf names a sync without the offsets in its file's name and without the partition: the call, and what is synced.
 func kindOf(y Sync) string {
-	return y.Chapter + ": " + digits.ReplaceAllString(y.Text, "#")
+	return logs.ReplaceAllString(y.Chapter+": "+digits.ReplaceAllString(y.Text, "#"), "t-0")
 }
 
 // excuses reads the list: a kind on each line, and its reasons in the lines before it, behind a #.

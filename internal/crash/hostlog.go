@@ -105,7 +105,7 @@ func (l *Log) Put(from Sender, all ...keyed) error {
 	if err != nil {
 		return err
 	}
-	return l.append(batch, origin)
+	return l.lead(batch, origin)
 }
 
 // sequence is the next one that the log expects of a producer.
@@ -122,24 +122,35 @@ func (l *Log) sequence(id kafka.ProducerID) int32 {
 func (l *Log) End(from Sender, commit bool) error {
 	l.host.chapter("end transaction")
 	b := record.NewEndTxn(from.ID, from.Epoch, commit, record.EndTxnMarker{CoordinatorEpoch: markerEpoch}, l.host.story.Now.WallMs)
-	return l.append(b, log.Coordinator)
+	return l.lead(b, log.Coordinator)
 }
 
-// append promises nothing new, but the batch may be found from now on.
-func (l *Log) append(b record.Batch, origin log.Origin) error {
-	h := l.host
+// lead appends as the leader of the log's epoch.
+func (l *Log) lead(b record.Batch, origin log.Origin) error {
 	want := slices.Clone(b)
 	want.SetBaseOffset(l.log.Offsets().End)
 	want.SetLeaderEpoch(l.epoch)
-	l.model().add(want)
-	h.promise()
-	if _, err := l.log.AppendAsLeader(h.story.Now, b, l.epoch, origin); err != nil {
+	l.grows(want)
+	if _, err := l.log.AppendAsLeader(l.host.story.Now, b, l.epoch, origin); err != nil {
 		return err
 	}
 	if !bytes.Equal(b, want) {
 		return fmt.Errorf("the log made another batch of it")
 	}
 	return nil
+}
+
+// grows promises nothing new, but the batch may be found from now on.
+func (l *Log) grows(b record.Batch) {
+	l.model().add(b)
+	l.host.promise()
+}
+
+// flushed lets the log know of a flush, and promises what it calls durable then.
+func (l *Log) flushed(upTo kafka.Offset) {
+	l.log.Flushed(upTo)
+	l.model().durable = max(l.model().durable, l.log.Offsets().Durable)
+	l.host.promise()
 }
 
 // Flush syncs what is dirty; then it is promised.
@@ -163,7 +174,7 @@ func (l *Log) Fly() error {
 			return err
 		}
 	}
-	l.flight = func() { l.log.Flushed(upTo) }
+	l.flight = func() { l.flushed(upTo) }
 	return nil
 }
 
@@ -174,8 +185,6 @@ func (l *Log) Land() {
 	}
 	l.flight()
 	l.flight = nil
-	l.model().durable = max(l.model().durable, l.log.Offsets().Durable)
-	l.host.promise()
 }
 
 // Truncate cuts the log at an offset.
@@ -199,16 +208,7 @@ func (l *Log) Truncate(o kafka.Offset) error {
 // Restart empties the log and begins it at an offset.
 func (l *Log) Restart(o kafka.Offset) error {
 	l.host.chapter("truncate fully")
-	m := l.model()
-	m.durable = m.start // its last segments go first
-	l.tenant.pointedAt = 0
-	l.tenant.lowerCleaned(0)
-	next := model{begin: o, start: o, startMax: o, durable: o}
-	// The log start is saved last: until then a log without records begins where the old one did.
-	old := model{begin: m.start, start: m.start, startMax: m.start, durable: m.start}
-	later := model{begin: max(o, m.start), start: min(o, m.start), startMax: max(o, m.start), durable: max(o, m.start)}
-	l.tenant.models = []model{*m, next, old, later}
-	l.host.promise()
+	next := l.mayRestart(o)
 	if err := l.log.TruncateFullyAndStartAt(o); err != nil {
 		return err
 	}
@@ -216,6 +216,21 @@ func (l *Log) Restart(o kafka.Offset) error {
 	l.tenant.models, l.tenant.sealed = []model{next}, nil // what was sealed is written anew, where it stays
 	l.host.promise()
 	return nil
+}
+
+// mayRestart allows what may be found while the log is emptied, and returns what it is after that.
+func (l *Log) mayRestart(o kafka.Offset) (next model) {
+	m := *l.model()
+	m.durable = m.start // its last segments go first
+	l.tenant.pointedAt = 0
+	l.tenant.lowerCleaned(0)
+	next = model{begin: o, start: o, startMax: o, durable: o}
+	// The log start is saved last: until then a log without records begins where the old one did.
+	old := model{begin: m.start, start: m.start, startMax: m.start, durable: m.start}
+	later := model{begin: max(o, m.start), start: min(o, m.start), startMax: max(o, m.start), durable: max(o, m.start)}
+	l.tenant.models = []model{m, next, old, later}
+	l.host.promise()
+	return next
 }
 
 // DeleteRecords advances the log start.

@@ -27,6 +27,11 @@ func Scenarios() []Scenario {
 		{Name: "compaction", Golden: true, Tell: tellCompaction},
 		{Name: "compaction-swap", Golden: true, Tell: tellCompactionSwap},
 		{Name: "preallocate", Golden: true, Tell: tellPreallocate},
+		{Name: "quorum", Golden: true, Tell: tellQuorum},
+		{Name: "quorum-start", Golden: true, Tell: tellQuorumStart},
+		{Name: "quorum-votes", Golden: true, Tell: tellQuorumVotes},
+		{Name: "quorum-diverges", Golden: true, Tell: tellQuorumDiverges},
+		{Name: "quorum-install", Golden: true, Tell: tellQuorumInstall},
 		{Name: "walk", Tell: tellWalk},
 	}
 }

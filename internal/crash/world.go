@@ -42,6 +42,7 @@ type tenant struct {
 	pointedAt kafka.Offset   // the recovery point is saved, and at least that
 	sealed    *sealed
 	whole     map[string][]byte // every file of its directory, after a clean end
+	guest     guest
 	open      bool
 }
 
@@ -98,7 +99,7 @@ func (w world) Hold(m *disk.Mem) (string, error) {
 	}
 	var state strings.Builder
 	for _, t := range w.tenants {
-		text, err := w.tenant(d, t)
+		text, err := w.tenant(m, d, t)
 		if err != nil {
 			return "", fmt.Errorf("%s of topic %s: %w", t.partition, t.topicID, err)
 		}
@@ -137,7 +138,7 @@ func (w world) strangers(d *log.Dir) error {
 }
 
 // tenant opens one log. Of a log that is deleted only what the directory remembers is asked.
-func (w world) tenant(d *log.Dir, t tenant) (string, error) {
+func (w world) tenant(disk *disk.Mem, d *log.Dir, t tenant) (string, error) {
 	known := d.Checkpointed(t.partition)
 	living := slices.ContainsFunc(w.tenants, func(o tenant) bool { return o.partition == t.partition && o.there != no })
 	if t.there == no {
@@ -190,10 +191,37 @@ func (w world) tenant(d *log.Dir, t tenant) (string, error) {
 	var wrong error
 	for _, m := range t.models {
 		err := m.check(l)
+		if err == nil && t.guest != nil {
+			return w.visit(disk, o, t, l)
+		}
 		if err == nil {
 			return describe(l)
 		}
 		wrong = errors.Join(wrong, err)
 	}
 	return "", wrong
+}
+
+// visit has the guest of a log recover, which may change the log, and then go on, on a copy of the disk: the next recovery
+// is to find what this one found.
+func (w world) visit(disk *disk.Mem, o log.Options, t tenant, l *log.Log) (string, error) {
+	found, err := t.guest.recover(o, l)
+	if err != nil {
+		return "", err
+	}
+	text, err := describe(l)
+	if err != nil {
+		return "", err
+	}
+	copied := disk.Copy()
+	d, err := log.OpenDir(copied, root, me())
+	if err != nil {
+		return "", err
+	}
+	again := d.Options(t.partition, t.config, w.now)
+	again.TopicID = t.topicID
+	if l, err = log.Open(again); err != nil {
+		return "", err
+	}
+	return text + " " + found, t.guest.goOn(again, l)
 }

@@ -28,6 +28,13 @@ func (m *Mem) Killed() *Mem {
 	return &Mem{root: m.root, locks: map[string]bool{}, files: m.files}
 }
 
+// Copy returns a disk that goes its own way, unsynced where m is.
+func (m *Mem) Copy() *Mem {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.twin()
+}
+
 // image builds a new file system from which changes of each directory are kept, and the bytes of each file.
 func (m *Mem) image(keep func(*memDir) survivors, bytes func(*memFile) content) *Mem {
 	m.mu.Lock()
