@@ -48,7 +48,7 @@ var brokerAToF = []Key{
 	{Name: "controller.quota.window.num", Type: Int, Default: "11", HasDefault: true, Doc: "Mutation quota samples."},
 	{Name: "controller.quota.window.size.seconds", Type: Int, Default: "1", HasDefault: true, Doc: "Mutation quota sample length."},
 	{Name: "controller.socket.timeout.ms", Type: Int, Default: "30000", HasDefault: true, Doc: "Broker to controller channel timeout."},
-	{Name: "cordoned.log.dirs", Type: List, Default: "", HasDefault: true, Dynamic: PerBroker, Doc: "No new replicas on these dirs, * = all (KIP-1066)."},
+	{Name: "cordoned.log.dirs", Type: List, Default: "", HasDefault: true, Dynamic: PerBroker, Status: Implemented, Doc: "No new replicas on these dirs, * = all (KIP-1066)."},
 	{Name: "create.topic.policy.class.name", Type: Class, Status: Refused, Doc: "JVM plug-in (offer own policy hook)."},
 	{Name: "default.replication.factor", Type: Int, Default: "1", HasDefault: true, Status: Implemented, Doc: "RF for auto-created topics and RF=-1."},
 	{Name: "delegation.token.expiry.check.interval.ms", Type: Long, Default: "3600000", HasDefault: true, Doc: "Expiry scan."},

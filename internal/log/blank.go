@@ -60,3 +60,15 @@ func (l *Log) materialise() error {
 	l.blank = false
 	return nil
 }
+
+// Settle makes everything durable that was written to a log, and of one that nobody has written the directory: from then on
+// its files say where it is. It belongs to the writer, and waits for the disk.
+func Settle(l *Log) error {
+	if l.closed {
+		return fault.Shutdown("log.Settle")
+	}
+	if err := l.materialise(); err != nil {
+		return err
+	}
+	return l.settleAll()
+}

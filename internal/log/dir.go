@@ -169,7 +169,7 @@ func (d *Dir) recovered() (bool, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, p := range dirs {
-		if p.Kind == Current && !d.opened[p.Partition].done {
+		if (p.Kind == Current || p.Kind == Future) && !d.opened[p.Partition].done {
 			return false, nil
 		}
 	}

@@ -95,7 +95,7 @@ func (d *Dir) DeletePartition(tp kafka.TopicPartition, id kafka.TopicID, later f
 func (d *Dir) SetAside(p PartitionDir, tag kafka.UUID) error {
 	const op = "log.SetAside"
 	suffix := "." + tag.Hex() + "-" + string(Stray)
-	name := p.Name
+	name := p.Partition.String()
 	if most := 255 - len(suffix); len(name) > most {
 		name = name[:most]
 	}
@@ -136,8 +136,8 @@ func (d *Dir) forgetDeleted(dirs []PartitionDir) {
 	live, gone := map[string]bool{}, map[string]bool{}
 	for _, p := range dirs {
 		switch p.Kind {
-		case Current:
-			live[p.Name] = true
+		case Current, Future:
+			live[p.Partition.String()] = true
 		case Deleted:
 			gone[p.Name[:len(p.Name)-deletedSuffixBytes]] = true
 		}

@@ -18,11 +18,14 @@ type assignments struct {
 	n *Node
 
 	mu      sync.Mutex
-	pending map[kafka.TopicIDPartition]kafka.DirectoryID
+	pending map[kafka.TopicIDPartition]whereabouts
 	planned bool // to send soon
 	sending bool
 	waits   []toldWait
 }
+
+// whereabouts is what the controller is to be told of a replica: where it is, and where it may still believe that it is.
+type whereabouts struct{ in, not kafka.DirectoryID }
 
 // toldWait is somebody who waits until the controller knows what is in a directory.
 type toldWait struct {
@@ -37,8 +40,13 @@ const (
 
 // add has a replica's directory told.
 func (a *assignments) add(id kafka.TopicIDPartition, dir kafka.DirectoryID) {
+	a.move(id, whereabouts{in: dir, not: dir})
+}
+
+// move has it told that a replica is in one directory, and not in another.
+func (a *assignments) move(id kafka.TopicIDPartition, t whereabouts) {
 	a.mu.Lock()
-	a.pending[id] = dir
+	a.pending[id] = t
 	plan := !a.planned
 	a.planned = true
 	a.mu.Unlock()
@@ -54,6 +62,14 @@ func (a *assignments) drop(id kafka.TopicIDPartition) {
 	delete(a.pending, id)
 }
 
+// knows reports whether nothing is left to be told of a replica.
+func (a *assignments) knows(id kafka.TopicIDPartition) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, pending := a.pending[id]
+	return !pending
+}
+
 // told calls done once the controller knows every replica that is pending for a directory now.
 func (a *assignments) told(dir kafka.DirectoryID, done func()) {
 	a.mu.Lock()
@@ -66,8 +82,8 @@ func (a *assignments) told(dir kafka.DirectoryID, done func()) {
 // ready takes out the waits that are over. Called with the mutex held.
 func (a *assignments) ready() []func() {
 	busy := map[kafka.DirectoryID]bool{}
-	for _, dir := range a.pending {
-		busy[dir] = true
+	for _, t := range a.pending {
+		busy[t.in], busy[t.not] = true, true
 	}
 	var out []func()
 	a.waits = slices.DeleteFunc(a.waits, func(w toldWait) bool {
@@ -106,7 +122,7 @@ func (a *assignments) sent(batch []controller.ReplicaHome, err error) {
 	a.sending = false
 	if err == nil {
 		for _, r := range batch {
-			if a.pending[r.ID] == r.Directory {
+			if a.pending[r.ID].in == r.Directory {
 				delete(a.pending, r.ID)
 			}
 		}
@@ -128,8 +144,8 @@ func (a *assignments) sent(batch []controller.ReplicaHome, err error) {
 // batch takes the first of what is pending. Called with the mutex held.
 func (a *assignments) batch() []controller.ReplicaHome {
 	out := make([]controller.ReplicaHome, 0, len(a.pending))
-	for id, dir := range a.pending {
-		out = append(out, controller.ReplicaHome{ID: id, Directory: dir})
+	for id, t := range a.pending {
+		out = append(out, controller.ReplicaHome{ID: id, Directory: t.in})
 	}
 	slices.SortFunc(out, func(x, y controller.ReplicaHome) int {
 		return cmp.Or(bytes.Compare(x.ID.TopicID[:], y.ID.TopicID[:]), cmp.Compare(x.ID.Partition, y.ID.Partition))

@@ -1,8 +1,13 @@
 package node
 
 import (
+	"cmp"
+	"slices"
+	"strings"
+
 	"github.com/milena-io/milena/internal/broker/cluster"
 	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/quorum"
 	"github.com/milena-io/milena/internal/staterecord"
 )
@@ -18,9 +23,17 @@ func (n description) LogDirs() []cluster.LogDir {
 		logs[v] = append(logs[v], cluster.LogSize{Partition: p.Name(), Bytes: n.replicas.standing(p).Bytes})
 	}
 	for i, v := range n.storage.volumes {
-		if dirs[i].Err == nil {
-			dirs[i].Logs = logs[v]
+		if dirs[i].Err != nil {
+			continue
 		}
+		dirs[i].Logs = logs[v]
+		for _, m := range n.storage.moving.copies(v) {
+			at := m.state.move.Copied()
+			dirs[i].Logs = append(dirs[i].Logs, cluster.LogSize{Partition: m.name, Bytes: at.Bytes, Lag: at.Lag, Future: true})
+		}
+		slices.SortStableFunc(dirs[i].Logs, func(a, b cluster.LogSize) int {
+			return cmp.Or(strings.Compare(a.Partition.Topic, b.Partition.Topic), cmp.Compare(a.Partition.Partition, b.Partition.Partition))
+		})
 	}
 	return dirs
 }
@@ -30,7 +43,10 @@ func (n description) volumes() []cluster.LogDir {
 	whole := n.Failed()
 	var out []cluster.LogDir
 	for _, v := range n.storage.volumes {
-		d := cluster.LogDir{Path: v.path, ID: v.id(), TotalBytes: -1, FreeBytes: -1, Err: v.offline()}
+		d := cluster.LogDir{
+			Cordoned: n.settings.cordoned(n.feed.Image(), v.path),
+			Path:     v.path, ID: v.id(), TotalBytes: -1, FreeBytes: -1, Err: v.offline(),
+		}
 		if fault.IsKind(whole, fault.Disk) {
 			d.Err = whole
 		}
@@ -43,6 +59,11 @@ func (n description) volumes() []cluster.LogDir {
 		out = append(out, d)
 	}
 	return out
+}
+
+// AlterReplicaLogDir has a replica moved to another log directory.
+func (n description) AlterReplicaLogDir(tp kafka.TopicPartition, dir string) error {
+	return n.storage.moving.AlterReplicaLogDir(tp, dir)
 }
 
 // Features lists the features that this node supports.

@@ -14,6 +14,12 @@ import (
 func (r *replicas) home(name kafka.TopicPartition, topic kafka.TopicID, assigned kafka.DirectoryID) (*volume, error) {
 	s := &r.n.storage
 	holders := r.holders(name, topic, assigned)
+	if len(holders) > 1 {
+		var err error
+		if holders, err = r.superseded(name, topic, holders); err != nil {
+			return s.nowhere, err
+		}
+	}
 	switch {
 	case len(holders) > 1:
 		// A crash in the middle of a move cannot leave that; a copy made by hand can.
@@ -26,11 +32,18 @@ func (r *replicas) home(name kafka.TopicPartition, topic kafka.TopicID, assigned
 	case len(holders) == 1:
 		return holders[0], nil
 	}
+	if v := s.moving.preferred(name); v != nil {
+		return v, nil
+	}
 	if v := s.withID(assigned); v != nil {
+		if s.moving.holds(v, name) {
+			return s.nowhere, errHalfMoved(name, v)
+		}
 		return v, nil
 	}
 	if assigned == kafka.DirectoryUnassigned || assigned == kafka.DirectoryMigrating {
-		if v := s.emptiest(); v != nil {
+		img := r.image()
+		if v := s.emptiest(func(path string) bool { return r.n.settings.cordoned(img, path) }); v != nil {
 			return v, nil
 		}
 	}
@@ -77,8 +90,12 @@ func (r *replicas) look() {
 			continue
 		}
 		for _, d := range dirs {
-			if d.Kind == log.Current && d.Partition != metadataPartition {
+			switch {
+			case d.Partition == metadataPartition:
+			case d.Kind == log.Current:
 				r.found[d.Partition] = append(r.found[d.Partition], v)
+			case d.Kind == log.Future:
+				s.moving.note(v, d)
 			}
 		}
 	}

@@ -39,6 +39,7 @@ func (n *Node) lose(v *volume, err error) {
 		n.fail(fault.Storage("Shutdown broker because all log dirs in "+strings.Join(paths, ", ")+" have failed", err))
 		return
 	}
+	s.moving.lost(v)
 	s.space.leave(v.path)
 	v.release()
 	n.session.lost(v.id())

@@ -95,7 +95,7 @@ func Start(o Options, ready func(error)) (*Node, error) {
 	if err := n.settings.check(); err != nil {
 		return nil, err
 	}
-	n.storage.space = newSpace(n)
+	n.storage.space, n.storage.moving = newSpace(n), newRelocations(n)
 	n.o.FS = n.storage.space.fs
 	if err := n.openStorage(); err != nil {
 		return nil, err
@@ -175,6 +175,7 @@ func (n *Node) handlers() map[kafka.APIKey]wire.Handler {
 		kafka.KeyListConfigResources:     a.configs.ListConfigResources,
 		kafka.KeyApiVersions:             a.cluster.ApiVersions,
 		kafka.KeyDescribeCluster:         a.cluster.DescribeCluster,
+		kafka.KeyAlterReplicaLogDirs:     a.cluster.AlterReplicaLogDirs,
 		kafka.KeyDescribeLogDirs:         a.cluster.DescribeLogDirs,
 		kafka.KeyDescribeQuorum:          a.cluster.DescribeQuorum,
 		kafka.KeyUpdateFeatures:          a.cluster.UpdateFeatures,

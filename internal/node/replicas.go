@@ -49,7 +49,7 @@ func newReplicas(n *Node) *replicas {
 		chores: map[string]world.Timer{},
 		byID:   map[kafka.TopicIDPartition]*partition.Partition{},
 		byName: map[kafka.TopicPartition]*partition.Partition{},
-		moves:  assignments{n: n, pending: map[kafka.TopicIDPartition]kafka.DirectoryID{}},
+		moves:  assignments{n: n, pending: map[kafka.TopicIDPartition]whereabouts{}},
 		news:   news{n: n, pending: map[event]*partitions{}},
 		scrub:  scrub{n: n},
 	}
@@ -303,6 +303,7 @@ func (r *replicas) remove(name kafka.TopicPartition, id kafka.TopicIDPartition) 
 	r.traffic.leave(name.Topic)
 	r.dormant.forget(p)
 	r.cleaner.forget(p)
+	r.n.storage.moving.forget(name, p)
 	r.moves.drop(id)
 	v := r.n.storage.of(p)
 	v.count(-1)

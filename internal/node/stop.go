@@ -2,6 +2,7 @@ package node
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -91,9 +92,19 @@ func (n *Node) closePartitions(done func(map[*volume]*closed)) {
 			last := left == 0
 			mu.Unlock()
 			if last {
+				n.closedCopies(out)
 				done(out)
 			}
 		})
+	}
+}
+
+// closedCopies adds what became of the copies of replicas that were on their way to another directory.
+func (n *Node) closedCopies(out map[*volume]*closed) {
+	for v, c := range out {
+		ends, err := n.storage.moving.closed(v)
+		maps.Copy(c.recovery, ends)
+		c.err = errors.Join(c.err, err)
 	}
 }
 

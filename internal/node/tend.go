@@ -33,6 +33,7 @@ func (n *Node) tend() {
 		clean, _ := v.dir.Clean()
 		return clean
 	}))
+	n.storage.moving.resume()
 	for _, v := range n.storage.serving() {
 		if err := n.strays(v); err != nil {
 			n.blame(v, err)
@@ -126,6 +127,11 @@ func (n *Node) points(v *volume, recovery bool) checkpoint.Offsets {
 			out[p.Name()] = s.Durable
 		default:
 			out[p.Name()] = s.High
+		}
+	}
+	for _, m := range n.storage.moving.copies(v) {
+		if durable := m.state.move.Copied().Durable; recovery && durable > 0 {
+			out[m.name] = durable
 		}
 	}
 	return out

@@ -20,6 +20,7 @@ type storage struct {
 	clusterID string
 	space     *space
 	log       *log.Log // of __cluster_metadata-0
+	moving    *relocations
 }
 
 // volume is one log directory at work: its files, its flush service, and what the partitions in it share. One that failed
@@ -151,6 +152,25 @@ func (s *storage) withID(id kafka.DirectoryID) *volume {
 	return s.volumes[i]
 }
 
+// withPath finds a directory of partitions by its path; nil when it is not among log.dirs.
+func (s *storage) withPath(path string) *volume {
+	i := slices.IndexFunc(s.volumes, func(v *volume) bool { return v.path == path })
+	if i < 0 {
+		return nil
+	}
+	return s.volumes[i]
+}
+
+// missing lists the paths of the directories that do not work.
+func (s *storage) missing() (paths []string) {
+	for _, v := range s.volumes {
+		if v.offline() != nil {
+			paths = append(paths, v.path)
+		}
+	}
+	return paths
+}
+
 // of finds the directory that a partition lives in.
 func (s *storage) of(p *partition.Partition) *volume {
 	for _, v := range s.volumes {
@@ -162,13 +182,15 @@ func (s *storage) of(p *partition.Partition) *volume {
 }
 
 // emptiest is the directory that the next replica goes to: the one with the fewest, as in Apache Kafka's LogManager, and
-// of several the first one named. nil when none serves.
-func (s *storage) emptiest() *volume {
+// of several the first one named. A cordoned one takes none while there are others. nil when none serves.
+func (s *storage) emptiest(cordoned func(path string) bool) *volume {
 	var best *volume
-	fewest := 0
+	fewest, closed := 0, false
 	for _, v := range s.volumes {
-		if n, serves := v.load(); serves && (best == nil || n < fewest) {
-			best, fewest = v, n
+		n, serves := v.load()
+		c := cordoned(v.path)
+		if serves && (best == nil || closed && !c || c == closed && n < fewest) {
+			best, fewest, closed = v, n, c
 		}
 	}
 	return best

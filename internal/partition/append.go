@@ -58,6 +58,15 @@ type wait struct {
 // NOT_ENOUGH_REPLICAS_AFTER_APPEND, KAFKA_STORAGE_ERROR and those of log.AppendAsLeader.
 func (p *Partition) Append(a Append, done func(Appended)) {
 	p.mu.Lock()
+	if p.held() {
+		p.holdBack(a, done)
+		return
+	}
+	p.append(a, done)
+}
+
+// append is Append in its turn. Called with the mutex held, which it gives back.
+func (p *Partition) append(a Append, done func(Appended)) {
 	result, calls, parked := p.appendLocked(a, done)
 	p.mu.Unlock()
 	p.Traffic.appended(&result)
@@ -77,12 +86,12 @@ func (p *Partition) appendLocked(a Append, done func(Appended)) (result Appended
 			"%s has %d of min.insync.replicas=%d in sync", p.name, len(p.reg.ISR), p.rep.MinISR())
 		return result, nil, false
 	}
-	out, err := p.log.AppendAsLeader(p.env.World.Now(), a.Batch, p.reg.LeaderEpoch, a.Origin)
+	out, err := p.log.AppendAsLeader(p.at().World.Now(), a.Batch, p.reg.LeaderEpoch, a.Origin)
 	if err != nil {
 		result.Err = err
 		if fault.IsKind(err, fault.Disk) {
 			calls = p.fail(err)
-			calls = append(calls, func() { p.env.Failed(err) })
+			calls = append(calls, func() { p.at().Failed(err) })
 		}
 		return result, calls, false
 	}

@@ -14,13 +14,13 @@ import (
 func Dirt(p *Partition) (d clean.Dirt, due, ok bool, err error) {
 	p.mu.Lock()
 	l, c := p.log, p.cfg.Log
-	if p.gone != nil || l == nil || !c.Accept.Compacted || p.ending.compacting {
+	if p.gone != nil || l == nil || !c.Accept.Compacted || p.ending.compacting || p.ending.move != nil {
 		p.mu.Unlock()
 		return d, false, false, nil
 	}
 	high := p.rep.HighWatermark()
 	p.mu.Unlock()
-	d, err = log.Dirt(l, p.env.World.Now(), high, c.Clean)
+	d, err = log.Dirt(l, p.at().World.Now(), high, c.Clean)
 	return d, d.Due(c.Clean), err == nil, err
 }
 
@@ -65,15 +65,15 @@ type compaction struct {
 // Stop waits for the step that is under way and ends it there.
 func Compact(p *Partition, pace Pace, done func(Compacted)) {
 	p.mu.Lock()
-	if p.gone != nil || p.log == nil || p.ending.compacting {
+	if p.gone != nil || p.log == nil || p.ending.compacting || p.ending.move != nil {
 		p.mu.Unlock()
 		done(Compacted{})
 		return
 	}
 	p.ending.compacting = true
-	w := &compaction{p: p, pace: pace, began: p.env.World.Now().Mono, done: done}
+	w := &compaction{p: p, pace: pace, began: p.at().World.Now().Mono, done: done}
 	p.mu.Unlock()
-	p.env.World.Go(w.begin)
+	p.at().World.Go(w.begin)
 }
 
 func (w *compaction) begin() {
@@ -88,7 +88,7 @@ func (w *compaction) begin() {
 	high := p.rep.HighWatermark()
 	p.mu.Unlock()
 	var err error
-	w.c, err = log.Compact(l, p.env.World.Now(), log.CompactOptions{
+	w.c, err = log.Compact(l, p.at().World.Now(), log.CompactOptions{
 		Policy: c.Clean, Buffers: w.pace.Buffers, IndexInterval: c.Roll.IndexIntervalBytes, HighWatermark: high, Writer: &p.mu,
 	})
 	if err != nil || w.c == nil {
@@ -101,7 +101,7 @@ func (w *compaction) begin() {
 
 func (w *compaction) step() {
 	w.p.mu.Lock()
-	over := w.p.gone != nil || w.p.log == nil
+	over := w.p.gone != nil || w.p.log == nil || w.p.ending.move != nil
 	w.p.mu.Unlock()
 	if over {
 		w.end(fault.Shutdown("partition.Compact"))
@@ -110,7 +110,7 @@ func (w *compaction) step() {
 	mapping := w.c.Records.Mapping()
 	done, moved, err := w.c.Step(w.pace.Step)
 	if mapping {
-		w.out.Mapping = w.p.env.World.Now().Mono - w.began
+		w.out.Mapping = w.p.at().World.Now().Mono - w.began
 	}
 	if done || err != nil {
 		w.out.finished = err == nil
@@ -119,10 +119,10 @@ func (w *compaction) step() {
 	}
 	wait := w.pace.Wait(moved)
 	if wait <= 0 {
-		w.p.env.World.Go(w.step)
+		w.p.at().World.Go(w.step)
 		return
 	}
-	w.p.env.World.After(wait, w.step)
+	w.p.at().World.After(wait, w.step)
 }
 
 // end lets go of the log, and of a Stop that waits for this.
@@ -134,7 +134,7 @@ func (w *compaction) end(err error) {
 		}
 		out.Stats, out.UpTo = w.c.Records.Stats, w.c.Records.CleanedUpTo()
 	}
-	out.Took = p.env.World.Now().Mono - w.began
+	out.Took = p.at().World.Now().Mono - w.began
 	if out.GivenUp = log.Abandoned(err); !out.GivenUp {
 		out.Err = err
 	}

@@ -13,17 +13,30 @@ import (
 // leader check.
 func (p *Partition) DeleteRecords(to kafka.Offset, done func(low kafka.Offset, err error)) {
 	p.mu.Lock()
+	if p.held() {
+		p.ending.move.parked = append(p.ending.move.parked, func() { p.deleteRecords(to, done) })
+		p.mu.Unlock()
+		return
+	}
+	p.deleteRecords(to, done)
+}
+
+// deleteRecords is DeleteRecords in its turn. Called with the mutex held, which it gives back.
+func (p *Partition) deleteRecords(to kafka.Offset, done func(low kafka.Offset, err error)) {
 	s, err := p.newStart(to)
 	low := kafka.NoOffset
 	if err == nil {
 		low = p.log.Offsets().LogStart
+	}
+	if s != nil {
+		p.ending.starts++
 	}
 	p.mu.Unlock()
 	if err != nil || s == nil {
 		done(low, err)
 		return
 	}
-	p.env.Flusher.Flush([]disk.Syncer{s}, func(err error) { p.startSaved(s, err, done) })
+	p.at().Flusher.Flush([]disk.Syncer{s}, func(err error) { p.startSaved(s, err, done) })
 }
 
 // newStart checks where the log is to start. Called with the mutex held.
@@ -51,13 +64,14 @@ func (p *Partition) startSaved(s *log.Start, err error, done func(kafka.Offset, 
 	p.mu.Lock()
 	low := kafka.NoOffset
 	var calls []func()
+	p.ending.starts--
 	switch {
 	case err != nil:
 		first := p.gone == nil
 		err = fault.Storage("log start of "+p.name.String(), err)
 		calls = p.fail(err)
 		if first {
-			calls = append(calls, func() { p.env.Failed(err) })
+			calls = append(calls, func() { p.at().Failed(err) })
 		}
 	case p.log == nil:
 		err = p.gone
@@ -71,6 +85,7 @@ func (p *Partition) startSaved(s *log.Start, err error, done func(kafka.Offset, 
 			}
 		}
 	}
+	calls = append(calls, p.ended()...)
 	p.mu.Unlock()
 	run(calls)
 	done(low, err)

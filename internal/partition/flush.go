@@ -34,7 +34,7 @@ func (p *Partition) flushAll() {
 
 // flushNext asks for a flush unless one is under way or what is wanted is durable. Called with the mutex held.
 func (p *Partition) flushNext() {
-	if p.flush.under || p.log == nil || p.gone != nil && p.ending.done == nil || p.log.Offsets().Durable >= p.flush.want {
+	if p.flush.under || p.held() || p.log == nil || p.gone != nil && p.ending.done == nil || p.log.Offsets().Durable >= p.flush.want {
 		return
 	}
 	targets, upTo := p.log.Dirty()
@@ -42,7 +42,7 @@ func (p *Partition) flushNext() {
 		return
 	}
 	p.flush.under, p.flush.upTo = true, upTo
-	p.env.Flusher.Flush(targets, p.flush.done)
+	p.at().Flusher.Flush(targets, p.flush.done)
 }
 
 // flushAppended flushes after an append where that is due, and reports whether its answer has to wait for the flush whatever
@@ -67,7 +67,7 @@ func (p *Partition) FlushOld() {
 	if p.gone != nil || p.log == nil || p.cfg.Flush.Ms == 0 || p.cfg.Flush.Ms > math.MaxInt64/int64(time.Millisecond) {
 		return
 	}
-	if p.env.World.Now().Mono-p.flush.last >= time.Duration(p.cfg.Flush.Ms)*time.Millisecond {
+	if p.at().World.Now().Mono-p.flush.last >= time.Duration(p.cfg.Flush.Ms)*time.Millisecond {
 		p.flushAll()
 	}
 }
@@ -80,10 +80,10 @@ func (p *Partition) flushed(err error) {
 		first := p.gone == nil
 		calls = p.fail(fault.Storage("flush of "+p.name.String(), err))
 		if first {
-			calls = append(calls, func() { p.env.Failed(err) })
+			calls = append(calls, func() { p.at().Failed(err) })
 		}
 	} else if p.log != nil {
-		p.flush.last = p.env.World.Now().Mono
+		p.flush.last = p.at().World.Now().Mono
 		p.log.Flushed(p.flush.upTo)
 		calls = p.settle(p.rep.Flushed(p.log.Offsets().Durable))
 		calls = append(calls, p.completeWaits()...)

@@ -77,6 +77,9 @@ func (p *Partition) OffsetAt(timestampMs int64, committed bool, epoch kafka.Lead
 	} else {
 		t, ok, err = l.OffsetForTimestamp(timestampMs)
 	}
+	if err != nil && p.replaced(l) {
+		return p.OffsetAt(timestampMs, committed, epoch)
+	}
 	unreadable(p, err)
 	if err != nil || !ok || t.Offset >= upper {
 		return notFound, err

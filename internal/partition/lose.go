@@ -6,7 +6,7 @@ import (
 )
 
 // Holds reports whether a partition lives in the log directory.
-func (e *Env) Holds(p *Partition) bool { return p.env == e }
+func (e *Env) Holds(p *Partition) bool { return p.at() == e }
 
 // Lose gives a partition up because the log directory failed: whoever waits is told, every later call is refused, and
 // nothing is written any more. A partition that stops or was deleted is left to that.
@@ -41,6 +41,6 @@ func unreadable(p *Partition, err error) {
 	p.mu.Unlock()
 	run(calls)
 	if first {
-		p.env.Failed(err)
+		p.at().Failed(err)
 	}
 }

@@ -15,8 +15,8 @@ type News interface {
 func (p *Partition) retired() func() {
 	r := p.log.Retired
 	return func() {
-		if p.env.News != nil {
-			p.env.News.Retired(p.name, r)
+		if p.at().News != nil {
+			p.at().News.Retired(p.name, r)
 		}
 	}
 }
@@ -24,8 +24,8 @@ func (p *Partition) retired() func() {
 // started returns the call that tells of a log start that was moved.
 func (p *Partition) started(start kafka.Offset) func() {
 	return func() {
-		if p.env.News != nil {
-			p.env.News.StartMoved(p.name, start)
+		if p.at().News != nil {
+			p.at().News.StartMoved(p.name, start)
 		}
 	}
 }

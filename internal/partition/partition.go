@@ -12,6 +12,7 @@ package partition
 import (
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
@@ -45,7 +46,7 @@ type Partition struct {
 	// Traffic is what is counted of clients; the partitions of a topic share it. It is set before the first use.
 	Traffic *Traffic
 
-	env  *Env
+	env  atomic.Pointer[Env] // of the log directory that it lives in
 	name kafka.TopicPartition
 	open func(log.Config) (*log.Log, error) // opens and recovers the log, once
 
@@ -66,13 +67,26 @@ type Partition struct {
 type ending struct {
 	done       func() // called once nothing is
 	compacting bool
-	scrubbing  bool // a step of a scrub is reading
+	scrubbing  bool  // a step of a scrub is reading
+	starts     int   // log starts that are being made durable
+	move       *Move // to another log directory
 }
 
-// ended returns what is to be called when nothing is under way any more and a Stop waits for that. Called with the mutex
-// held.
+// ended returns what is to be called when nothing is under way any more and a Stop waits for that, or a move. Called with
+// the mutex held.
 func (p *Partition) ended() (calls []func()) {
-	if p.ending.done != nil && !p.flush.under && !p.ending.compacting && !p.ending.scrubbing {
+	e := &p.ending
+	if p.flush.under || e.compacting || e.starts > 0 {
+		return nil
+	}
+	if m := e.move; m != nil {
+		if m.still && m.quiet != nil {
+			calls = append(calls, m.quiet)
+			m.quiet = nil
+		}
+		return calls
+	}
+	if e.done != nil && !e.scrubbing {
 		calls = append(calls, p.ending.done)
 		p.ending.done = nil
 	}
@@ -83,13 +97,17 @@ func (p *Partition) ended() (calls []func()) {
 // without touching their files (architecture D6).
 func New(env *Env, name kafka.TopicPartition, cfg *Config, high kafka.Offset, open func(log.Config) (*log.Log, error)) *Partition {
 	p := &Partition{
-		Traffic: &Traffic{}, env: env, name: name, open: open, cfg: cfg, high: high,
+		Traffic: &Traffic{}, name: name, open: open, cfg: cfg, high: high,
 		reg: replica.Registration{Leader: kafka.NoNode, LeaderEpoch: kafka.NoLeaderEpoch, PartitionEpoch: -1},
 	}
+	p.env.Store(env)
 	p.watchers.init()
 	p.flush.done = p.flushed
 	return p
 }
+
+// at is the log directory that the partition lives in.
+func (p *Partition) at() *Env { return p.env.Load() }
 
 // Name returns topic and partition number.
 func (p *Partition) Name() kafka.TopicPartition { return p.name }
@@ -144,16 +162,16 @@ func (p *Partition) ready() error {
 	if err != nil {
 		if fault.IsKind(err, fault.Disk) {
 			p.gone = err
-			p.env.Failed(err)
+			p.at().Failed(err)
 		}
 		return err
 	}
 	o := l.Offsets()
 	p.log = l
-	p.rep = replica.New(p.env.Self, o.End, o.Durable, max(p.high, o.LogStart))
+	p.rep = replica.New(p.at().Self, o.End, o.Durable, max(p.high, o.LogStart))
 	p.rep.Configure(p.cfg.MinISR, p.cfg.Durability)
 	p.rep.Register(p.reg)
-	p.flush.last = p.env.World.Now().Mono
+	p.flush.last = p.at().World.Now().Mono
 	p.flushAll()
 	return nil
 }
@@ -229,8 +247,8 @@ func (p *Partition) close(done func(Closed)) {
 		done(Closed{})
 		return
 	}
-	p.env.World.Go(func() {
-		err := l.Close(p.env.World.Now())
+	p.at().World.Go(func() {
+		err := l.Close(p.at().World.Now())
 		done(Closed{Opened: true, Recovery: l.Offsets().End, High: p.rep.HighWatermark(), Err: err})
 	})
 }

@@ -76,6 +76,9 @@ func (p *Partition) Read(r Read) (Records, error) {
 		return out, nil
 	}
 	s, err := l.Read(r.From, log.ReadOptions{MaxBytes: r.MaxBytes, MinOne: r.MinOne, Upper: upper})
+	if err != nil && p.replaced(l) {
+		return p.Read(r)
+	}
 	if err != nil {
 		unreadable(p, err)
 		return out, err
@@ -83,6 +86,10 @@ func (p *Partition) Read(r Read) (Records, error) {
 	out.Slice = s
 	if r.Committed {
 		out.Aborted, err = l.AbortedTransactions(r.From, min(s.Next, upper))
+		if err != nil && p.replaced(l) {
+			s.Release()
+			return p.Read(r)
+		}
 		if err != nil {
 			unreadable(p, err)
 			s.Release()

@@ -28,6 +28,9 @@ func (p *Partition) Replay(from kafka.Offset, maxBytes int) ([]byte, error) {
 	l, end := p.log, p.log.Offsets().End
 	p.mu.Unlock()
 	s, err := l.Read(from, log.ReadOptions{MaxBytes: maxBytes, MinOne: true, Upper: end})
+	if err != nil && p.replaced(l) {
+		return p.Replay(from, maxBytes)
+	}
 	if err != nil {
 		unreadable(p, err)
 		return nil, err

@@ -51,11 +51,11 @@ func (p *Partition) wake() []func() {
 // Tend does what time asks for: rolls a segment that is old enough and removes what retention gives up.
 func (p *Partition) Tend() error {
 	p.mu.Lock()
-	if p.gone != nil || p.log == nil {
+	if p.gone != nil || p.log == nil || p.held() {
 		p.mu.Unlock()
 		return nil
 	}
-	now := p.env.World.Now()
+	now := p.at().World.Now()
 	p.log.Ease()
 	err := p.log.MaybeRoll(now)
 	var calls []func()

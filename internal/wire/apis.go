@@ -51,6 +51,7 @@ func APIs() []API {
 		api(kafka.KeyOffsetForLeaderEpoch, 2, 4, 4, none, "4@3 [s [4 4@2 4]]"),
 		api(kafka.KeyDescribeConfigs, 1, 4, 4, none, "[1 s *s?] 1@1 1@3"),
 		api(kafka.KeyAlterConfigs, 0, 2, 2, forwarded, "[1 s [s s?]] 1"),
+		api(kafka.KeyAlterReplicaLogDirs, 1, 2, 2, none, "[s [s *4]]"),
 		api(kafka.KeyDescribeLogDirs, 1, 5, 2, none, "[s *4]?"),
 		api(kafka.KeyCreatePartitions, 0, 3, 2, forwarded, "[s 4 [*4]?] 4 1"),
 		api(kafka.KeyDeleteGroups, 0, 2, 2, none, "*s"),

@@ -16,6 +16,7 @@ func (c *Cluster) DescribeLogDirs(req *wire.Request) {
 	c.world.Go(func() {
 		for _, d := range c.node.LogDirs() {
 			rd := kmsg.NewDescribeLogDirsResponseDir()
+			rd.IsCordoned = d.Cordoned
 			rd.Dir, rd.ErrorCode, rd.TotalBytes, rd.UsableBytes = d.Path, code(d.Err), d.TotalBytes, d.FreeBytes
 			for _, l := range d.Logs {
 				if !asksFor(in, l.Partition.Topic, l.Partition.Partition) {
@@ -23,6 +24,7 @@ func (c *Cluster) DescribeLogDirs(req *wire.Request) {
 				}
 				p := kmsg.NewDescribeLogDirsResponseDirTopicPartition()
 				p.Partition, p.Size, p.OffsetLag = l.Partition.Partition, l.Bytes, l.Lag
+				p.IsFuture = l.Future
 				if n := len(rd.Topics); n == 0 || rd.Topics[n-1].Topic != l.Partition.Topic {
 					rt := kmsg.NewDescribeLogDirsResponseDirTopic()
 					rt.Topic = l.Partition.Topic

@@ -1,8 +1,8 @@
-// Package cluster serves what clients ask about the cluster and its nodes: ApiVersions, DescribeCluster, DescribeLogDirs,
-// DescribeQuorum, UpdateFeatures.
+// Package cluster serves what clients ask about the cluster and its nodes: ApiVersions, AlterReplicaLogDirs, DescribeCluster,
+// DescribeLogDirs, DescribeQuorum, UpdateFeatures.
 //
 // listen calls its handlers through node's table. It answers from the image and from what node tells it; only
-// UpdateFeatures changes anything, through the active controller. It holds no state.
+// UpdateFeatures changes anything, through the active controller, and AlterReplicaLogDirs, through node. It holds no state.
 package cluster
 
 import (
@@ -50,6 +50,7 @@ type LogDir struct {
 	Err        error // the directory failed
 	TotalBytes int64 // of its file system, -1 when that is not known
 	FreeBytes  int64
+	Cordoned   bool // it takes no new replicas (KIP-1066)
 	Logs       []LogSize
 }
 
@@ -57,13 +58,16 @@ type LogDir struct {
 type LogSize struct {
 	Partition kafka.TopicPartition
 	Bytes     int64
-	Lag       int64 // how far the log end is behind the high watermark; 0 on a leader
+	Lag       int64 // how far the log end is behind the high watermark, 0 on a leader; of a copy, behind its log
+	Future    bool  // a copy, of a replica that is moving here
 }
 
 // Node tells about this node.
 type Node interface {
 	ClusterID() string
 	LogDirs() []LogDir // sizes are read from the disk's file system: may take its time
+	// AlterReplicaLogDir has a replica of this node moved to the log directory with a path; it returns once that is under way.
+	AlterReplicaLogDir(tp kafka.TopicPartition, dir string) error
 	Features() []staterecord.FeatureRange
 	// KRaftVersion is the finalized kraft.version.
 	KRaftVersion() int16

@@ -1,0 +1,85 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log"
+)
+
+// note remembers a copy that the start found in a directory.
+func (r *relocations) note(v *volume, d log.PartitionDir) { r.found[v] = append(r.found[v], d) }
+
+// holds reports whether the start found a copy of a partition in a directory.
+func (r *relocations) holds(v *volume, name kafka.TopicPartition) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.found[v], func(d log.PartitionDir) bool { return d.Partition == name })
+}
+
+// resume goes on with the copies that the start found, as Apache Kafka does: the replica still is on its way. A copy where the
+// replica already lives, or beside another copy, is of no use any more, and one of a topic that is not known is set aside.
+func (r *relocations) resume() {
+	for _, v := range r.n.storage.serving() {
+		r.mu.Lock()
+		found := r.found[v]
+		r.mu.Unlock()
+		for _, d := range found {
+			if err := r.resumeOne(v, d); err != nil && !errors.Is(err, disk.ErrNotExist) {
+				r.n.blame(v, err)
+				break
+			}
+		}
+	}
+	r.mu.Lock()
+	r.found = map[*volume][]log.PartitionDir{}
+	r.mu.Unlock()
+	r.next()
+}
+
+func (r *relocations) resumeOne(v *volume, d log.PartitionDir) error {
+	s := &r.n.storage
+	topic, known, err := v.dir.TopicID(d)
+	if err != nil {
+		return err
+	}
+	id := kafka.TopicIDPartition{TopicID: topic, Partition: d.Partition.Partition}
+	if !known {
+		// The move ended before anything of the copy was on the disk.
+		return v.dir.Arrival(d.Partition, d.Name).Delete(topic, r.n.replicas.discard)
+	}
+	p, err := r.n.replicas.ByID(id)
+	if err != nil {
+		r.n.log("kafka.log").Warn("A copy belongs to no topic of this cluster; it is set aside and never read.", "directory", v.path+"/"+d.Name)
+		return v.dir.SetAside(d, kafka.UUID(r.n.o.World.UUID()))
+	}
+	at := s.of(p)
+	if at.offline() != nil {
+		return nil // the copy may be all that is left of it
+	}
+	r.mu.Lock()
+	moving := r.all[d.Partition]
+	if moving == nil && at != v {
+		r.add(p, d.Partition, id, v, d.Name)
+	}
+	r.mu.Unlock()
+	if moving == nil && at != v {
+		return nil
+	}
+	r.n.log("kafka.log").Info(fmt.Sprintf("The copy %s is of no use any more and is deleted", v.path+"/"+d.Name))
+	return v.dir.Arrival(d.Partition, d.Name).Delete(topic, r.n.replicas.discard)
+}
+
+// errHalfMoved is why a replica is offline that was about to move when the node stopped, and whose old log directory is gone.
+// The copy may lack what was acknowledged last, so nobody is served from it unasked.
+func errHalfMoved(name kafka.TopicPartition, v *volume) error {
+	e := fault.New("node", kafka.ErrKafkaStorageError, "%s was moving to %s, and the log directory that it moves from is not among log.dirs, or not mounted. "+
+		"Bring that back; if it is lost for good, rename the copy in %s from %s.*-future to %s while the node is stopped: the newest records may be missing in it",
+		name, v.path, v.path, name, name)
+	e.Kind = fault.Disk
+	return e
+}

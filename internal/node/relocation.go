@@ -1,0 +1,171 @@
+package node
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log"
+	"github.com/milena-io/milena/internal/partition"
+)
+
+// A relocation is the partition.Place that a replica moves to.
+
+// moveStep is how many bytes are copied before others are let on.
+const moveStep = 1 << 20
+
+// Env is the directory's.
+func (m *relocation) Env() *partition.Env { return m.to.env }
+
+func (m *relocation) arrival() log.Arrival { return m.to.dir.Arrival(m.name, m.copy) }
+
+func (m *relocation) now() kafka.Instant { return m.r.n.o.World.Now() }
+
+// complete adds to options what a log in the directory has of the node.
+func (m *relocation) complete(o log.Options) log.Options {
+	o.TopicID, o.Later = m.id.TopicID, m.to.later
+	o.Owner = log.Owner{Room: m.r.n.storage.space.room(m.to.path), Damaged: m.r.n.replicas.news.damaged(m.name)}
+	return o
+}
+
+// Open opens the copy.
+func (m *relocation) Open(c log.Config) (*log.Log, error) {
+	if err := m.unmark(); err != nil {
+		return nil, err
+	}
+	return log.Open(m.complete(m.arrival().Options(c, m.now())))
+}
+
+// unmark takes the new directory out of those whose logs the old log has replaced: there is none there any more, and soon the
+// new log replaces this one.
+func (m *relocation) unmark() error {
+	before, err := m.from.dir.MovedFrom(m.name)
+	if err != nil || !slices.Contains(before, m.to.id()) {
+		return err
+	}
+	return m.from.dir.Settle(m.name, slices.DeleteFunc(before, func(id kafka.DirectoryID) bool { return id == m.to.id() }))
+}
+
+// Discard removes the copy while it is not open.
+func (m *relocation) Discard() error {
+	return m.arrival().Delete(m.id.TopicID, m.r.n.replicas.discard)
+}
+
+// Room tells why nothing may be copied there now: a directory that is full, or would be.
+func (m *relocation) Room(bytes int) error {
+	if room := m.r.n.storage.space.room(m.to.path); room != nil {
+		if err := room.Refuse(bytes); err != nil {
+			return err
+		}
+	}
+	_, usable, err := m.r.n.o.FS.Usage(m.to.path)
+	if err == nil && usable >= 0 && usable < int64(bytes) {
+		return fmt.Errorf("%s has %d bytes left", m.to.path, usable)
+	}
+	return nil
+}
+
+// Waits tells the operator, once.
+func (m *relocation) Waits(why error) {
+	m.r.mu.Lock()
+	said := m.state.said
+	m.state.said = true
+	m.r.mu.Unlock()
+	if !said {
+		m.r.n.log("kafka.server.ReplicaAlterLogDirsManager").Warn(fmt.Sprintf("The move of %s to %s waits; nothing else does.", m.name, m.to.path), "reason", why)
+	}
+}
+
+// Pace is a second's worth of the throttle at most.
+func (m *relocation) Pace() int {
+	return int(min(max(m.r.n.settings.moveRate(m.r.n.feed.Image()), 1), moveStep))
+}
+
+// Wait is how long to wait after so many bytes, so that all relocations together keep to the throttle.
+func (m *relocation) Wait(moved int64) time.Duration {
+	rate := m.r.n.settings.moveRate(m.r.n.feed.Image())
+	now, r := m.now().Mono, m.r
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if costs := float64(moved) / float64(max(rate, 1)) * float64(time.Second); costs >= 1 {
+		r.free = max(r.free, now) + time.Duration(min(costs, float64(time.Minute)))
+	}
+	return max(r.free-now, 0)
+}
+
+// Told reports whether the controller knows that the replica is about to live in the directory (KIP-858). It is told before the
+// log is there: what a directory takes with it when it fails has to be known by then.
+func (m *relocation) Told() bool {
+	m.r.mu.Lock()
+	announced := m.state.announced
+	m.state.announced = true
+	m.r.mu.Unlock()
+	if !announced {
+		m.r.n.replicas.moves.move(m.id, whereabouts{in: m.to.id(), not: m.from.id()})
+	}
+	return m.r.n.replicas.moves.knows(m.id)
+}
+
+// Prepare readies the copy to become the log.
+func (m *relocation) Prepare(at log.Checkpointed) error {
+	before, err := m.from.dir.MovedFrom(m.name)
+	if err != nil {
+		return err
+	}
+	at.Cleaned = m.from.dir.Checkpointed(m.name).Cleaned
+	return m.arrival().Prepare(append(before, m.from.id()), at)
+}
+
+// Promote makes it the log.
+func (m *relocation) Promote() (begun bool, err error) { return m.arrival().Promote() }
+
+// Promoted opens it as the log.
+func (m *relocation) Promoted(c log.Config) (*log.Log, error) {
+	return log.Open(m.complete(m.arrival().Promoted(c, m.now())))
+}
+
+// Settle notes that the old log is gone; those in directories that are not here stay noted.
+func (m *relocation) Settle() error {
+	before, err := m.to.dir.MovedFrom(m.name)
+	if err != nil {
+		return err
+	}
+	s := &m.r.n.storage
+	return m.to.dir.Settle(m.name, slices.DeleteFunc(before, func(id kafka.DirectoryID) bool { return s.withID(id) != nil }))
+}
+
+// Over reports whether nothing may be done in the directory any more.
+func (m *relocation) Over() bool { return m.to.offline() != nil || m.r.n.Failed() != nil }
+
+// superseded takes the logs of a replica out of the way that a move has replaced, when the start found them beside the one
+// that did: the move was cut short before it could delete them. What it leaves are copies that somebody made by hand.
+func (r *replicas) superseded(name kafka.TopicPartition, topic kafka.TopicID, holders []*volume) ([]*volume, error) {
+	for _, v := range holders {
+		before, err := v.dir.MovedFrom(name)
+		if err != nil {
+			return nil, err
+		}
+		var left []*volume
+		for _, other := range holders {
+			if other == v || !slices.Contains(before, other.id()) {
+				left = append(left, other)
+				continue
+			}
+			r.n.log("kafka.log").Info(fmt.Sprintf("%s was moved from %s to %s; the old log is deleted now", name, other.path, v.path))
+			if err := other.dir.DeletePartition(name, topic, r.discard); err != nil {
+				other.env.Failed(err)
+				return nil, err
+			}
+			other.dir.Forget(name)
+		}
+		if len(left) == len(holders) {
+			continue
+		}
+		s := &r.n.storage
+		return left, v.dir.Settle(name, slices.DeleteFunc(before, func(id kafka.DirectoryID) bool { return s.withID(id) != nil }))
+	}
+	return holders, nil
+}
+
+var _ partition.Place = (*relocation)(nil)
