@@ -32,6 +32,8 @@ func Scenarios() []Scenario {
 		{Name: "quorum-votes", Golden: true, Tell: tellQuorumVotes},
 		{Name: "quorum-diverges", Golden: true, Tell: tellQuorumDiverges},
 		{Name: "quorum-install", Golden: true, Tell: tellQuorumInstall},
+		{Name: "groups", Golden: true, Tell: tellGroups},
+		{Name: "groups-start", Golden: true, Tell: tellGroupsStart},
 		{Name: "walk", Tell: tellWalk},
 	}
 }

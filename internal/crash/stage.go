@@ -8,11 +8,13 @@ import (
 	worlds "github.com/milena-io/milena/internal/world"
 )
 
-// stage is the World of the processes of a story: time stands still unless the story moves it, what is asked for happens
-// in the order in which it was asked, and a timer fires when the story says so.
+// stage is the World of the processes of a story: time stands still unless the story moves it, or a tick of the timers does;
+// what is asked for happens in the order in which it was asked, and a timer fires when the story says so.
 type stage struct {
-	now   func() kafka.Instant
-	queue []func()
+	now    func() kafka.Instant
+	step   time.Duration // of the monotonic clock in each tick
+	passed time.Duration
+	queue  []func()
 }
 
 // settle does what was asked for, until nothing is left.
@@ -35,7 +37,11 @@ type actor struct {
 func (s *stage) actor(seed uint64) *actor { return &actor{stage: s, ids: worlds.NewVirtual(seed)} }
 
 // Now returns the story's time.
-func (a *actor) Now() kafka.Instant { return a.now() }
+func (a *actor) Now() kafka.Instant {
+	now := a.now()
+	now.Mono += a.passed
+	return now
+}
 
 // Go puts f at the end of what there is to do; it does not happen when the process is dead by then.
 func (a *actor) Go(f func()) {
@@ -61,6 +67,7 @@ func (a *actor) Uint64() uint64 { return a.ids.Uint64() }
 
 // tick fires every timer that is set, and does what comes of it.
 func (a *actor) tick() {
+	a.passed += a.step
 	due := a.timers
 	a.timers = nil
 	for _, t := range due {
