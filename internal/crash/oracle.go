@@ -28,6 +28,7 @@ func checkers() []checker {
 		{"S2 aborted transactions are those of a linear scan", checkAborted},
 		{"S2 epochs are those of a linear scan", checkEpochs},
 		{"S2 times are those of a linear scan", checkTimes},
+		{"S3 nothing is taken for damaged that is not", checkSound},
 	}
 }
 
@@ -174,6 +175,13 @@ func checkTimes(m *model, l *log.Log) error {
 	found, ok, err := l.MaxTimestamp()
 	if err != nil || ok != (newest.TimestampMs >= 0) || ok && (found.TimestampMs != newest.TimestampMs || found.Offset != newest.Offset) {
 		return fmt.Errorf("the newest record is %+v, %v, %v, not %+v", found, ok, err, newest)
+	}
+	return nil
+}
+
+func checkSound(_ *model, l *log.Log) error {
+	if all := l.Damages(); len(all) > 0 {
+		return fmt.Errorf("%+v", all)
 	}
 	return nil
 }

@@ -195,6 +195,9 @@ func (w world) tenant(disk *disk.Mem, d *log.Dir, t tenant) (string, error) {
 			return w.visit(disk, o, t, l)
 		}
 		if err == nil {
+			err = trueSeals(o.FS, o.Path)
+		}
+		if err == nil {
 			return describe(l)
 		}
 		wrong = errors.Join(wrong, err)

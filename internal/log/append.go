@@ -227,6 +227,9 @@ func (l *Log) roll(now kafka.Instant, base kafka.Offset) error {
 	if err := old.Finish(); err != nil {
 		return err
 	}
+	if err := old.WriteSeal(base); err != nil {
+		return err
+	}
 	if l.durable() <= l.segments[0].Base() {
 		// Nothing was flushed yet. POSIX keeps no order among names, and with this one and not the first the log would begin here.
 		if err := dirOf(l).Sync(); err != nil {

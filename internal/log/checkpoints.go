@@ -16,6 +16,7 @@ const (
 	highWatermarkFile = "replication-offset-checkpoint"
 	logStartFile      = "log-start-offset-checkpoint"
 	cleanedFile       = "cleaner-offset-checkpoint"
+	ownCleanedFile    = ".milena-cleaned"
 	maxCheckpoint     = 1 << 30
 )
 
@@ -30,8 +31,9 @@ type checkpoints struct {
 	high      checkpoint.Offsets
 	logStart  checkpoint.Offsets
 	cleaned   checkpoint.Offsets
-	sealed    bool // the directory was given back: it may be another process's
-	forgotten bool // logs that are deleted still stand in the checkpoints on disk
+	own       checkpoint.Offsets // what this node wrote into cleaned: where they differ, somebody else has compacted the log
+	sealed    bool               // the directory was given back: it may be another process's
+	forgotten bool               // logs that are deleted still stand in the checkpoints on disk
 	gathering []*gathering
 }
 
@@ -39,7 +41,7 @@ type checkpoints struct {
 // what was collected of them may be true no more.
 type gathering struct{ moved map[kafka.TopicPartition]bool }
 
-// checkpointFile is one of the four.
+// checkpointFile is one of the four, or ours beside them.
 type checkpointFile struct {
 	name   string
 	points *checkpoint.Offsets
@@ -48,10 +50,11 @@ type checkpointFile struct {
 func (c *checkpoints) files() []checkpointFile {
 	return []checkpointFile{
 		{recoveryPointFile, &c.recovery}, {highWatermarkFile, &c.high}, {logStartFile, &c.logStart}, {cleanedFile, &c.cleaned},
+		{ownCleanedFile, &c.own},
 	}
 }
 
-// loadCheckpoints reads all four. A file that does not parse counts as empty, as with Kafka: recovery reads more then.
+// loadCheckpoints reads them all. A file that does not parse counts as empty, as with Kafka: recovery reads more then.
 func (c *checkpoints) loadCheckpoints() (damaged []error, err error) {
 	for _, f := range c.files() {
 		data, err := checkpoint.Load(c.fs, c.path+"/"+f.name, maxCheckpoint)
@@ -70,13 +73,18 @@ func (c *checkpoints) loadCheckpoints() (damaged []error, err error) {
 }
 
 // Checkpointed is what the checkpoints have of a log, 0 where they have nothing.
-type Checkpointed struct{ RecoveryPoint, LogStart, HighWatermark, Cleaned kafka.Offset }
+type Checkpointed struct {
+	RecoveryPoint, LogStart, HighWatermark, Cleaned kafka.Offset
+	// Reworked says that it was compacted by another program, or that a crash came between two files.
+	Reworked bool
+}
 
 // Checkpointed returns what the checkpoints have of a log.
 func (c *checkpoints) Checkpointed(tp kafka.TopicPartition) Checkpointed {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return Checkpointed{RecoveryPoint: c.recovery[tp], LogStart: c.logStart[tp], HighWatermark: c.high[tp], Cleaned: c.cleaned[tp]}
+	return Checkpointed{RecoveryPoint: c.recovery[tp], LogStart: c.logStart[tp], HighWatermark: c.high[tp], Cleaned: c.cleaned[tp],
+		Reworked: c.cleaned[tp] != c.own[tp]}
 }
 
 // SaveRecoveryPoints writes the recovery points of the given logs, keeping those of others: each log's durable offset. No
@@ -110,7 +118,15 @@ func (c *checkpoints) PlanLogStart(tp kafka.TopicPartition, o kafka.Offset) func
 
 // SaveCleaned makes durable how far a log was compacted (Ledger).
 func (c *checkpoints) SaveCleaned(tp kafka.TopicPartition, o kafka.Offset) error {
-	return c.save(cleanedFile, &c.cleaned, checkpoint.Offsets{tp: o})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sealed {
+		return fault.Shutdown("checkpoint")
+	}
+	changed := checkpoint.Offsets{tp: o}
+	return c.replaceSome([]checkpointFile{{ownCleanedFile, &c.own}, {cleanedFile, &c.cleaned}}, map[string]checkpoint.Offsets{
+		ownCleanedFile: changed, cleanedFile: changed,
+	})
 }
 
 // CheckpointRecoveryPoints writes the recovery points that collect returns, keeping those of other logs. Logs may be
@@ -184,14 +200,14 @@ func (c *checkpoints) saveAll(changed map[string]checkpoint.Offsets) error {
 	if c.sealed {
 		return fault.Shutdown("checkpoint")
 	}
-	return c.replaceAll(changed)
+	return c.replaceSome(c.files(), changed)
 }
 
-// replaceAll writes every checkpoint. Called with the mutex held.
-func (c *checkpoints) replaceAll(changed map[string]checkpoint.Offsets) error {
+// replaceSome writes several checkpoints. Called with the mutex held.
+func (c *checkpoints) replaceSome(which []checkpointFile, changed map[string]checkpoint.Offsets) error {
 	var next []checkpoint.Offsets
 	var files []checkpoint.File
-	for _, f := range c.files() {
+	for _, f := range which {
 		points := maps.Clone(*f.points)
 		maps.Copy(points, changed[f.name])
 		next = append(next, points)
@@ -200,7 +216,7 @@ func (c *checkpoints) replaceAll(changed map[string]checkpoint.Offsets) error {
 	if err := checkpoint.ReplaceAll(c.fs, c.path, files...); err != nil {
 		return err
 	}
-	for i, f := range c.files() {
+	for i, f := range which {
 		*f.points = next[i]
 	}
 	return nil
@@ -240,7 +256,7 @@ func (c *checkpoints) SaveForgotten() error {
 	case !c.forgotten:
 		return nil
 	}
-	if err := c.replaceAll(nil); err != nil {
+	if err := c.replaceSome(c.files(), nil); err != nil {
 		return err
 	}
 	c.forgotten = false

@@ -231,7 +231,7 @@ func TestOurFilesAreKafkas(t *testing.T) {
 					}
 				}
 				for _, e := range must.Get(ours.List(partition)) {
-					if !slices.Contains(want.Files, e.Name) && !strings.HasSuffix(e.Name, segment.HistorySuffix) {
+					if !slices.Contains(want.Files, e.Name) && !strings.HasSuffix(e.Name, segment.HistorySuffix) && !strings.HasSuffix(e.Name, segment.SealSuffix) {
 						t.Errorf("Kafka has no %s", e.Name)
 					}
 				}

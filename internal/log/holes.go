@@ -38,6 +38,29 @@ func (l *Log) holeAfter(s *segment.Segment, holes []hole) error {
 	return nil
 }
 
+// dropStrays forgets the holes behind the segment that the log was cut in, and removes the files that told of them: what was
+// there was never promised, and other records may stand there soon.
+func (l *Log) dropStrays(last *segment.Segment) error {
+	last.ForgetBehind()
+	entries, err := l.options.FS.List(l.options.Path)
+	if err != nil {
+		return fault.Storage("log.Open", err)
+	}
+	for _, e := range entries {
+		base, suffix, ok := segment.ParseName(e.Name)
+		if !ok || base <= last.Base() {
+			continue
+		}
+		switch suffix {
+		case segment.IndexSuffix, segment.TimeIndexSuffix, segment.TxnIndexSuffix, segment.SealSuffix:
+			if err := l.options.FS.Remove(l.options.Path + "/" + e.Name); err != nil {
+				return fault.Storage("log.Open", err)
+			}
+		}
+	}
+	return nil
+}
+
 // Damages returns what is known to be damaged, ascending.
 func (v *view) Damages() (all []segment.Damage) {
 	v.mu.RLock()

@@ -93,20 +93,11 @@ func (l *Log) scanDir() error {
 	for _, e := range entries {
 		sizes[e.Name] = e.Size
 	}
-	var bases, indexes []kafka.Offset
-	for _, e := range entries {
-		if base, suffix, ok := segment.ParseName(e.Name); ok && (suffix == segment.IndexSuffix || suffix == segment.TimeIndexSuffix) {
-			indexes = append(indexes, base)
-		}
-		if base, suffix, ok := segment.ParseName(e.Name); ok && suffix == segment.LogSuffix {
-			bases = append(bases, base)
-		}
+	if err := l.dropSeals(entries); err != nil {
+		return err
 	}
-	for _, e := range entries {
-		if base, suffix, ok := segment.ParseName(e.Name); ok && suffix != segment.LogSuffix {
-			l.witness = max(l.witness, base)
-		}
-	}
+	bases, indexes, witness := offsetsIn(entries)
+	l.witness = witness
 	slices.Sort(bases)
 	holes := holesIn(bases, indexes)
 	for _, e := range entries {
@@ -117,7 +108,7 @@ func (l *Log) scanDir() error {
 		switch suffix {
 		case segment.SnapshotSuffix:
 			l.snapshots.list = append(l.snapshots.list, base)
-		case segment.IndexSuffix, segment.TimeIndexSuffix, segment.TxnIndexSuffix, segment.HistorySuffix:
+		case segment.IndexSuffix, segment.TimeIndexSuffix, segment.TxnIndexSuffix, segment.HistorySuffix, segment.SealSuffix:
 			of := segment.LogSuffix
 			if suffix == segment.HistorySuffix {
 				of = segment.SnapshotSuffix
@@ -147,6 +138,26 @@ func (l *Log) scanDir() error {
 		l.segments = append(l.segments, s)
 	}
 	return nil
+}
+
+// offsetsIn reads the offsets in the names of logs and of indexes, and the highest of any file that was there before the log
+// behind it. Seals are no witnesses: a program that does not know them leaves them behind.
+func offsetsIn(entries []disk.Entry) (bases, indexes []kafka.Offset, witness kafka.Offset) {
+	for _, e := range entries {
+		base, suffix, ok := segment.ParseName(e.Name)
+		if !ok || suffix == segment.SealSuffix {
+			continue
+		}
+		switch suffix {
+		case segment.LogSuffix:
+			bases = append(bases, base)
+			continue
+		case segment.IndexSuffix, segment.TimeIndexSuffix:
+			indexes = append(indexes, base)
+		}
+		witness = max(witness, base)
+	}
+	return bases, indexes, witness
 }
 
 // finishSwaps removes files of deletions and of compactions that did not finish, and finishes the replacement of

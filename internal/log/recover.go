@@ -160,6 +160,9 @@ func (l *Log) check(first int) error {
 			return err
 		}
 		l.Recovered.SegmentsChecked++
+		if err := l.unseal(i); err != nil {
+			return err
+		}
 		bad, err := s.Recover(trusted, l.limits(s), windowFor(s.Size()), l.known, func(b record.Batch) error {
 			l.epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
 			return l.noteTxn(s, b, l.options.Now.WallMs)
@@ -215,6 +218,9 @@ func (l *Log) cutAt(i int, bad error, size int64) error {
 		}
 	}
 	l.segments = l.segments[:i+1]
+	if err := l.dropStrays(s); err != nil {
+		return err
+	}
 	if err := l.options.FS.SyncDir(l.options.Path); err != nil {
 		return fault.Storage("log.Open", err)
 	}
@@ -225,6 +231,9 @@ func (l *Log) cutAt(i int, bad error, size int64) error {
 // the recovery point may pass it.
 func (l *Log) sealRecovered(s *segment.Segment, next kafka.Offset) error {
 	if err := s.Finish(); err != nil {
+		return err
+	}
+	if err := s.WriteSeal(next); err != nil {
 		return err
 	}
 	syncers, err := l.snapshots.write(next, l.producers)

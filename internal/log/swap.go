@@ -1,8 +1,10 @@
 package log
 
 import (
+	"errors"
 	"slices"
 
+	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/log/clean"
 	"github.com/milena-io/milena/internal/log/segment"
@@ -28,6 +30,9 @@ func (c *Compaction) replace(from []clean.Source, w *segment.Written) error {
 	l := c.l
 	i := sourceOf(c.sources, from[0].Base)
 	s := &swap{l: l, sources: c.sources[i : i+len(from)], w: w}
+	if err := c.seal(s); err != nil {
+		return err
+	}
 	for {
 		over, err := c.step(s)
 		if err != nil || over {
@@ -37,6 +42,25 @@ func (c *Compaction) replace(from []clean.Source, w *segment.Written) error {
 			return err
 		}
 	}
+}
+
+// seal writes the seal of an output, beside its other files. Like every seal it may be lost in a crash.
+func (c *Compaction) seal(s *swap) error {
+	l := c.l
+	l.mu.RLock()
+	at := slices.Index(l.segments, s.sources[0]) + len(s.sources)
+	if at < len(s.sources) || at >= len(l.segments) {
+		l.mu.RUnlock()
+		return errMoved
+	}
+	next := l.segments[at].Base()
+	l.mu.RUnlock()
+	seal := segment.Seal{Base: s.w.Base, End: s.w.Next, Next: next, Size: s.w.Size, Stretches: s.w.Stretches}
+	path := l.options.Path + "/" + segment.Name(s.w.Base, segment.SealSuffix) + segment.CleanedSuffix
+	if err := l.options.FS.Remove(path); err != nil && !errors.Is(err, disk.ErrNotExist) { // not to be synced, so not to be overwritten
+		return fault.Storage(compactOp, err)
+	}
+	return writeFile(l.options.FS, path, seal.Append(nil))
 }
 
 // step takes one step of a swap, unless somebody else has taken them all.

@@ -45,6 +45,9 @@ func (l *Log) TruncateTo(o kafka.Offset) error {
 	if err := l.activateLast(); err != nil {
 		return err
 	}
+	if err := s.Unseal(); err != nil {
+		return err
+	}
 	l.mu.Lock()
 	err = s.Cut(o, newWindow())
 	l.end = min(l.end, s.Next())

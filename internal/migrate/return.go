@@ -115,7 +115,7 @@ func ours(name string) bool {
 		return true
 	}
 	_, suffix, ok := segment.ParseName(name)
-	return ok && strings.HasPrefix(suffix, segment.HistorySuffix)
+	return ok && (strings.HasPrefix(suffix, segment.HistorySuffix) || strings.HasPrefix(suffix, segment.SealSuffix))
 }
 
 func loadPoints(fsys disk.FS, path string) (checkpoint.Offsets, error) {

@@ -12,7 +12,7 @@ import (
 )
 
 // suffixes of an output's files, the log last: as long as it is not there, the others mean nothing.
-var suffixes = [...]string{segment.TxnIndexSuffix, segment.IndexSuffix, segment.TimeIndexSuffix, segment.LogSuffix}
+var suffixes = [...]string{segment.SealSuffix, segment.TxnIndexSuffix, segment.IndexSuffix, segment.TimeIndexSuffix, segment.LogSuffix}
 
 // output is the .cleaned files of one group. Without a file system it only counts.
 type output struct {
@@ -83,7 +83,7 @@ func (o *output) finish() error {
 		return err
 	}
 	offsets, times, largest := o.index.Files()
-	o.written.Largest = largest
+	o.written.Largest, o.written.Stretches = largest, o.index.Stretches()
 	if o.fs == nil {
 		return nil
 	}

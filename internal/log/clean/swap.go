@@ -15,6 +15,7 @@ func Rename(fsys disk.FS, dir string, w *segment.Written, from, to string) error
 	if len(w.Aborted) > 0 {
 		order = append(order, segment.TxnIndexSuffix)
 	}
+	order = append(order, segment.SealSuffix)
 	if to == segment.SwapSuffix {
 		slices.Reverse(order)
 	}

@@ -39,6 +39,7 @@ func (k *Look) Check(r *Range, window []byte, epochAt EpochAt) error {
 		due = r.First
 	}
 	due = k.seg.damages.due(r.Pos, due)
+	open := false
 	for pos := r.Pos; pos < r.End; {
 		w := NewWalker(k.file, pos, r.End, window)
 		b, err := w.Whole()
@@ -55,6 +56,7 @@ func (k *Look) Check(r *Range, window []byte, epochAt EpochAt) error {
 			}
 			next, jerr := k.judge(before, this, after, due, epochAt)
 			if err = jerr; err == nil {
+				open = open || this.open(after, due, epochAt)
 				before, pos, due = this, w.Pos(), next
 				continue
 			}
@@ -66,11 +68,21 @@ func (k *Look) Check(r *Range, window []byte, epochAt EpochAt) error {
 		if cerr != nil {
 			return cerr
 		}
-		if k.condemned = news; !news || pos == r.Pos {
+		if k.condemned = news; !news || pos == r.Pos || this.known { // known: more may be damaged than from here on
 			return fault.Corruption("segment.Check", "%s at byte %d: %v", k.seg.Path(LogSuffix), pos, err)
 		}
 		r.End, r.Next = pos, due
 		break
+	}
+	if open {
+		news, err := k.unsealed(r, due, epochAt)
+		if err != nil {
+			return err
+		}
+		if news {
+			k.condemned = true
+			return fault.Corruption("segment.Check", "%s is not what was sealed", k.seg.Path(LogSuffix))
+		}
 	}
 	k.seg.checked.add(r.Pos, r.End)
 	return nil
@@ -83,6 +95,13 @@ func (k *Look) condemn(this met, pos int64, due kafka.Offset, why error) (bool, 
 		after, err := k.after(this.end)
 		if err != nil {
 			return false, err
+		}
+		if this.first < due || this.next > after.first {
+			// Two batches claim an offset. Which one is wrong their neighbours don't tell; where there is a seal, neither is believed.
+			r := Range{Pos: max(this.pos-1, 0), End: this.end}
+			if news, err := k.unsealed(&r, this.next, nil); news || err != nil {
+				return news, err
+			}
 		}
 		if d.Next = due + this.next - this.first; after.known && after.first >= due {
 			d.Next = after.first

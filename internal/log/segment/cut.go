@@ -53,6 +53,9 @@ func (s *Segment) Cut(o kafka.Offset, window []byte) error {
 	if m.tailLen > 0 {
 		s.next = m.tail[(m.tailLen-1)%tailSpots].offset
 	}
+	if err := s.resumeSealing(window); err != nil {
+		return err
+	}
 	s.cutAborted(o)
 	return s.CutTail()
 }

@@ -147,5 +147,8 @@ func (d *damages) all() []Damage {
 // Damages returns what is known to be damaged, ascending.
 func (s *Segment) Damages() []Damage { return s.damages.all() }
 
+// ForgetBehind forgets what is known to be damaged behind the end of a segment that recovery has cut.
+func (s *Segment) ForgetBehind() { s.damages.cut(s.size, s.next) }
+
 // Tell sets who hears of each damage once, with no more than segment locks held: it only takes note.
 func (s *Segment) Tell(f func(Damage)) { s.damages.tell = f }

@@ -130,7 +130,7 @@ func (s *Segment) Delete() (remove func() error, err error) {
 	s.broken = fault.Corruption("segment.RebuildIndexes", "%s is deleted", s.Path(LogSuffix))
 	s.repair.Unlock()
 	var deleted []string
-	for _, suffix := range []string{LogSuffix, IndexSuffix, TimeIndexSuffix, TxnIndexSuffix} {
+	for _, suffix := range []string{LogSuffix, IndexSuffix, TimeIndexSuffix, TxnIndexSuffix, SealSuffix} {
 		path := s.Path(suffix)
 		err := s.fs.Rename(path, path+DeletedSuffix)
 		if errors.Is(err, disk.ErrNotExist) { // indexes that never were, or a deletion that failed half-way and is tried again

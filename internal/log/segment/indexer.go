@@ -15,6 +15,7 @@ func NewIndexer(base kafka.Offset) *Indexer { return &Indexer{newMemory(base)} }
 // Note takes in the next batch, which stands at pos; interval is index.interval.bytes.
 func (x *Indexer) Note(b record.Batch, pos, interval int64) {
 	x.m.note(b, pos, int64(len(b)), interval)
+	x.m.sealing.take(b, pos)
 }
 
 // Files returns the two index files and the largest timestamp.
@@ -29,6 +30,9 @@ func (x *Indexer) Files() (offsets, times []byte, largest Stamp) {
 	return offsets, times, x.m.stamp
 }
 
+// Stretches returns what a seal says of the batches.
+func (x *Indexer) Stretches() []Stretch { return x.m.sealing.stretches }
+
 // Written is a sealed segment whose files this process has just written and synced.
 type Written struct {
 	Base, Next kafka.Offset
@@ -36,6 +40,7 @@ type Written struct {
 	CreatedMs  int64
 	Largest    Stamp
 	Aborted    []Aborted
+	Stretches  []Stretch // for its seal
 }
 
 // Of returns the segment, once its files have their names.

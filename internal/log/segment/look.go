@@ -21,6 +21,7 @@ type Look struct {
 	next   kafka.Offset
 	gen    int // of the damages; a truncation since makes another
 	window []byte
+	sealed bool
 
 	condemned bool // Check found new damage
 }
@@ -31,7 +32,7 @@ func (s *Segment) Look(lock sync.Locker, window []byte) (Look, error) {
 	if err != nil {
 		return Look{}, err
 	}
-	return Look{seg: s, file: f, lock: lock, size: s.size, next: s.next, gen: s.damages.generation(), window: window}, nil
+	return Look{seg: s, file: f, lock: lock, size: s.size, next: s.next, gen: s.damages.generation(), window: window, sealed: s.mem == nil}, nil
 }
 
 // Release lets the file go.

@@ -1,9 +1,6 @@
 package segment
 
 import (
-	"errors"
-	"io"
-
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
@@ -28,21 +25,17 @@ func (s *Segment) Lost(from, next kafka.Offset, why error) error {
 // noteEnd holds the end of a sealed segment against its indexes: a file that was cut at the end of a batch looks whole,
 // but they have seen later offsets. Compaction, too, may end a segment before the next one begins; then they have not.
 func (k *Look) noteEnd() error {
-	if k.active() || k.size == 0 {
+	if k.active() {
 		return nil
 	}
-	end := k.seg.base
-	for w := k.walker(0); ; {
-		b, _, err := w.Header()
-		if errors.Is(err, io.EOF) || fault.IsKind(err, fault.Corrupt) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		end = dueAfter(b, k.seg.damages.due(w.began, end), k.next)
+	end, err := k.lastEnd()
+	if err != nil {
+		return err
 	}
-	end = k.seg.damages.due(k.size, end)
+	seal, err := k.seal()
+	if err != nil || seal != nil && k.endsEarly(seal, end) || k.size == 0 {
+		return err
+	}
 	seen := k.Seen()
 	if end > seen || seen >= k.next {
 		return nil

@@ -32,6 +32,7 @@ type memory struct {
 	tail      [tailSpots]spot
 	tailLen   int     // spots ever added
 	recent    *recent // nil while nobody follows
+	sealing   sealing
 }
 
 // note takes in a batch that stands at pos: Kafka adds an entry when more than interval bytes came since the last one.

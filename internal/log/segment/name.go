@@ -23,6 +23,7 @@ const (
 	TxnIndexSuffix  = ".txnindex"
 	SnapshotSuffix  = ".snapshot"
 	HistorySuffix   = ".producers" // ours, beside a snapshot; Kafka ignores it
+	SealSuffix      = ".seal"      // ours, beside a sealed segment; Kafka ignores it
 
 	DeletedSuffix = ".deleted" // renamed, waiting to be removed
 	CleanedSuffix = ".cleaned" // output of a compaction that was not finished

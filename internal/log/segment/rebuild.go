@@ -162,7 +162,7 @@ func (k *Look) Replay(from kafka.Offset, visit Visit) error {
 
 // Remove deletes the files of a segment that recovery drops.
 func Remove(fsys disk.FS, dir string, base kafka.Offset) error {
-	for _, suffix := range []string{LogSuffix, IndexSuffix, TimeIndexSuffix, TxnIndexSuffix} {
+	for _, suffix := range []string{LogSuffix, IndexSuffix, TimeIndexSuffix, TxnIndexSuffix, SealSuffix} {
 		if err := fsys.Remove(dir + "/" + Name(base, suffix)); err != nil && !errors.Is(err, disk.ErrNotExist) {
 			return fault.Storage("segment.Remove", err)
 		}

@@ -72,6 +72,7 @@ func (s *Segment) Recover(trusted kafka.Offset, l Limits, window []byte, epochAt
 		}
 		if err == nil {
 			m.note(b, pos, int64(len(b)), l.IndexIntervalBytes)
+			m.sealing.take(b, pos)
 			r.last, r.due = spot{r.due, pos}, b.NextOffset()
 			r.before = met{pos, w.ended, b.BaseOffset(), b.NextOffset(), b.LeaderEpoch(), true}
 			err = visit(b)

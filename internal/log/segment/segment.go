@@ -156,6 +156,7 @@ func (s *Segment) Write(b record.Batch) error {
 func (s *Segment) Publish(b record.Batch, l Limits) {
 	pos, size := s.size, int64(len(b))
 	s.mem.note(b, pos, size, l.IndexIntervalBytes)
+	s.mem.sealing.take(b, pos)
 	s.checked.add(pos, pos+size)
 	if s.mem.recent != nil {
 		s.mem.recent.add(b, pos)
