@@ -163,9 +163,20 @@ func (c *Cleaning) batch() (record.Batch, error) {
 	if b.BaseOffset() < c.next {
 		return nil, fault.Corruption("clean", "%s: offset %d comes after %d", c.job.Sources[c.source].File.Name(), b.BaseOffset(), c.next)
 	}
+	if end := c.end(); b.NextOffset() > end { // no checksum covers the base offset: it must not be made that of another record
+		return nil, fault.Corruption("clean", "%s: offset %d is beyond the segment, which ends at %d", c.job.Sources[c.source].File.Name(), b.LastOffset(), end)
+	}
 	c.next = b.NextOffset()
 	c.moved += int64(len(b))
 	return b, nil
+}
+
+// end is where the offsets of the source end that is being read.
+func (c *Cleaning) end() kafka.Offset {
+	if c.source+1 < len(c.job.Sources) {
+		return c.job.Sources[c.source+1].Base
+	}
+	return c.job.Dirt.Until
 }
 
 // startCopying ends the mapping.
