@@ -98,6 +98,13 @@ type Cache interface {
 	Drop(off, n int64)
 }
 
+// Sparse is the optional upgrade of a File that knows where it has no bytes on the volume.
+type Sparse interface {
+	// Data returns the first position at or after from that is not in a hole; in a hole there are zeros. Without any more it
+	// is beyond every size, and where nobody tells it is from.
+	Data(from int64) int64
+}
+
 // Dir returns a Syncer that makes the names in a directory durable.
 func Dir(fsys FS, path string) Syncer { return dirSyncer{fsys, path} }
 

@@ -1,7 +1,6 @@
 package segment
 
 import (
-	"bytes"
 	"errors"
 	"io"
 
@@ -138,19 +137,4 @@ func (r *recovery) quarantine(pos, before int64, why error) error {
 	r.before = met{}
 	r.due, r.last = d.Next, spot{d.Next, d.End}
 	return nil
-}
-
-// OnlyZeros reports whether a file holds nothing else from a position up to its size; it reads through window.
-func OnlyZeros(f disk.File, pos, size int64, window []byte) (bool, error) {
-	for window = window[:cap(window)]; pos < size; {
-		n, err := f.ReadAt(window[:min(int64(len(window)), size-pos)], pos)
-		if n == 0 && err != nil && !errors.Is(err, io.EOF) {
-			return false, fault.Storage("segment.Recover", err)
-		}
-		if n == 0 || len(bytes.TrimLeft(window[:n], "\x00")) > 0 {
-			return false, nil
-		}
-		pos += int64(n)
-	}
-	return true, nil
 }
