@@ -3,6 +3,7 @@ package cli
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/milena-io/milena"
@@ -20,7 +21,9 @@ func TestOfflineDirectoriesAreShown(t *testing.T) {
 	}
 	c, n := start()
 	c.create("t", "-p", "2")
-	c.produce("t", "x\ny\nz\n")
+	c.produce("t", "x\ny\nz\n", "-p", "0")
+	c.produce("t", "u\n", "-p", "1")
+	here := c.ok("consume", "t", "-p", "0")
 	d := decode[clusterDoc](t, c.ok("cluster", "info", "-o", "json"), "cluster.info")
 	dirs := d.Brokers[0].LogDirs
 	if len(dirs) != 2 || dirs[0].Path != filepath.ToSlash(a) || dirs[1].Path != filepath.ToSlash(b) || dirs[0].Offline || dirs[1].Offline ||
@@ -34,6 +37,12 @@ func TestOfflineDirectoriesAreShown(t *testing.T) {
 	c, n = start()
 	contains(t, "a cluster with a dead directory", c.ok("cluster", "info"), "1 offline", filepath.ToSlash(b), "OFFLINE")
 	contains(t, "its topic", c.ok("topic", "describe", "t"), "OFFLINE", "none")
+	if got := c.ok("consume", "t", "-p", "0"); got != here || got != c.ok("consume", "t", "-p", "0", "--since", "1h") {
+		t.Errorf("of the partition that is online %q is read, %q was written", got, here)
+	}
+	if r := c.run("consume", "t"); r.exit == exitOK || !strings.Contains(r.err, "t[1]") || !strings.Contains(r.err, "LEADER_NOT_AVAILABLE") {
+		t.Errorf("reading all: exit %d\n%s", r.exit, r.err)
+	}
 	must.OK(n.Close())
 	must.OK(os.Remove(b))
 	must.OK(os.Rename(filepath.Join(root, "away"), b))

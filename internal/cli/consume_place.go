@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,7 +26,7 @@ func (a *app) locate(ctx context.Context, adm *kadm.Client, p *plan) error {
 	if t.Err != nil {
 		return said(t.Err, "", "topic %q", p.topic)
 	}
-	starts, err := adm.ListStartOffsets(ctx, p.topic)
+	starts, err := answered(adm.ListStartOffsets(ctx, p.topic))
 	if err != nil {
 		return err
 	}
@@ -33,18 +34,18 @@ func (a *app) locate(ctx context.Context, adm *kadm.Client, p *plan) error {
 	if p.flags.readCommitted {
 		endsOf = adm.ListCommittedOffsets
 	}
-	ends, err := endsOf(ctx, p.topic)
+	ends, err := answered(endsOf(ctx, p.topic))
 	if err != nil {
 		return err
 	}
 	var since, until kadm.ListedOffsets
 	if p.from.kind == atTime {
-		if since, err = adm.ListOffsetsAfterMilli(ctx, p.from.value, p.topic); err != nil {
+		if since, err = answered(adm.ListOffsetsAfterMilli(ctx, p.from.value, p.topic)); err != nil {
 			return err
 		}
 	}
 	if p.untilMs >= 0 {
-		if until, err = adm.ListOffsetsAfterMilli(ctx, p.untilMs, p.topic); err != nil {
+		if until, err = answered(adm.ListOffsetsAfterMilli(ctx, p.untilMs, p.topic)); err != nil {
 			return err
 		}
 	}
@@ -54,8 +55,12 @@ func (a *app) locate(ctx context.Context, adm *kadm.Client, p *plan) error {
 	}
 	p.assigned, p.next, p.bounds = map[int32]kgo.Offset{}, map[int32]int64{}, map[int32]int64{}
 	for _, n := range partitions {
-		if _, ok := t.Partitions[n]; !ok {
+		d, ok := t.Partitions[n]
+		if !ok {
 			return failed(kerr.UnknownTopicOrPartition.Message, "topic %q has no partition %d: it has %d", p.topic, n, len(t.Partitions))
+		}
+		if d.Err != nil {
+			return said(d.Err, "", "%s[%d] (milena topic describe %s)", p.topic, n, p.topic)
 		}
 		start, end := lookup(starts, p.topic, n), lookup(ends, p.topic, n)
 		for _, o := range []kadm.ListedOffset{start, end} {
@@ -79,6 +84,16 @@ func (a *app) locate(ctx context.Context, adm *kadm.Client, p *plan) error {
 		return p.committed(ctx, adm)
 	}
 	return nil
+}
+
+// answered takes what was answered of a question to all partitions of a topic: some may have no leader, and they are not always
+// those that are wanted.
+func answered(l kadm.ListedOffsets, err error) (kadm.ListedOffsets, error) {
+	var some *kadm.ShardErrors
+	if errors.As(err, &some) && !some.AllFailed {
+		return l, nil
+	}
+	return l, err
 }
 
 func lookup(l kadm.ListedOffsets, topic string, partition int32) kadm.ListedOffset {
