@@ -5,7 +5,7 @@ FUZZTIME ?= 10s
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@latest
 
-.PHONY: build run test check lint fuzz race cross compat bench sim crash powercut kill clean
+.PHONY: build run test check lint fuzz race cross compat bench sim crash powercut faults kill clean
 
 build: ## bin/milena, static
 	$(GO) build -trimpath -o bin/milena ./cmd/milena
@@ -47,6 +47,9 @@ compat: build ## real clients and Apache Kafka's own tools against bin/milena
 
 powercut: build ## N power cuts of a loop-mounted ext4 under a broker with producers in flight; needs root
 	cd test/compat && POWERCUTS=$(or $(N),300) MILENA_BINARY=$(CURDIR)/bin/milena $(GO) run ./run -suite powercut
+
+faults: build ## errors of the real kernel, injected by strace, under a broker with producers in flight; needs ptrace, better root
+	cd test/compat && MILENA_BINARY=$(CURDIR)/bin/milena $(GO) run ./run -suite faults
 
 kill: build ## kill -9 of a broker with producers in flight, N times
 	cd test/compat && KILLS=$(or $(N),300) MILENA_BINARY=$(CURDIR)/bin/milena $(GO) run ./run -suite kill

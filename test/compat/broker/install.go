@@ -34,7 +34,7 @@ var installed struct {
 	paths map[string]string
 }
 
-// Install makes sure that what is there and returns where: "kafka", "java", "python", "node" or "kcat", as
+// Install makes sure that what is there and returns where: "kafka", "java", "python", "node", "kcat" or "strace", as
 // install/install.sh names them.
 func Install(what string) (string, error) {
 	installed.Lock()
@@ -62,6 +62,16 @@ func Install(what string) (string, error) {
 		return path, nil
 	}
 	return "", fmt.Errorf("install %s: the script did not say where it is", what)
+}
+
+// Libraries is the folder with the libraries of a program that Install has unpacked, for LD_LIBRARY_PATH; "" for one of the
+// machine's own.
+func Libraries(program string) string {
+	found, err := filepath.Glob(filepath.Join(filepath.Dir(filepath.Dir(program)), "lib", "*-linux-gnu"))
+	if err != nil || len(found) == 0 || !strings.HasPrefix(program, Cache()) {
+		return ""
+	}
+	return found[0]
 }
 
 // ToolsClassPath is the class path of Apache Kafka's tools, silent about logging.

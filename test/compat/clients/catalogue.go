@@ -46,12 +46,7 @@ func kcat() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	// An unpacked kcat has its libraries beside it.
-	libraries, err := filepath.Glob(filepath.Join(filepath.Dir(filepath.Dir(program)), "lib", "*-linux-gnu"))
-	if err != nil || len(libraries) == 0 {
-		libraries = []string{""}
-	}
-	return append([]string{"env", "KCAT=" + program, "LD_LIBRARY_PATH=" + libraries[0]}, argv...), nil
+	return append([]string{"env", "KCAT=" + program, "LD_LIBRARY_PATH=" + broker.Libraries(program)}, argv...), nil
 }
 
 func kafkajs() ([]string, error) {

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Gets everything foreign that the suites talk to or talk with: Apache Kafka's jars (Maven), a Python environment
-# (PyPI), node_modules (npm), kcat and a million lines of text (Debian). Everything lands in $MILENA_CACHE, outside the
+# (PyPI), node_modules (npm), kcat, strace and a million lines of text (Debian). Everything lands in $MILENA_CACHE, outside the
 # checkout, in folders named by a hash of what they were made from; a folder that is there is complete, because it is
 # renamed into place last. So a second run does nothing, and a bumped version installs beside the old one.
 #
-#   install.sh [kafka] [java] [python] [node] [kcat] [text]     (nothing named: all)
+#   install.sh [kafka] [java] [python] [node] [kcat] [strace] [text]     (nothing named: all)
 #
 # Prints `name=path` lines, which the Go side reads.
 set -euo pipefail
@@ -62,12 +62,15 @@ index() { # the packages that Debian offers, in lists of our own: neither the ma
   apt-get "${apt[@]}" update -qq
 }
 
-make_kcat() { # unpacked, not installed
+unpack() { # Debian's packages, not installed
   index
-  (cd "$part" && apt-get "${apt[@]}" download kcat librdkafka1 libyajl2 libsasl2-2 liblz4-1 libzstd1 >/dev/null &&
-    for deb in *.deb; do dpkg -x "$deb" . && rm "$deb"; done)
+  (cd "$part" && apt-get "${apt[@]}" download "$@" >/dev/null && for deb in *.deb; do dpkg -x "$deb" . && rm "$deb"; done)
   rm -r "$part/lists" "$part/cache"
 }
+
+make_kcat() { unpack kcat librdkafka1 libyajl2 libsasl2-2 liblz4-1 libzstd1; }
+
+make_strace() { unpack strace libunwind8; }
 
 make_text() { # the first million non-empty lines of Debian's package index: real text, long and short lines, UTF-8
   index
@@ -80,7 +83,7 @@ make_text() { # the first million non-empty lines of Debian's package index: rea
 }
 
 kafka=$cache/kafka-$KAFKA_VERSION-$(key "$here/pom.xml" "$here/install.sh")
-for what in "${@:-kafka java python node kcat text}"; do for one in $what; do
+for what in "${@:-kafka java python node kcat strace text}"; do for one in $what; do
   case $one in
   kafka) finish "$kafka" make_kafka; echo "kafka=$kafka" ;;
   java)
@@ -97,6 +100,10 @@ for what in "${@:-kafka java python node kcat text}"; do for one in $what; do
     if command -v kcat >/dev/null; then echo "kcat=$(command -v kcat)"; continue; fi
     kcat=$cache/kcat-$(dpkg --print-architecture)
     finish "$kcat" make_kcat; echo "kcat=$kcat/usr/bin/kcat" ;;
+  strace)
+    if command -v strace >/dev/null; then echo "strace=$(command -v strace)"; continue; fi
+    strace=$cache/strace-$(dpkg --print-architecture)
+    finish "$strace" make_strace; echo "strace=$strace/usr/bin/strace" ;;
   text)
     text=$cache/text-$(. /etc/os-release && echo "$VERSION_CODENAME")-$(dpkg --print-architecture)
     finish "$text" make_text; echo "text=$text/text" ;;

@@ -35,6 +35,7 @@ func Suites() []suite.Suite {
 	return []suite.Suite{
 		{Name: "kill", About: "kill -9 during produce, $KILLS times (200), judged by the offline reader", Run: run},
 		{Name: "powercut", About: "power cuts of a small ext4 file system during produce, $POWERCUTS times; needs root", Run: powerCuts, Asked: true},
+		{Name: "faults", About: "errors of the real kernel, injected by strace during produce; needs ptrace", Run: faulty, Asked: true},
 	}
 }
 

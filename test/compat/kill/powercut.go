@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"syscall"
 
+	"github.com/milena-io/milena/test/compat/broker"
 	"github.com/milena-io/milena/test/compat/suite"
 )
 
@@ -26,10 +28,18 @@ func powerCuts(ctx context.Context, s *suite.Session) error {
 		return err
 	}
 	defer node.Kill9() // before the volume goes
-	return survive(ctx, s, node, end{name: "a power cut", times: n, acks: 200, judge: 1, come: func() error {
-		if err := errors.Join(disk.cut(), node.Kill9()); err != nil {
-			return err
-		}
-		return disk.restore()
-	}})
+	return survive(ctx, s, node, end{name: "a power cut", times: n, acks: 200, judge: 1, come: func() error { return cutPower(node, disk) }})
+}
+
+// cutPower ends the process and the file system under it, and boots the latter. The process is stopped first: a sync that is
+// under way when ext4 is shut down may answer success (in 3 of 89 cuts of a bare loop of write and fdatasync), and on a machine
+// without power nobody would be left to acknowledge anything.
+func cutPower(node broker.Broker, disk *volume) error {
+	if err := syscall.Kill(node.Pid(), syscall.SIGSTOP); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return err
+	}
+	if err := errors.Join(disk.cut(), node.Kill9()); err != nil {
+		return err
+	}
+	return disk.restore()
 }
