@@ -109,6 +109,8 @@ func (d *dumper) kind(base string) func(name string) error {
 			return d.txnIndex
 		case segment.SnapshotSuffix:
 			return d.producers
+		case segment.SealSuffix:
+			return d.seal
 		}
 		return nil
 	}

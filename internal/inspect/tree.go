@@ -21,13 +21,14 @@ const (
 	bootstrapFile = "bootstrap.checkpoint"
 	metadataDir   = "__cluster_metadata-0"
 	offsetsTopic  = "__consumer_offsets"
+	cleanerFile   = "cleaner-offset-checkpoint"
 
 	checkpointSuffix = ".checkpoint" // a snapshot of the metadata log
 )
 
 // offsetCheckpoints are the text files of "topic partition offset" in a log directory.
 func offsetCheckpoints() []string {
-	return []string{"recovery-point-offset-checkpoint", "replication-offset-checkpoint", "log-start-offset-checkpoint", "cleaner-offset-checkpoint"}
+	return []string{"recovery-point-offset-checkpoint", "replication-offset-checkpoint", "log-start-offset-checkpoint", cleanerFile}
 }
 
 // partitionDir is the files of one partition as they were listed.

@@ -151,7 +151,7 @@ func (v *verifier) logDir(name string, entries []disk.Entry) error {
 func (v *verifier) against(dir string, tp kafka.TopicPartition, end kafka.Offset, points map[string]checkpoint.Offsets) {
 	words := map[string]string{
 		"recovery-point-offset-checkpoint": "is flushed up to", "replication-offset-checkpoint": "has high watermark",
-		"log-start-offset-checkpoint": "starts at", "cleaner-offset-checkpoint": "is compacted up to",
+		"log-start-offset-checkpoint": "starts at", cleanerFile: "is compacted up to",
 	}
 	for _, file := range offsetCheckpoints() {
 		if o, ok := points[file][tp]; ok && o > end {

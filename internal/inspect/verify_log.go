@@ -31,6 +31,7 @@ type segmentWalk struct {
 	base    kafka.Offset
 	below   kafka.Offset // where the next segment begins
 	last    bool
+	gaps    bool // offsets are missing between batches
 	checks  []indexCheck
 	markers map[kafka.Offset]kafka.ProducerID // of aborted transactions
 }
@@ -93,10 +94,13 @@ func (v *verifier) segment(p *partitionDir, s *segmentWalk) (whole bool, err err
 	for _, c := range s.checks {
 		c.end(v, at, s.next, whole)
 	}
-	if whole {
-		return true, v.aborted(p, s)
+	if !whole {
+		return false, nil
 	}
-	return false, nil
+	if err := v.seal(p, s, f, size); err != nil {
+		return true, err
+	}
+	return true, v.aborted(p, s)
 }
 
 // walk checks every batch of a file. at is where it ended.
@@ -209,6 +213,7 @@ func (v *verifier) batch(b record.Batch, pos int64, s *segmentWalk) {
 	case last >= s.below:
 		v.problem(s.name, pos, first, "the batch ends at offset %d, the next segment begins at %d", last, s.below)
 	}
+	s.gaps = s.gaps || first != s.next
 	v.epoch(b, pos, s)
 	for _, c := range s.checks {
 		c.batch(v, b, pos)

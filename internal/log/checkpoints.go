@@ -16,9 +16,11 @@ const (
 	highWatermarkFile = "replication-offset-checkpoint"
 	logStartFile      = "log-start-offset-checkpoint"
 	cleanedFile       = "cleaner-offset-checkpoint"
-	ownCleanedFile    = ".milena-cleaned"
 	maxCheckpoint     = 1 << 30
 )
+
+// OwnCleanedFile is ours, a side file of Kafka's cleaner-offset-checkpoint: what this program wrote there.
+const OwnCleanedFile = ".milena-cleaned"
 
 // checkpoints are the offset checkpoints of a log directory: for each log what is durable, what was committed, where it
 // begins, and how far it was compacted. What is in memory never says more than the disk.
@@ -50,7 +52,7 @@ type checkpointFile struct {
 func (c *checkpoints) files() []checkpointFile {
 	return []checkpointFile{
 		{recoveryPointFile, &c.recovery}, {highWatermarkFile, &c.high}, {logStartFile, &c.logStart}, {cleanedFile, &c.cleaned},
-		{ownCleanedFile, &c.own},
+		{OwnCleanedFile, &c.own},
 	}
 }
 
@@ -124,8 +126,8 @@ func (c *checkpoints) SaveCleaned(tp kafka.TopicPartition, o kafka.Offset) error
 		return fault.Shutdown("checkpoint")
 	}
 	changed := checkpoint.Offsets{tp: o}
-	return c.replaceSome([]checkpointFile{{ownCleanedFile, &c.own}, {cleanedFile, &c.cleaned}}, map[string]checkpoint.Offsets{
-		ownCleanedFile: changed, cleanedFile: changed,
+	return c.replaceSome([]checkpointFile{{OwnCleanedFile, &c.own}, {cleanedFile, &c.cleaned}}, map[string]checkpoint.Offsets{
+		OwnCleanedFile: changed, cleanedFile: changed,
 	})
 }
 

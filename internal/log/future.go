@@ -58,7 +58,7 @@ func (a Arrival) Prepare(before []kafka.DirectoryID, at Checkpointed) error {
 		return fault.Storage(op, err)
 	}
 	err := d.saveAll(map[string]checkpoint.Offsets{
-		recoveryPointFile: {tp: at.RecoveryPoint}, highWatermarkFile: {tp: at.HighWatermark}, cleanedFile: {tp: at.Cleaned}, ownCleanedFile: {tp: at.Cleaned},
+		recoveryPointFile: {tp: at.RecoveryPoint}, highWatermarkFile: {tp: at.HighWatermark}, cleanedFile: {tp: at.Cleaned}, OwnCleanedFile: {tp: at.Cleaned},
 	})
 	if err != nil {
 		return err

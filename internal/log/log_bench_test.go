@@ -118,3 +118,23 @@ func BenchmarkRecovery(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRoll seals a segment of one batch and begins another: what each segment costs besides its records.
+func BenchmarkRoll(b *testing.B) {
+	l, o := benchLog(b, func(c *Config) { c.Keep.RetentionBytes = 64 << 10 })
+	template := benchBatch(1 << 10)
+	batch := bytes.Clone(template)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		copy(batch, template)
+		must.Get(l.AppendAsLeader(o.Now, batch, 0, Client))
+		must.OK(l.roll(o.Now, l.end))
+		if i%100 == 99 {
+			b.StopTimer()
+			must.OK(l.settleAll())
+			must.Get(l.Retain(o.Now, l.end))
+			b.StartTimer()
+		}
+	}
+	must.OK(l.Delete())
+}

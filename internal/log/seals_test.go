@@ -210,7 +210,7 @@ func TestASealOfEarlierContentIsNotBelieved(t *testing.T) {
 	if maps.Equal(alarmed.readable(), all) {
 		t.Error("nothing here could raise an alarm")
 	}
-	must.OK(compacted.mem.Remove(root + "/" + ownCleanedFile)) // as if the other checkpoint had moved on
+	must.OK(compacted.mem.Remove(root + "/" + OwnCleanedFile)) // as if the other checkpoint had moved on
 	compacted.open()
 	compacted.wantReadable("compacted by somebody else", all, 0, 0)
 	if damages := compacted.l.Damages(); len(damages) > 0 {
