@@ -55,12 +55,10 @@ func (a *app) locate(ctx context.Context, adm *kadm.Client, p *plan) error {
 	}
 	p.assigned, p.next, p.bounds = map[int32]kgo.Offset{}, map[int32]int64{}, map[int32]int64{}
 	for _, n := range partitions {
-		d, ok := t.Partitions[n]
-		if !ok {
+		if d, ok := t.Partitions[n]; !ok {
 			return failed(kerr.UnknownTopicOrPartition.Message, "topic %q has no partition %d: it has %d", p.topic, n, len(t.Partitions))
-		}
-		if d.Err != nil {
-			return said(d.Err, "", "%s[%d] (milena topic describe %s)", p.topic, n, p.topic)
+		} else if d.Err != nil {
+			return said(d.Err, "", "%s[%d]", p.topic, n)
 		}
 		start, end := lookup(starts, p.topic, n), lookup(ends, p.topic, n)
 		for _, o := range []kadm.ListedOffset{start, end} {
