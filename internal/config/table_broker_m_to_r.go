@@ -27,7 +27,7 @@ var brokerMToR = []Key{
 	{Name: "num.io.threads", Type: Int, Default: "8", HasDefault: true, Dynamic: ClusterWide, Min: bound(1), Doc: "Request handlers (accept; map to GOMAXPROCS work)."},
 	{Name: "num.network.threads", Type: Int, Default: "3", HasDefault: true, Dynamic: ClusterWide, Min: bound(1), Doc: "Network threads (accept)."},
 	{Name: "num.partitions", Type: Int, Default: "1", HasDefault: true, Status: Implemented, Min: bound(1), Doc: "Partitions of auto-created topics."},
-	{Name: "num.recovery.threads.per.data.dir", Type: Int, Default: "2", HasDefault: true, Dynamic: ClusterWide, Min: bound(1), Doc: "Parallel log recovery per dir (2 since 4.0, KIP-1030)."},
+	{Name: "num.recovery.threads.per.data.dir", Type: Int, Default: "2", HasDefault: true, Dynamic: ClusterWide, Status: Implemented, Min: bound(1), Doc: "Parallel log recovery per dir (2 since 4.0, KIP-1030)."},
 	{Name: "num.replica.alter.log.dirs.threads", Type: Int, Status: Implemented, Doc: "Threads moving replicas between dirs."},
 	{Name: "num.replica.fetchers", Type: Int, Default: "1", HasDefault: true, Dynamic: ClusterWide, Min: bound(1), Doc: "Fetchers per source broker (>=1 since 4.2)."},
 	{Name: "offset.metadata.max.bytes", Type: Int, Default: "4096", HasDefault: true, Status: Implemented, Doc: "Commit metadata limit (OFFSET_METADATA_TOO_LARGE)."},

@@ -23,6 +23,8 @@ const (
 	OpSyncDir   Op = "syncdir"
 	OpLock      Op = "lock"
 	OpUsage     Op = "usage"
+
+	OpSyncVolume Op = "syncvolume"
 )
 
 // Call is one call as a wrapper sees it.

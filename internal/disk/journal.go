@@ -18,7 +18,7 @@ type Event struct {
 }
 
 // Changes reports whether the event changes what a process sees; the others, the syncs, change only what a crash leaves.
-func (e Event) Changes() bool { return e.Op != OpSync && e.Op != OpSyncDir }
+func (e Event) Changes() bool { return e.Op != OpSync && e.Op != OpSyncDir && e.Op != OpSyncVolume }
 
 // String prints an event on one line, for golden files.
 func (e Event) String() string {
@@ -139,6 +139,9 @@ func (r *Replay) step(e Event) {
 		return
 	case OpSync:
 		r.files[e.File].sync()
+		return
+	case OpSyncVolume:
+		m.syncAll()
 		return
 	case OpRename:
 		if err := m.Rename(e.Path, e.To); err != nil {

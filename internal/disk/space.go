@@ -182,6 +182,9 @@ func (f *spaceFile) Begin() {
 	}
 }
 
+// Written tells of failed writing, where the file can.
+func (f *spaceFile) Written() error { return Written(f.File) }
+
 // realFile is one of the operating system, with every upgrade that those have.
 type realFile struct {
 	osFile

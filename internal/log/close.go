@@ -1,46 +1,67 @@
 package log
 
 import (
+	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/kafka"
 )
 
 // Close makes everything durable and complete: indexes, a producer snapshot at the end, epochs. When every log of a
 // directory has been closed and Dir.Close was called, the next start is a clean one. After an error it is not.
-func (l *Log) Close(_ kafka.Instant) error {
+func (l *Log) Close(kafka.Instant) error {
 	if l.closed {
 		return nil
+	}
+	targets, err := Finish(l)
+	if err != nil {
+		return err
+	}
+	for _, t := range targets {
+		if err := t.Sync(); err != nil {
+			return err
+		}
+	}
+	l.begin(l.end)
+	return nil
+}
+
+// Finish is Close but for the syncs that may be made together with those of other logs: the log is closed once its targets
+// are synced, and no sooner. What has no file open is all that is left: a log that is durable to its end and whose files
+// say so leaves nothing.
+func Finish(l *Log) (targets []disk.Syncer, err error) {
+	if l.closed {
+		return nil, nil
 	}
 	swapped := l.settleSwap()
 	l.closed = true
 	if l.blank {
-		return nil
+		return nil, nil
 	}
 	s := l.active()
 	defer l.closeActive()
 	if swapped != nil {
-		return swapped
+		return nil, swapped
 	}
+	cut := l.torn || s.Allocated()
 	if s.Active() {
 		if err := l.mend(s); err != nil {
-			return err
+			return nil, err
 		}
 		if err := s.Finish(); err != nil {
-			return err
+			return nil, err
 		}
 		l.add(l.end, s.IndexSyncers()...)
 	}
 	if n := len(l.snapshots.list); n == 0 || l.snapshots.list[n-1] < l.end {
 		syncers, err := l.snapshots.write(l.end, l.producers)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		l.add(l.end, syncers...)
 	}
-	l.add(l.end, dirOf(l))
-	if !s.Active() {
-		l.current = nil // nothing was appended since the last clean close
+	if s.Active() || l.snapshots.removed || len(l.chores) > 0 {
+		l.add(l.end, dirOf(l))
 	}
-	return l.settleAll()
+	return l.durability.finish(l.end, cut)
 }
 
 // closeActive lets go of every file that is kept open; readers still hold theirs.

@@ -129,6 +129,37 @@ func (d *durability) settle(end kafka.Offset) error {
 	return nil
 }
 
+// finish syncs what is kept open for that, and the epochs, and returns the rest of the chores. The bytes of the active segment
+// are durable already unless the log's end is not, or the file was cut just now.
+func (d *durability) finish(end kafka.Offset, cut bool) (rest []disk.Syncer, err error) {
+	names := false
+	for _, c := range d.chores {
+		switch {
+		case c.release != nil:
+			err = c.sync.Sync()
+		case c.sync == d.home:
+			names = true
+		default:
+			rest = append(rest, c.sync)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if d.durable() < end || cut {
+		for _, t := range d.current {
+			if err := t.Sync(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	saved, err := d.epochs.Save()
+	if names && !saved {
+		rest = append(rest, d.home)
+	}
+	return rest, err
+}
+
 // lower takes durability back to a log's new, smaller end.
 func (d *durability) lower(to kafka.Offset) {
 	must.Hold(len(d.chores) == 0, "truncation with %d chores undone", len(d.chores))

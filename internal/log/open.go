@@ -82,7 +82,8 @@ func (l *Log) makeDir() error {
 // scanDir removes what earlier lives left unfinished, and lists segments and snapshots.
 func (l *Log) scanDir() error {
 	fsys, dir := l.options.FS, l.options.Path
-	if err := finishSwaps(fsys, dir, newWindow()); err != nil {
+	var err error
+	if l.snapshots.removed, err = finishSwaps(fsys, dir, newWindow()); err != nil {
 		return err
 	}
 	entries, err := fsys.List(dir)
@@ -119,6 +120,7 @@ func (l *Log) scanDir() error {
 				if err := fsys.Remove(dir + "/" + e.Name); err != nil {
 					return fault.Storage("log.Open", err)
 				}
+				l.snapshots.removed = true
 			}
 		}
 	}
@@ -162,11 +164,11 @@ func offsetsIn(entries []disk.Entry) (bases, indexes []kafka.Offset, witness kaf
 
 // finishSwaps removes files of deletions and of compactions that did not finish, and finishes the replacement of
 // segments by compacted ones that were complete: sources inside the range of the new segments go, then the new ones
-// take their names (the order of Kafka's LogLoader).
-func finishSwaps(fsys disk.FS, dir string, window []byte) error {
+// take their names (the order of Kafka's LogLoader). It reports whether it changed anything.
+func finishSwaps(fsys disk.FS, dir string, window []byte) (changed bool, err error) {
 	entries, err := fsys.List(dir)
 	if err != nil {
-		return fault.Storage("log.Open", err)
+		return false, fault.Storage("log.Open", err)
 	}
 	var rubbish, swaps []string
 	unfinished := kafka.Offset(-1) // lowest offset of a .cleaned file
@@ -195,13 +197,13 @@ func finishSwaps(fsys disk.FS, dir string, window []byte) error {
 	})
 	for _, name := range rubbish {
 		if err := fsys.Remove(dir + "/" + name); err != nil {
-			return fault.Storage("log.Open", err)
+			return false, fault.Storage("log.Open", err)
 		}
 	}
 	if len(swaps) == 0 {
-		return nil
+		return len(rubbish) > 0, nil
 	}
-	return replaceSources(fsys, dir, entries, swaps, window)
+	return true, replaceSources(fsys, dir, entries, swaps, window)
 }
 
 func replaceSources(fsys disk.FS, dir string, entries []disk.Entry, swaps []string, window []byte) error {

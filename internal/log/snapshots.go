@@ -15,22 +15,28 @@ import (
 // snapshots are the producer snapshots of a log: one at each roll and one at a clean close, each with our history
 // beside it. One that does not check is removed and the one before it is used, with a longer replay.
 type snapshots struct {
-	fs   disk.FS
-	dir  string
-	list []kafka.Offset // ascending
+	fs      disk.FS
+	dir     string
+	list    []kafka.Offset // ascending
+	removed bool           // names were taken out of the directory, these or others, and a clean stop has to sync that
 }
 
 const maxSnapshotBytes = 1 << 30
 
-// write saves the state of everything below an offset and returns what makes it durable.
+// write saves the state of everything below an offset and returns what makes it durable. Without producers there is no
+// history, and the snapshot is as Kafka's.
 func (s *snapshots) write(at kafka.Offset, state *producer.State) ([]disk.Syncer, error) {
 	data := state.AppendSnapshot(nil)
-	history := state.AppendHistory(nil, producer.SnapshotChecksum(data))
-	var syncers []disk.Syncer
-	for _, file := range []struct {
+	type file struct {
 		suffix string
 		data   []byte
-	}{{segment.HistorySuffix, history}, {segment.SnapshotSuffix, data}} { // in this order: without a history it looks like Kafka's
+	}
+	files := []file{{segment.SnapshotSuffix, data}}
+	if state.Len() > 0 { // in this order: without a history it looks like Kafka's
+		files = []file{{segment.HistorySuffix, state.AppendHistory(nil, producer.SnapshotChecksum(data))}, files[0]}
+	}
+	var syncers []disk.Syncer
+	for _, file := range files {
 		path := s.dir + "/" + segment.Name(at, file.suffix)
 		if err := writeFile(s.fs, path, file.data); err != nil {
 			return nil, err
@@ -131,6 +137,7 @@ func (s *snapshots) remove(at kafka.Offset) error {
 		}
 	}
 	s.list = slices.DeleteFunc(s.list, func(o kafka.Offset) bool { return o == at })
+	s.removed = true
 	return nil
 }
 

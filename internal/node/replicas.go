@@ -355,6 +355,9 @@ func (r *replicas) reconfigure(d image.Delta) {
 	}
 	if all {
 		r.n.edge.limit(r.n.settings.connectionLimits(d.To))
+		for _, v := range r.n.storage.volumes {
+			v.env.Chores.Resize(r.n.settings.recoveryThreads(d.To))
+		}
 	}
 	made := map[string]*partition.Config{}
 	for _, p := range r.all() {

@@ -134,16 +134,24 @@ func (s *settings) MaxDescribedPartitions() int {
 // ClusterID returns the cluster's id.
 func (s *settings) ClusterID() string { return s.n.storage.clusterID }
 
+// recoveryThreads is how many logs of a directory are recovered, or closed, at a time; it changes while the broker runs.
+func (s *settings) recoveryThreads(img *image.Image) int {
+	return brokerNumber(s.layers(img), "num.recovery.threads.per.data.dir")
+}
+
+// brokerNumber returns a key of the broker that is a whole number.
+func brokerNumber(layers config.Layers, name string) int {
+	k, ok := config.Lookup(config.Broker, name)
+	must.Hold(ok, "no config key %q", name)
+	n, err := strconv.Atoi(layers.ResolveBroker(k).Value)
+	must.OK(err) // checked when it was set
+	return n
+}
+
 // connectionLimits returns the max.connections family, which changes while the broker runs.
 func (s *settings) connectionLimits(img *image.Image) listen.ConnectionLimits {
 	layers := s.layers(img)
-	number := func(name string) int {
-		k, ok := config.Lookup(config.Broker, name)
-		must.Hold(ok, "no config key %q", name)
-		n, err := strconv.Atoi(layers.ResolveBroker(k).Value)
-		must.OK(err) // checked when it was set
-		return n
-	}
+	number := func(name string) int { return brokerNumber(layers, name) }
 	l := listen.ConnectionLimits{
 		Total: number("max.connections"), PerIP: number("max.connections.per.ip"), PerListener: map[string]int{},
 		PerIPFor: map[netip.Addr]int{},

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/log"
 	"github.com/milena-io/milena/internal/log/checkpoint"
 	"github.com/milena-io/milena/internal/partition"
 )
@@ -61,15 +63,22 @@ func (n *Node) giveBack(done func()) {
 // closed is how the partitions of one directory ended.
 type closed struct {
 	recovery, high checkpoint.Offsets
+	whole          disk.Volume   // nil where there is no such thing
+	targets        []disk.Syncer // that make what the logs wrote durable
 	err            error
 }
 
 // closePartitions closes every log and tells how, by directory, when the last one is closed. What a directory holds that
-// has failed is left as it is.
+// has failed is left as it is. The logs of a directory are closed a few at a time, and what they write is synced together
+// (ADR 0014).
 func (n *Node) closePartitions(done func(map[*volume]*closed)) {
 	out := map[*volume]*closed{}
 	for _, v := range n.storage.all() {
-		out[v] = &closed{recovery: checkpoint.Offsets{}, high: checkpoint.Offsets{}}
+		c := &closed{recovery: checkpoint.Offsets{}, high: checkpoint.Offsets{}}
+		if v.offline() == nil {
+			c.whole = disk.OpenVolume(n.o.FS, v.path)
+		}
+		out[v] = c
 	}
 	all := slices.DeleteFunc(n.replicas.all(), func(p *partition.Partition) bool { return n.storage.of(p).offline() != nil })
 	if len(all) == 0 {
@@ -87,6 +96,7 @@ func (n *Node) closePartitions(done func(map[*volume]*closed)) {
 				into.err = errors.Join(into.err, c.Err)
 			case c.Opened:
 				into.recovery[p.Name()], into.high[p.Name()] = c.Recovery, c.High
+				into.targets = append(into.targets, c.Targets...)
 			}
 			left--
 			last := left == 0
@@ -124,26 +134,53 @@ func (n *Node) sealNext(left []*volume, c map[*volume]*closed, failed error, don
 		return
 	}
 	v := left[0]
+	at := c[v]
+	next := func(err error) {
+		if at.whole != nil {
+			_ = at.whole.Close() // it was only read
+		}
+		n.sealNext(left[1:], c, errors.Join(failed, err), done)
+	}
 	if v.offline() != nil {
-		n.sealNext(left[1:], c, failed, done)
+		next(nil)
 		return
 	}
-	v.flusher.Flush(nil, func(error) { n.sealNext(left[1:], c, errors.Join(failed, n.seal(v, c[v])), done) })
+	if v == n.storage.metadata {
+		// The last flush of it is over when the flush service is idle.
+		v.flusher.Flush(nil, func(error) {
+			n.closeMetadata(at)
+			n.settle(v, at, next)
+		})
+		return
+	}
+	n.settle(v, at, next)
 }
 
-// seal closes the metadata log and marks a directory as cleanly closed, when every log in it is.
+// closeMetadata closes the metadata log.
+func (n *Node) closeMetadata(c *closed) {
+	targets, err := log.Finish(n.storage.log)
+	c.targets, c.err = append(c.targets, targets...), errors.Join(c.err, err)
+	o := n.storage.log.Offsets()
+	c.recovery[metadataPartition], c.high[metadataPartition] = o.End, o.End
+}
+
+// settle syncs what the logs of a directory wrote when they were closed, and then seals it.
+func (n *Node) settle(v *volume, c *closed, done func(error)) {
+	if c.err != nil {
+		c.targets = nil // it will not count as closed cleanly
+	}
+	v.flusher.Settle(c.whole, c.targets, func(err error) {
+		c.err = errors.Join(c.err, err)
+		done(n.seal(v, c))
+	})
+}
+
+// seal marks a directory as cleanly closed, when every log in it is.
 func (n *Node) seal(v *volume, c *closed) error {
 	err := c.err
-	if v == n.storage.metadata {
-		err = errors.Join(err, n.storage.log.Close(n.o.World.Now()))
-		o := n.storage.log.Offsets()
-		c.recovery[metadataPartition], c.high[metadataPartition] = o.End, o.End
+	if err == nil {
+		err = v.dir.CloseClean(n.session.brokerEpoch(), c.recovery, c.high)
 	}
-	if err != nil {
-		v.release()
-		return err
-	}
-	err = v.dir.CloseClean(n.session.brokerEpoch(), c.recovery, c.high)
 	if err != nil {
 		v.release()
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
 	"github.com/milena-io/milena/internal/partition"
+	"github.com/milena-io/milena/internal/world"
 )
 
 // storage is the log directories, and the metadata log in one of them.
@@ -45,7 +46,7 @@ func newVolume(n *Node, path string) *volume {
 	v := &volume{n: n, path: path, flusher: disk.NewFlusher(n.o.World, path)}
 	v.flusher.Synced = n.o.Synced
 	v.env = &partition.Env{
-		World: n.o.World, Flusher: v.flusher, Logger: n.log("kafka.log"), Self: n.settings.NodeID(),
+		World: n.o.World, Chores: world.NewPool(n.o.World, int(n.o.Values.Int("num.recovery.threads.per.data.dir"))), Flusher: v.flusher, Logger: n.log("kafka.log"), Self: n.settings.NodeID(),
 		Failed: func(err error) { n.o.World.Go(func() { n.lose(v, err) }) },
 	}
 	return v

@@ -36,6 +36,8 @@ type Env struct {
 	Flusher *disk.Flusher
 	Logger  *slog.Logger
 	Self    kafka.NodeID
+	// Chores runs what a log directory has only so many threads for (num.recovery.threads.per.data.dir); nil is World.Go.
+	Chores *world.Pool
 	// Failed is told once when an IO call of a log failed; the log dir is to be given up.
 	Failed func(error)
 	News   News // may be nil
@@ -210,11 +212,12 @@ func (p *Partition) fail(err error) []func() {
 type Closed struct {
 	Opened         bool // false: nobody ever needed the log, and its files are as they were
 	Recovery, High kafka.Offset
-	Err            error // the log is not closed cleanly
+	Targets        []disk.Syncer // what is still to be synced before the log counts as closed
+	Err            error         // the log is not closed cleanly
 }
 
-// Stop takes no new work, answers everybody who waits, and closes the log cleanly; done is called when it is on stable
-// storage. Produces in flight are answered when their flush has come; those that wait for other replicas, which may
+// Stop takes no new work, answers everybody who waits, and closes the log cleanly; done is called when all of its files are
+// written, and its records are on stable storage. Produces in flight are answered when their flush has come; those that wait for other replicas, which may
 // take for ever, are told to look for another leader. It is idempotent.
 func (p *Partition) Stop(done func(Closed)) {
 	p.mu.Lock()
@@ -247,10 +250,19 @@ func (p *Partition) close(done func(Closed)) {
 		done(Closed{})
 		return
 	}
-	p.at().World.Go(func() {
-		err := l.Close(p.at().World.Now())
-		done(Closed{Opened: true, Recovery: l.Offsets().End, High: p.rep.HighWatermark(), Err: err})
+	p.at().run(func() {
+		targets, err := log.Finish(l)
+		done(Closed{Opened: true, Recovery: l.Offsets().End, High: p.rep.HighWatermark(), Targets: targets, Err: err})
 	})
+}
+
+// run runs a chore.
+func (e *Env) run(f func()) {
+	if e.Chores == nil {
+		e.World.Go(f)
+		return
+	}
+	e.Chores.Go(f)
 }
 
 // Open opens and recovers the log if nobody has yet.

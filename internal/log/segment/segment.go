@@ -105,6 +105,9 @@ func (s *Segment) Size() int64 { return s.size }
 // Active reports whether the segment takes appends.
 func (s *Segment) Active() bool { return s.mem != nil }
 
+// Allocated reports whether the file is longer than what was written, as Create made it.
+func (s *Segment) Allocated() bool { return s.mem != nil && s.mem.allocated }
+
 // CreatedMs returns the wall time when the segment was created or opened.
 func (s *Segment) CreatedMs() int64 { return s.createdMs }
 
