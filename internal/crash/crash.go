@@ -42,6 +42,8 @@ type Story struct {
 	Mem  *disk.Mem
 	Rand *rand.Rand
 	Now  kafka.Instant
+	// Together says that starts and clean stops sync the volume as a whole, as a node with many logs does.
+	Together bool
 
 	journal  *disk.Journal
 	promises []promise

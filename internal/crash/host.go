@@ -65,6 +65,10 @@ func (h *Host) openDir() (err error) {
 	h.dir, err = log.OpenDir(h.story.Mem, root, me())
 	h.world.clean = no
 	h.promise()
+	if err == nil && h.story.Together {
+		h.chapter("settle directory")
+		h.dir.Settle()
+	}
 	return err
 }
 
@@ -79,6 +83,11 @@ func (h *Host) Open(tp kafka.TopicPartition, id kafka.TopicID, c log.Config) (*L
 // CloseClean stops the process cleanly.
 func (h *Host) CloseClean() (err error) {
 	recovery, high := checkpoint.Offsets{}, checkpoint.Offsets{}
+	if h.story.Together {
+		if err := h.closeTogether(); err != nil {
+			return err
+		}
+	}
 	for _, l := range h.living() {
 		h.chapter("close %s", l.tenant.partition)
 		if err := l.log.Close(h.story.Now); err != nil {
@@ -109,6 +118,19 @@ func (h *Host) CloseClean() (err error) {
 	h.world.clean = yes
 	h.promise()
 	return nil
+}
+
+// closeTogether finishes every log, and syncs them as a whole.
+func (h *Host) closeTogether() error {
+	v := disk.OpenVolume(h.story.Mem, root)
+	for _, l := range h.living() {
+		h.chapter("finish %s", l.tenant.partition)
+		if _, err := log.Finish(l.log); err != nil {
+			return err
+		}
+	}
+	h.chapter("sync the volume")
+	return v.Sync()
 }
 
 // Start begins the next life of a process that has ended, cleanly or not.

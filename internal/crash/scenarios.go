@@ -24,6 +24,9 @@ func Scenarios() []Scenario {
 		{Name: "close", Golden: true, Tell: tellClose},
 		{Name: "recover", Golden: true, Tell: tellRecover},
 		{Name: "recover-unflushed", Golden: true, Tell: tellRecoverUnflushed},
+		{Name: "close-together", Golden: true, Tell: together(tellClose)},
+		{Name: "recover-settled", Golden: true, Tell: together(tellRecover)},
+		{Name: "recover-unflushed-settled", Golden: true, Tell: together(tellRecoverUnflushed)},
 		{Name: "compaction", Golden: true, Tell: tellCompaction},
 		{Name: "compaction-swap", Golden: true, Tell: tellCompactionSwap},
 		{Name: "preallocate", Golden: true, Tell: tellPreallocate},
@@ -35,6 +38,14 @@ func Scenarios() []Scenario {
 		{Name: "groups", Golden: true, Tell: tellGroups},
 		{Name: "groups-start", Golden: true, Tell: tellGroupsStart},
 		{Name: "walk", Tell: tellWalk},
+	}
+}
+
+// together tells a story of a process that syncs the volume as a whole.
+func together(tell func(*Story) error) func(*Story) error {
+	return func(s *Story) error {
+		s.Together = true
+		return tell(s)
 	}
 }
 

@@ -209,6 +209,7 @@ func (l *Log) create(base kafka.Offset, nowMs int64) (*segment.Segment, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.snapshots.changed = true
 	s.Keep(l.options.Shared.Handles)
 	s.Tell(l.options.Owner.Damaged)
 	return s, nil

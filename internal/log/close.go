@@ -58,7 +58,7 @@ func Finish(l *Log) (targets []disk.Syncer, err error) {
 		}
 		l.add(l.end, syncers...)
 	}
-	if s.Active() || l.snapshots.removed || len(l.chores) > 0 {
+	if s.Active() || l.snapshots.changed || len(l.chores) > 0 {
 		l.add(l.end, dirOf(l))
 	}
 	return l.durability.finish(l.end, cut)

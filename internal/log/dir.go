@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
@@ -26,6 +27,7 @@ type Dir struct {
 	path        string
 	lock        io.Closer
 	clean       bool
+	settled     atomic.Bool // all that the last process wrote is durable
 	shared      Shared
 	brokerEpoch kafka.BrokerEpoch // of the incarnation that closed it cleanly, -1
 	// Damaged are files that did not parse and count as empty, for the caller to log.
@@ -133,8 +135,21 @@ func (d *Dir) Options(tp kafka.TopicPartition, c Config, now kafka.Instant) Opti
 	known := d.Checkpointed(tp)
 	return Options{
 		FS: d.fs, Path: d.PartitionPath(tp), Partition: tp, Config: c, Now: now, Ledger: d, Shared: d.shared,
-		Clean: d.clean && first, RecoveryPoint: known.RecoveryPoint, LogStart: known.LogStart,
+		Clean: d.clean && first, Settled: d.settled.Load() && first, RecoveryPoint: known.RecoveryPoint, LogStart: known.LogStart,
 		Cleaned: known.Cleaned,
+	}
+}
+
+// Settle makes all that the last process wrote in the directory durable at once, so that recovery need not sync each log:
+// after a kill what is in the page cache may be on no disk. It blocks, beside logs that are opened. Where the volume can't be
+// synced as a whole, or that failed, nothing has changed, and each log is synced when it is opened.
+func (d *Dir) Settle() {
+	if d.clean {
+		return
+	}
+	if v := disk.OpenVolume(d.fs, d.path); v != nil {
+		d.settled.Store(v.Sync() == nil)
+		_ = v.Close() // it was only read
 	}
 }
 

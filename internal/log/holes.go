@@ -75,7 +75,7 @@ func (v *view) Damages() (all []segment.Damage) {
 func (l *Log) settleTail(s *segment.Segment) error {
 	all := s.Damages()
 	if n := len(all); n == 0 || all[n-1].End < s.Size() || s.Next() == s.Base() {
-		return s.Sync()
+		return l.secure(s)
 	}
 	return l.roundOff(s, s.Next())
 }

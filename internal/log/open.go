@@ -83,7 +83,7 @@ func (l *Log) makeDir() error {
 func (l *Log) scanDir() error {
 	fsys, dir := l.options.FS, l.options.Path
 	var err error
-	if l.snapshots.removed, err = finishSwaps(fsys, dir, newWindow()); err != nil {
+	if l.snapshots.changed, err = finishSwaps(fsys, dir, newWindow()); err != nil {
 		return err
 	}
 	entries, err := fsys.List(dir)
@@ -120,7 +120,7 @@ func (l *Log) scanDir() error {
 				if err := fsys.Remove(dir + "/" + e.Name); err != nil {
 					return fault.Storage("log.Open", err)
 				}
-				l.snapshots.removed = true
+				l.snapshots.changed = true
 			}
 		}
 	}

@@ -245,7 +245,7 @@ func (l *Log) sealRecovered(s *segment.Segment, next kafka.Offset) error {
 			return err
 		}
 	}
-	if err := s.Sync(); err != nil {
+	if err := l.secure(s); err != nil {
 		return err
 	}
 	s.Seal().Release()
@@ -281,18 +281,31 @@ func (l *Log) settleRecovery(clean bool) error {
 	}
 	// Everything up to the end counts as durable from here on. After kill -9 names and epochs need not be, and before the
 	// first flush not even whose log this is.
-	if l.options.RecoveryPoint == 0 {
+	if l.options.RecoveryPoint == 0 && !(l.options.Settled && len(l.chores) == 0) {
 		if err := l.identity().Sync(); err != nil {
 			return err
 		}
 	}
-	if err := l.parent().Sync(); err != nil {
-		return err
+	if !l.options.Settled {
+		if err := l.parent().Sync(); err != nil {
+			return err
+		}
 	}
-	if err := l.saveNames(); err != nil {
-		return err
+	if !l.options.Settled || l.snapshots.changed || l.epochs.Unsaved() {
+		if err := l.saveNames(); err != nil {
+			return err
+		}
 	}
 	return l.settleLoss()
+}
+
+// secure makes the records durable that recovery found in a segment. Where all that was written is, it only asks whether
+// writing them had failed.
+func (l *Log) secure(s *segment.Segment) error {
+	if l.options.Settled {
+		return s.Written()
+	}
+	return s.Sync()
 }
 
 // settleLoss takes the recovery point back to the end of a log that was opened although it has lost durable records.

@@ -18,7 +18,7 @@ type snapshots struct {
 	fs      disk.FS
 	dir     string
 	list    []kafka.Offset // ascending
-	removed bool           // names were taken out of the directory, these or others, and a clean stop has to sync that
+	changed bool           // names came into the directory or went, these or others, since the log was opened
 }
 
 const maxSnapshotBytes = 1 << 30
@@ -43,6 +43,7 @@ func (s *snapshots) write(at kafka.Offset, state *producer.State) ([]disk.Syncer
 		}
 		syncers = append(syncers, segment.PathSyncer(s.fs, path))
 	}
+	s.changed = true
 	if i, found := slices.BinarySearch(s.list, at); !found {
 		s.list = slices.Insert(s.list, i, at)
 	}
@@ -137,7 +138,7 @@ func (s *snapshots) remove(at kafka.Offset) error {
 		}
 	}
 	s.list = slices.DeleteFunc(s.list, func(o kafka.Offset) bool { return o == at })
-	s.removed = true
+	s.changed = true
 	return nil
 }
 

@@ -209,7 +209,7 @@ func (l *Log) lowerRecoveryPoint(o kafka.Offset) error {
 // has nobody to go to: the files are removed at the next start.
 func (l *Log) later(remove func() error) {
 	f := func() { _ = remove() }
-	l.snapshots.removed = true
+	l.snapshots.changed = true
 	if l.options.Later == nil {
 		f()
 		return

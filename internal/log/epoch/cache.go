@@ -30,9 +30,10 @@ type Cache struct {
 
 	mu      sync.Mutex
 	entries []Entry
-	changed uint64 // counts changes
-	saved   uint64 // the count that the file shows
-	dropped bool   // never written again
+	changed uint64  // counts changes
+	saved   uint64  // the count that the file shows
+	onDisk  []Entry // what the file says
+	dropped bool    // never written again
 }
 
 // Entries returns a copy of the entries, ascending.

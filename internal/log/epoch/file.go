@@ -1,6 +1,7 @@
 package epoch
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/milena-io/milena/internal/disk"
@@ -23,6 +24,7 @@ func Open(fsys disk.FS, dir string) (*Cache, error) {
 		return c, err
 	}
 	c.entries, err = Parse(data)
+	c.onDisk = slices.Clone(c.entries)
 	return c, err
 }
 
@@ -65,6 +67,14 @@ func Format(entries []Entry) []byte {
 func (c *Cache) Unsaved() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.lags()
+}
+
+// lags reports whether the file says something else; what was changed and changed back it says. Called with the mutex held.
+func (c *Cache) lags() bool {
+	if c.changed != c.saved && slices.Equal(c.entries, c.onDisk) {
+		c.saved = c.changed
+	}
 	return c.changed != c.saved
 }
 
@@ -80,18 +90,18 @@ func (c *Cache) Save() (wrote bool, err error) {
 	c.file.Lock()
 	defer c.file.Unlock()
 	c.mu.Lock()
-	changed := c.changed
-	if changed == c.saved || c.dropped {
+	if !c.lags() || c.dropped {
 		c.mu.Unlock()
 		return false, nil
 	}
-	text := Format(c.entries)
+	changed, entries := c.changed, slices.Clone(c.entries)
 	c.mu.Unlock()
+	text := Format(entries)
 	if err := checkpoint.Replace(c.fs, c.dir, FileName, text); err != nil {
 		return false, err
 	}
 	c.mu.Lock()
-	c.saved = changed
+	c.saved, c.onDisk = changed, entries
 	c.mu.Unlock()
 	return true, nil
 }

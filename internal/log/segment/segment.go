@@ -197,6 +197,19 @@ func (s *Segment) Sync() error {
 	return nil
 }
 
+// Written is Sync for a file on a volume that was synced as a whole: it tells of failed writing.
+func (s *Segment) Written() error {
+	f, err := s.file.acquire(s)
+	if err != nil {
+		return err
+	}
+	defer s.file.Release()
+	if err := disk.Written(f); err != nil {
+		return fault.Storage("segment.Written", err)
+	}
+	return nil
+}
+
 // Begin starts the writing that Sync waits for (disk.Beginner), where the file is open and its disk can.
 func (s *Segment) Begin() {
 	if f, ok := s.file.opened(); ok {
