@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -120,15 +121,23 @@ func TestALongRecoveryTellsHowFarItIs(t *testing.T) {
 	if got := r.logs.with("Recovering logs"); len(got) != 0 {
 		t.Errorf("a short recovery tells %q", got)
 	}
-	long := &recovering{n: r.n, total: 7, said: r.w.Now().Mono - recoveryWord}
+	v := r.n.storage.volumes[0]
+	long := &recovering{n: r.n, total: 7, left: 7, said: r.w.Now().Mono - recoveryWord}
 	for _, p := range all {
-		u := unrecovered{p, r.n.storage.of(p)}
-		u.v.unrecovered.Add(1)
-		long.left = append(long.left, u)
+		long.recover(v, p)
 	}
-	long.next()
-	r.w.Run(time.Second)
-	r.said("INFO Recovering logs (5/7 completed)", "dir=data", "remaining=2")
+	r.said("INFO Recovering logs (1/7 completed)", "dir=data", "remaining=6")
+	if got := r.logs.with("Recovering logs"); len(got) != 1 {
+		t.Errorf("told more than once a second: %q", got)
+	}
+	var told []string
+	r.n.o.Recovering = func(done, total int) { told = append(told, fmt.Sprintf("%d/%d", done, total)) }
+	long.left, long.said = 2, r.w.Now().Mono-recoveryWord
+	long.recover(v, all[0])
+	long.recover(v, all[1])
+	if got := strings.Join(told, " "); got != "6/7 7/7" {
+		t.Errorf("whoever draws a bar was told %s", got)
+	}
 }
 
 func TestANewDirectoryIsTold(t *testing.T) {

@@ -35,6 +35,7 @@ type volume struct {
 	env     *partition.Env
 
 	unrecovered atomic.Int64 // logs that are still to be recovered after an unclean stop
+	settled     gate         // open when what that left needs no more to be synced all at once
 
 	mu       sync.Mutex
 	replicas int   // that were placed here

@@ -201,6 +201,7 @@ func (n *Node) beginDirs() error {
 			n.log("kafka.log").Warn("A checkpoint file is damaged and counts as empty; recovery reads more instead.", "error", damaged)
 		}
 		n.sayFound(v)
+		v.settleAhead()
 	}
 	return n.storage.someServe()
 }
