@@ -67,7 +67,7 @@ func (h *Host) openDir() (err error) {
 	h.promise()
 	if err == nil && h.story.Together {
 		h.chapter("settle directory")
-		h.dir.Settle()
+		log.SyncVolume(h.dir)
 	}
 	return err
 }

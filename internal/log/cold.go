@@ -7,6 +7,8 @@ import (
 
 // Shared is what the readers of all logs of a node have together. Its zero value bounds and keeps nothing.
 type Shared struct {
+	// Settled says that whatever the last process wrote in the directory has been made durable since (SyncVolume).
+	Settled bool
 	Handles *segment.Handles // files that stay open
 	Cold    *Cold
 	Tails   *segment.Tails // the newest bytes of logs that are followed

@@ -132,18 +132,19 @@ func (d *Dir) Options(tp kafka.TopicPartition, c Config, now kafka.Instant) Opti
 	defer d.mu.Unlock()
 	first := !d.opened[tp].asked
 	d.opened[tp] = opening{asked: true}
-	known := d.Checkpointed(tp)
+	known, shared := d.Checkpointed(tp), d.shared
+	shared.Settled = d.settled.Load() && first
 	return Options{
-		FS: d.fs, Path: d.PartitionPath(tp), Partition: tp, Config: c, Now: now, Ledger: d, Shared: d.shared,
-		Clean: d.clean && first, Settled: d.settled.Load() && first, RecoveryPoint: known.RecoveryPoint, LogStart: known.LogStart,
+		FS: d.fs, Path: d.PartitionPath(tp), Partition: tp, Config: c, Now: now, Ledger: d, Shared: shared,
+		Clean: d.clean && first, RecoveryPoint: known.RecoveryPoint, LogStart: known.LogStart,
 		Cleaned: known.Cleaned,
 	}
 }
 
-// Settle makes all that the last process wrote in the directory durable at once, so that recovery need not sync each log:
+// SyncVolume makes all that the last process wrote in the directory durable at once, so that recovery need not sync each log:
 // after a kill what is in the page cache may be on no disk. It blocks, beside logs that are opened. Where the volume can't be
 // synced as a whole, or that failed, nothing has changed, and each log is synced when it is opened.
-func (d *Dir) Settle() {
+func SyncVolume(d *Dir) {
 	if d.clean {
 		return
 	}

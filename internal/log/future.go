@@ -86,7 +86,7 @@ func (a Arrival) Promote() (begun bool, err error) {
 // Promoted is Dir.Options for the log that was just promoted: it is as Close left the copy.
 func (a Arrival) Promoted(c Config, now kafka.Instant) Options {
 	o := a.dir.Options(a.tp, c, now)
-	o.Clean = true
+	o.Clean, o.Shared.Settled = true, false
 	return o
 }
 

@@ -73,7 +73,6 @@ type Options struct {
 	Now           kafka.Instant
 	Clean         bool         // the log dir was closed cleanly: believe everything
 	RecoveryPoint kafka.Offset // everything below was durable
-	Settled       bool         // whatever the last process wrote has been made durable since (Dir.Settle)
 	LogStart      kafka.Offset
 	Cleaned       kafka.Offset // everything below was compacted
 	AcceptLoss    bool         // come up although records below the recovery point are gone; an operator's decision

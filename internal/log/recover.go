@@ -281,17 +281,17 @@ func (l *Log) settleRecovery(clean bool) error {
 	}
 	// Everything up to the end counts as durable from here on. After kill -9 names and epochs need not be, and before the
 	// first flush not even whose log this is.
-	if l.options.RecoveryPoint == 0 && !(l.options.Settled && len(l.chores) == 0) {
+	if l.options.RecoveryPoint == 0 && !(l.options.Shared.Settled && len(l.chores) == 0) {
 		if err := l.identity().Sync(); err != nil {
 			return err
 		}
 	}
-	if !l.options.Settled {
+	if !l.options.Shared.Settled {
 		if err := l.parent().Sync(); err != nil {
 			return err
 		}
 	}
-	if !l.options.Settled || l.snapshots.changed || l.epochs.Unsaved() {
+	if !l.options.Shared.Settled || l.snapshots.changed || l.epochs.Unsaved() {
 		if err := l.saveNames(); err != nil {
 			return err
 		}
@@ -302,7 +302,7 @@ func (l *Log) settleRecovery(clean bool) error {
 // secure makes the records durable that recovery found in a segment. Where all that was written is, it only asks whether
 // writing them had failed.
 func (l *Log) secure(s *segment.Segment) error {
-	if l.options.Settled {
+	if l.options.Shared.Settled {
 		return s.Written()
 	}
 	return s.Sync()

@@ -105,7 +105,7 @@ func (v *volume) settleAhead() {
 		return
 	}
 	v.n.o.World.Go(func() {
-		v.dir.Settle()
+		log.SyncVolume(v.dir)
 		v.settled.open()
 	})
 }
