@@ -29,7 +29,11 @@ func (OS) Open(path string, flags Flag) (File, error) {
 	if flags&Trunc != 0 {
 		mode |= os.O_TRUNC
 	}
-	f, err := os.OpenFile(filepath.FromSlash(path), mode, 0o644)
+	var f *os.File
+	err := patient(func() (err error) {
+		f, err = os.OpenFile(filepath.FromSlash(path), mode, 0o644)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +56,11 @@ func (OS) MkdirAll(path string) error { return os.MkdirAll(filepath.FromSlash(pa
 
 // List reads a directory, sorted by name. An entry that vanishes meanwhile is left out.
 func (OS) List(dir string) ([]Entry, error) {
-	entries, err := os.ReadDir(filepath.FromSlash(dir))
+	var entries []os.DirEntry
+	err := patient(func() (err error) {
+		entries, err = os.ReadDir(filepath.FromSlash(dir))
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +97,9 @@ func entryOf(info os.FileInfo) Entry {
 }
 
 // SyncDir makes the directory's names durable.
-func (OS) SyncDir(dir string) error { return syncDir(filepath.FromSlash(dir)) }
+func (OS) SyncDir(dir string) error {
+	return patient(func() error { return syncDir(filepath.FromSlash(dir)) })
+}
 
 // fewDescriptors is what a process may have open where nobody tells.
 const fewDescriptors = 1024

@@ -8,7 +8,6 @@ package fault
 import (
 	"errors"
 	"fmt"
-	"syscall"
 
 	"github.com/milena-io/milena/internal/kafka"
 )
@@ -67,7 +66,7 @@ func Storage(op string, cause error) *Error {
 	if OutOfSpace(cause) {
 		return &Error{Op: op, Kind: Full, Code: kafka.ErrKafkaStorageError, Message: "there is no space left", Cause: cause}
 	}
-	if errors.Is(cause, syscall.EMFILE) || errors.Is(cause, syscall.ENFILE) {
+	if OutOfFiles(cause) {
 		return &Error{Op: op, Code: kafka.ErrKafkaStorageError, Message: "too many files are open; raise the limit for open files (ulimit -n)", Cause: cause}
 	}
 	return &Error{Op: op, Kind: Disk, Code: kafka.ErrKafkaStorageError, Cause: cause}

@@ -59,6 +59,13 @@ func (l *limiter) enter(listener string, ip netip.Addr) (refusal string) {
 	return ""
 }
 
+// crowded reports whether the next connection has to wait.
+func (l *limiter) crowded(listener string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.stopped && l.full(listener)
+}
+
 func (l *limiter) full(listener string) bool {
 	if l.limits.Total > 0 && l.total >= l.limits.Total {
 		return true

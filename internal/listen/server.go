@@ -124,6 +124,9 @@ func (s *Server) accept(ln net.Listener, l *Listener) {
 		if l.Sessions.Login == nil {
 			peer.Principal = wire.Anonymous
 		}
+		if s.limits.crowded(l.Name) {
+			s.o.Log.Warn("crowded", "Connections wait until others are closed: as many are open as max.connections, or the limit of open files (ulimit -n), allows.", "listener", l.Name)
+		}
 		if refusal := s.limits.enter(l.Name, peer.Addr.Addr()); refusal != "" {
 			s.o.Log.Warn("limit", "Refusing a connection: "+refusal, "listener", l.Name, "client", peer.Addr.String())
 			s.o.Observer.Refused(peer, "limit")

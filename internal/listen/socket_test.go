@@ -124,6 +124,7 @@ func TestSocketMaxConnections(t *testing.T) {
 	if n := s.srv.Connections(); n != 2 {
 		t.Fatalf("%d connections", n)
 	}
+	eventually(t, "the log tells that connections wait", func() bool { return s.log.count("Connections wait until others are closed") > 0 })
 	_ = first.nc.Close()
 	third.want(0)
 	s.srv.SetLimits(ConnectionLimits{}) // and the limit is lifted while the fourth waits

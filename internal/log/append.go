@@ -46,6 +46,10 @@ func (l *Log) AppendAsLeader(now kafka.Instant, b record.Batch, epoch kafka.Lead
 	if err := l.checkProducer(b, origin); err != nil {
 		return Appended{}, err
 	}
+	if origin == Client && l.crowded() {
+		return Appended{}, fault.New(op, kafka.ErrKafkaStorageError,
+			"as many files as may be open (ulimit -n) hold records that are not durable yet, and %s needs another; it passes", l.options.Partition)
+	}
 	if l.options.Owner.Room != nil && origin == Client {
 		if err := l.options.Owner.Room.Refuse(len(b)); err != nil {
 			return Appended{}, err

@@ -124,6 +124,7 @@ type view struct {
 	passed    atomic.Int64 // the highest high watermark seen
 	producers *producer.State
 	cold      *Cold
+	handles   *segment.Handles
 	followed  atomic.Bool     // somebody waits at the end
 	headers   sync.Pool       // *[]byte, windows for walking headers
 	bodies    sync.Pool       // *[]byte, windows for reading whole batches
@@ -205,8 +206,8 @@ const (
 	bodyWindow   = 256 << 10
 )
 
-func newView(cold *Cold) *view {
-	v := &view{cold: cold, producers: producer.New()}
+func newView(shared Shared) *view {
+	v := &view{cold: shared.Cold, handles: shared.Handles, producers: producer.New()}
 	v.headers.New = func() any { b := make([]byte, 0, headerWindow); return &b }
 	v.bodies.New = func() any { b := make([]byte, 0, bodyWindow); return &b }
 	return v

@@ -16,7 +16,7 @@ import (
 // A log that cannot be brought up without losing what was durable is fault.Corrupt and left as it is.
 func Open(o Options) (*Log, error) {
 	l := &Log{
-		view: newView(o.Shared.Cold), durability: &durability{}, compacted: compacted{clean: o.Cleaned}, options: o, config: o.Config,
+		view: newView(o.Shared), durability: &durability{}, compacted: compacted{clean: o.Cleaned}, options: o, config: o.Config,
 		snapshots: snapshots{fs: o.FS, dir: o.Path}, clock: newGuardedClock(o.Now),
 	}
 	absent, err := l.absent()

@@ -15,6 +15,7 @@ type ReadOptions struct {
 	MaxBytes int
 	MinOne   bool         // the first batch comes though it is longer than MaxBytes
 	Upper    kafka.Offset // exclusive: no batch that reaches it is returned
+	Sparing  bool         // nothing comes, rather than from a file that were open beside too many others
 }
 
 // Slice is whole batches of one segment, in the file: they begin with the one that holds the offset asked for, or the
@@ -84,7 +85,7 @@ func (v *view) read(from kafka.Offset, o ReadOptions) (Slice, uint64, error) {
 	defer v.headers.Put(window)
 	empty := Slice{First: from, Next: from}
 	for at := from; ; {
-		k, some, cuts, err := v.look(at, from, o.Upper, *window)
+		k, some, cuts, err := v.look(at, from, o, *window)
 		if err != nil || !some {
 			return empty, cuts, err
 		}
@@ -114,16 +115,20 @@ func (v *view) read(from kafka.Offset, o ReadOptions) (Slice, uint64, error) {
 }
 
 // look takes a view of the segment that holds an offset, if something is to be read there.
-func (v *view) look(at, from, upper kafka.Offset, window []byte) (k segment.Look, some bool, cuts uint64, err error) {
+func (v *view) look(at, from kafka.Offset, o ReadOptions, window []byte) (k segment.Look, some bool, cuts uint64, err error) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	if from < v.start || from > v.end {
 		return k, false, v.cuts, fault.New("log.Read", kafka.ErrOffsetOutOfRange, "offset %d is outside %d..%d", from, v.start, v.end)
 	}
-	if at >= min(upper, v.end) {
+	if at >= min(o.Upper, v.end) {
 		return k, false, v.cuts, nil
 	}
-	k, err = v.segments[v.floor(at)].Look(v.mu.RLocker(), window)
+	s := v.segments[v.floor(at)]
+	if o.Sparing && !s.Open() && v.handles.Crowded(readersPart) {
+		return k, false, v.cuts, nil
+	}
+	k, err = s.Look(v.mu.RLocker(), window)
 	return k, true, v.cuts, err
 }
 

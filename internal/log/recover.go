@@ -296,7 +296,11 @@ func (l *Log) settleRecovery(clean bool) error {
 			return err
 		}
 	}
-	return l.settleLoss()
+	if err := l.settleLoss(); err != nil {
+		return err
+	}
+	l.active().Rest() // what is durable needs no descriptor; there may be more logs to recover than descriptors
+	return nil
 }
 
 // secure makes the records durable that recovery found in a segment. Where all that was written is, it only asks whether

@@ -15,7 +15,7 @@ func (n *Node) scheduleFlushes() {
 	}
 	n.every(flushSchedule, func() error {
 		for _, p := range n.replicas.all() {
-			p.FlushOld()
+			p.FlushOld(false)
 		}
 		return nil
 	})

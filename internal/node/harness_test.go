@@ -32,6 +32,7 @@ type rig struct {
 	logs   *lines
 	checks int // of health so far
 
+	files  *openFiles   // what the node has open, and may
 	faulty *disk.Faulty // over fs, when the test asked for faults
 	sick   []disk.Fault // that the next start finds
 	gaveUp error        // why the node did; where the test did not ask for faults that is an error
@@ -87,6 +88,10 @@ func (r *rig) options() Options {
 	o := Options{
 		World: r.proc, FS: r.fs, Values: config.Values{Scope: config.Broker, Set: r.set}, Logger: slog.New(r.logs),
 		Failed: func(err error) { r.t.Errorf("the node gave up: %v", err) },
+	}
+	if r.files != nil {
+		r.files.FS = r.fs
+		o.FS, o.Descriptors = r.files, r.files.limit
 	}
 	if r.volume != nil {
 		r.volume.FS = r.fs

@@ -44,6 +44,8 @@ type Options struct {
 	Listen   func(network, addr string) (net.Listener, error)
 	Logger   *slog.Logger
 	Observer listen.Observer // may be nil
+	// Descriptors is how many files and sockets the node may have open; 0 for what the process may.
+	Descriptors int
 	// Synced is told of every sync of a file and how long it took; may be nil.
 	Synced func(took time.Duration)
 	// Recovering is told every second how many logs of an unclean stop are recovered, up to all of them, where that takes
@@ -91,6 +93,9 @@ type areas struct {
 func Start(o Options, ready func(error)) (*Node, error) {
 	if o.Observer == nil {
 		o.Observer = silent{}
+	}
+	if o.Descriptors == 0 {
+		o.Descriptors = disk.Descriptors()
 	}
 	n := &Node{o: o, deadlines: world.NewDeadlines(o.World), began: o.World.Now().Mono}
 	n.settings = settings{n: n, static: o.Values}

@@ -153,7 +153,7 @@ func (s *settings) connectionLimits(img *image.Image) listen.ConnectionLimits {
 	layers := s.layers(img)
 	number := func(name string) int { return brokerNumber(layers, name) }
 	l := listen.ConnectionLimits{
-		Total: number("max.connections"), PerIP: number("max.connections.per.ip"), PerListener: map[string]int{},
+		Total: min(number("max.connections"), connectionShare(s.n.o.Descriptors)), PerIP: number("max.connections.per.ip"), PerListener: map[string]int{},
 		PerIPFor: map[netip.Addr]int{},
 	}
 	k, _ := config.Lookup(config.Broker, "max.connections.per.ip.overrides")

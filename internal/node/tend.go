@@ -24,6 +24,7 @@ func (n *Node) tend() {
 	n.every("log.cleaner.backoff.ms", n.replicas.cleaner.look)
 	n.replicas.scrub.schedule()
 	n.scheduleFlushes()
+	n.repeat("files that are held", holdEvery, n.easeHolds)
 	n.watchFlushes()
 	n.recoverAll(slices.DeleteFunc(n.replicas.all(), func(p *partition.Partition) bool {
 		v := n.storage.of(p)
@@ -72,6 +73,27 @@ func (n *Node) every(key string, f func() error) { n.repeat(key, n.o.Values.Mill
 
 // repeat runs f again and again, an interval after it was done. Nothing else has its name.
 func (n *Node) repeat(name string, interval time.Duration, f func() error) {
+	n.schedule(name, interval, n.postponed(name, f))
+}
+
+// postponed is a chore that waits for its next turn when it found too many files open, and says so once.
+func (n *Node) postponed(name string, f func() error) func() error {
+	late := false
+	return func() error {
+		err := f()
+		if !fault.OutOfFiles(err) {
+			late = late && err != nil
+			return err
+		}
+		if !late {
+			n.log("kafka.log").Warn("A chore is put off until files can be opened again.", "chore", name, "error", err)
+		}
+		late = true
+		return nil
+	}
+}
+
+func (n *Node) schedule(name string, interval time.Duration, f func() error) {
 	timer := n.o.World.After(interval, func() {
 		n.mu.Lock()
 		over := n.stopping || n.failed != nil
@@ -83,7 +105,7 @@ func (n *Node) repeat(name string, interval time.Duration, f func() error) {
 			n.fail(err)
 			return
 		}
-		n.repeat(name, interval, f)
+		n.schedule(name, interval, f)
 	})
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -22,6 +22,7 @@ type storage struct {
 	space     *space
 	log       *log.Log // of __cluster_metadata-0
 	moving    *relocations
+	shared    log.Shared // by the readers and writers of all directories
 }
 
 // volume is one log directory at work: its files, its flush service, and what the partitions in it share. One that failed
@@ -31,7 +32,7 @@ type volume struct {
 	path    string
 	dir     *log.Dir // nil when it could not be opened
 	flusher *disk.Flusher
-	shared  log.Shared // by the readers of all directories
+	shared  log.Shared
 	env     *partition.Env
 
 	unrecovered atomic.Int64 // logs that are still to be recovered after an unclean stop

@@ -34,15 +34,15 @@ const coldReads = 4
 // layOut makes the volumes that the configuration names.
 func (n *Node) layOut() {
 	s := &n.storage
-	shared := log.Shared{
-		Handles: segment.NewHandles(disk.Descriptors() / 2), // connections, and files that are being written or sent, need the others
+	s.shared = log.Shared{
+		Handles: segment.NewHandles(fileShare(n.o.Descriptors)),
 		Cold:    log.NewCold(coldReads),
 		Tails:   segment.NewTails(n.o.Values.Int("milena.tail.cache.max.bytes")),
 	}
 	where := n.settings.metadataDir()
 	for _, dir := range n.settings.logDirs() {
 		v := newVolume(n, dir)
-		v.shared = shared
+		v.shared = s.shared
 		s.volumes = append(s.volumes, v)
 		if dir == where {
 			s.metadata = v

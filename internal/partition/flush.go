@@ -60,10 +60,15 @@ func (p *Partition) flushAppended(o log.Offsets) (due bool) {
 	return due
 }
 
-// FlushOld flushes what has waited for longer than flush.ms. The log flush scheduler calls it.
-func (p *Partition) FlushOld() {
+// FlushOld flushes what has waited for longer than flush.ms, for the log flush scheduler; or, with all, whatever there is, so
+// that the file of the log may rest.
+func (p *Partition) FlushOld(all bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if all && p.gone == nil && p.log != nil {
+		p.flushAll()
+		return
+	}
 	if p.gone != nil || p.log == nil || p.cfg.Flush.Ms == 0 || p.cfg.Flush.Ms > math.MaxInt64/int64(time.Millisecond) {
 		return
 	}

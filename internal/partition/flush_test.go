@@ -56,19 +56,19 @@ func TestFlushMs(t *testing.T) {
 	r := configured(t, replica.Cached, FlushConfig{Ms: 10_000})
 	r.append(1, "a")
 	r.w.Run(9 * time.Second)
-	r.p.FlushOld()
+	r.p.FlushOld(false)
 	r.w.Run(time.Millisecond)
 	if r.durable() != 0 {
 		t.Fatal("flushed before its time")
 	}
 	r.w.Run(time.Second)
-	r.p.FlushOld()
+	r.p.FlushOld(false)
 	r.w.Run(time.Second)
 	if r.durable() != 1 {
 		t.Fatalf("durable to %d after flush.ms", r.durable())
 	}
 	r.append(1, "b")
-	r.p.FlushOld() // the time counts from the last flush
+	r.p.FlushOld(false) // the time counts from the last flush
 	r.w.Run(time.Second)
 	if r.durable() != 1 {
 		t.Fatal("flushed again at once")
@@ -80,7 +80,7 @@ func TestCacheModeIsFlushedOnce(t *testing.T) {
 	r := configured(t, replica.Cached, FlushConfig{Ms: 1})
 	r.append(1, "a")
 	r.w.Run(time.Second)
-	r.p.FlushOld()
+	r.p.FlushOld(false)
 	r.append(1, "b") // while the flush is under way
 	r.w.Run(time.Minute)
 	if r.durable() != 1 {

@@ -75,7 +75,7 @@ func (p *Partition) Read(r Read) (Records, error) {
 		l.Follow()
 		return out, nil
 	}
-	s, err := l.Read(r.From, log.ReadOptions{MaxBytes: r.MaxBytes, MinOne: r.MinOne, Upper: upper})
+	s, err := l.Read(r.From, log.ReadOptions{MaxBytes: r.MaxBytes, MinOne: r.MinOne, Upper: upper, Sparing: !r.MinOne})
 	if err != nil && p.replaced(l) {
 		return p.Read(r)
 	}

@@ -155,7 +155,7 @@ func (s *Segment) Delete() (remove func() error, err error) {
 func (s *Segment) Retire() { s.file.retire() }
 
 // Keep lets the file stay open while nobody uses it. It is called before the segment is used.
-func (s *Segment) Keep(k *Handles) { s.file.kept = k }
+func (s *Segment) Keep(k *Handles) { s.file.keep(k) }
 
 // CloseIdle closes the file if nobody uses it.
 func (s *Segment) CloseIdle() { s.file.closeIdle() }

@@ -44,29 +44,63 @@ func (h *Handle) closeIdle() {
 	defer h.mu.Unlock()
 	if h.refs == 0 && h.file != nil {
 		h.kept.remove(h)
-		_ = h.file.Close() // nothing was promised about unsynced bytes
-		h.file = nil
+		h.close()
 	}
+}
+
+// close closes the file, of which nobody was promised anything about unsynced bytes: an error says nothing new.
+func (h *Handle) close() {
+	_ = h.file.Close()
+	h.file = nil
+	h.kept.closed()
 }
 
 // acquire counts one more user and opens the segment's file when it isn't.
 func (h *Handle) acquire(s *Segment) (disk.File, error) {
+	f, oldest, err := h.use(s)
+	if oldest != nil {
+		oldest.closeIdle()
+	}
+	return f, err
+}
+
+// use is acquire, but for an idle file that the caller is to close.
+func (h *Handle) use(s *Segment) (file disk.File, oldest *Handle, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.file == nil && h.gone {
-		return nil, fault.Storage("segment.open", disk.ErrNotExist)
+		return nil, nil, fault.Storage("segment.open", disk.ErrNotExist)
 	}
 	if h.file == nil {
 		f, err := s.fs.Open(s.Path(LogSuffix), disk.Write) // the path is made here, since it is allocated
 		if err != nil {
-			return nil, fault.Storage("segment.open", err)
+			return nil, nil, fault.Storage("segment.open", err)
 		}
 		h.file = f
+		oldest = h.kept.opened()
 	} else if h.refs == 0 {
 		h.kept.remove(h)
 	}
 	h.refs++
-	return h.file, nil
+	return h.file, oldest, nil
+}
+
+// isOpen reports whether a use needs no further descriptor.
+func (h *Handle) isOpen() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.file != nil
+}
+
+// keep lets a file stay open among the idle ones; it may just have been created.
+func (h *Handle) keep(k *Handles) {
+	h.kept = k
+	if h.file == nil {
+		return
+	}
+	if oldest := k.opened(); oldest != nil {
+		oldest.closeIdle()
+	}
 }
 
 // opened counts one more user of a file that is open already.
@@ -89,7 +123,7 @@ func (h *Handle) adopt(f disk.File) {
 	h.file, h.refs = f, 1
 }
 
-// Release gives one use up. Nothing was promised about unsynced bytes, so an error of close says nothing new.
+// Release gives one use up.
 func (h *Handle) Release() {
 	h.mu.Lock()
 	if h.refs <= 0 {
@@ -99,8 +133,7 @@ func (h *Handle) Release() {
 	var oldest *Handle
 	if h.refs == 0 {
 		if h.kept == nil || h.gone {
-			_ = h.file.Close()
-			h.file = nil
+			h.close()
 		} else {
 			oldest = h.kept.add(h)
 		}

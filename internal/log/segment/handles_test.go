@@ -77,7 +77,7 @@ func TestHandlesKeepTheLastUsed(t *testing.T) {
 	held := must.Get(s[0].file.acquire(s[0])) // pinned: it is not among the idle ones
 	use(2)
 	use(3)
-	if o.now != 3 || s[0].file.file != held || s[1].file.file != nil {
+	if o.now != 2 || s[0].file.file != held || s[1].file.file != nil {
 		t.Fatalf("%d are open", o.now)
 	}
 	if _, err := held.ReadAt(make([]byte, 10), 0); err != nil {
@@ -118,6 +118,37 @@ func TestHandlesGiveUpWhatIsDeleted(t *testing.T) {
 	}
 }
 
+// TestHandlesAreCrowded: files in use count against what may be open, whoever uses them and however often, and idle ones make
+// room for them; who asks first is told when there is no more.
+func TestHandlesAreCrowded(t *testing.T) {
+	k := NewHandles(3)
+	o, s := idleOnes(t, 5, k)
+	for _, each := range s {
+		must.Get(each.file.acquire(each))
+		each.file.Release()
+	}
+	if used, most := k.InUse(); used != 0 || most != 3 || o.now != 3 || k.Crowded(1) {
+		t.Fatalf("%d of %d are in use, %d open", used, most, o.now)
+	}
+	for i, want := range []struct{ half, whole bool }{{true, false}, {true, false}, {true, true}} {
+		must.Get(s[i].file.acquire(s[i]))
+		must.Get(s[i].file.acquire(s[i])) // a second user needs no second descriptor
+		if k.Crowded(2) != want.half || k.Crowded(1) != want.whole || o.now != 3 {
+			t.Fatalf("with %d in use: %v, %v, %d open", i+1, k.Crowded(2), k.Crowded(1), o.now)
+		}
+	}
+	must.Get(s[4].file.acquire(s[4])) // who cannot wait is not kept from it
+	if used, _ := k.InUse(); used != 4 || o.now != 4 || k.Idle() != 0 {
+		t.Fatalf("%d in use, %d open, %d idle", used, o.now, k.Idle())
+	}
+	for _, each := range []int{0, 0, 1, 1, 2, 2, 4} {
+		s[each].file.Release()
+	}
+	if used, _ := k.InUse(); used != 0 || k.Crowded(2) || o.now != 3 {
+		t.Fatalf("%d in use, %d open in the end", used, o.now)
+	}
+}
+
 // TestHandlesUnderLoad: many readers of many files never hold a closed one, and leave no more open than allowed.
 func TestHandlesUnderLoad(t *testing.T) {
 	k := NewHandles(3)
@@ -142,7 +173,7 @@ func TestHandlesUnderLoad(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if o.now != 3 || k.Idle() != 3 {
-		t.Fatalf("%d are open, %d idle", o.now, k.Idle())
+	if used, _ := k.InUse(); o.now != 3 || k.Idle() != 3 || used != 0 {
+		t.Fatalf("%d are open, %d idle, %d in use", o.now, k.Idle(), used)
 	}
 }

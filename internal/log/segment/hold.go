@@ -16,6 +16,9 @@ func (s *Segment) Hold() error {
 	return err
 }
 
+// Open reports whether a use of the file needs no further descriptor.
+func (s *Segment) Open() bool { return s.file.isOpen() }
+
 // Rest lets go of an active segment's file, which is durable. Without Handles to keep it open it stays held: it would be
 // closed, and opened again for the next batch. Only the writer calls it.
 func (s *Segment) Rest() {
