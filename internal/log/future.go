@@ -3,6 +3,7 @@ package log
 import (
 	"bytes"
 	"errors"
+	"slices"
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
@@ -141,4 +142,28 @@ func ParseMovedFrom(data []byte) ([]kafka.DirectoryID, error) {
 		out = append(out, kafka.DirectoryID(id))
 	}
 	return out, nil
+}
+
+// Survivors takes the logs of a partition out of the way that a move has replaced, when a start finds them beside the one that
+// did: the move was cut short before it could delete them. It returns where the log is; more than one are copies that somebody
+// made by hand. here knows the directories that this node has, for of the others the note stays.
+func Survivors(tp kafka.TopicPartition, id kafka.TopicID, holders []*Dir, here func(kafka.DirectoryID) bool, later func(remove func() error)) ([]*Dir, error) {
+	for _, d := range holders {
+		before, err := d.MovedFrom(tp)
+		if err != nil {
+			return nil, err
+		}
+		var left []*Dir
+		for _, other := range holders {
+			if meta, _ := other.Meta(); other == d || !slices.Contains(before, meta.DirectoryID) {
+				left = append(left, other)
+			} else if err := other.DeletePartition(tp, id, later); err != nil {
+				return nil, err
+			}
+		}
+		if len(left) < len(holders) {
+			return left, d.Settle(tp, slices.DeleteFunc(before, here))
+		}
+	}
+	return holders, nil
 }

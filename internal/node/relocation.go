@@ -138,34 +138,26 @@ func (m *relocation) Settle() error {
 // Over reports whether nothing may be done in the directory any more.
 func (m *relocation) Over() bool { return m.to.offline() != nil || m.r.n.Failed() != nil }
 
-// superseded takes the logs of a replica out of the way that a move has replaced, when the start found them beside the one
-// that did: the move was cut short before it could delete them. What it leaves are copies that somebody made by hand.
+// superseded deletes the logs of a replica that a move has replaced but not deleted any more (log.Survivors).
 func (r *replicas) superseded(name kafka.TopicPartition, topic kafka.TopicID, holders []*volume) ([]*volume, error) {
+	s := &r.n.storage
+	var dirs []*log.Dir
 	for _, v := range holders {
-		before, err := v.dir.MovedFrom(name)
-		if err != nil {
-			return nil, err
-		}
-		var left []*volume
-		for _, other := range holders {
-			if other == v || !slices.Contains(before, other.id()) {
-				left = append(left, other)
-				continue
-			}
-			r.n.log("kafka.log").Info(fmt.Sprintf("%s was moved from %s to %s; the old log is deleted now", name, other.path, v.path))
-			if err := other.dir.DeletePartition(name, topic, r.discard); err != nil {
-				other.env.Failed(err)
-				return nil, err
-			}
-			other.dir.Forget(name)
-		}
-		if len(left) == len(holders) {
-			continue
-		}
-		s := &r.n.storage
-		return left, v.dir.Settle(name, slices.DeleteFunc(before, func(id kafka.DirectoryID) bool { return s.withID(id) != nil }))
+		dirs = append(dirs, v.dir)
 	}
-	return holders, nil
+	left, err := log.Survivors(name, topic, dirs, func(id kafka.DirectoryID) bool { return s.withID(id) != nil }, r.discard)
+	if err != nil {
+		return nil, err
+	}
+	var out []*volume
+	for _, v := range holders {
+		if slices.Contains(left, v.dir) {
+			out = append(out, v)
+		} else {
+			r.n.log("kafka.log").Info(fmt.Sprintf("%s was moved from %s; the old log is deleted now", name, v.path))
+		}
+	}
+	return out, nil
 }
 
 var _ partition.Place = (*relocation)(nil)
