@@ -6,7 +6,9 @@ import (
 
 	"github.com/milena-io/milena/internal/config"
 	"github.com/milena-io/milena/internal/image"
+	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/must"
+	"github.com/milena-io/milena/internal/staterecord"
 )
 
 // dynamic returns the value of a broker key as it is in an image.
@@ -33,8 +35,25 @@ func (s *settings) moveThreads() int {
 	return len(s.logDirs())
 }
 
+// cordonedDirs lists the ids of the log directories that take no new replicas, for the controller.
+func (n *Node) cordonedDirs() []kafka.DirectoryID {
+	img, out := n.feed.Image(), []kafka.DirectoryID{}
+	for _, v := range n.storage.serving() {
+		if n.settings.cordoned(img, v.path) {
+			out = append(out, v.id())
+		}
+	}
+	return out
+}
+
+// LogDirs lists log.dirs, for who sets cordoned.log.dirs.
+func (s *settings) LogDirs() []string { return s.logDirs() }
+
 // cordoned reports whether a log directory takes no new replicas (KIP-1066).
 func (s *settings) cordoned(img *image.Image, path string) bool {
 	dirs := config.SplitList(s.dynamic(img, "cordoned.log.dirs"))
+	if img.MetadataVersion() < staterecord.MetadataVersion43IV0 {
+		return false // Apache Kafka's feature level for it
+	}
 	return slices.Contains(dirs, "*") || slices.Contains(dirs, path)
 }

@@ -358,6 +358,7 @@ func (r *replicas) reconfigure(d image.Delta) {
 		for _, v := range r.n.storage.volumes {
 			v.env.Chores.Resize(r.n.settings.recoveryThreads(d.To))
 		}
+		r.n.o.World.Go(r.n.session.beat) // cordoned.log.dirs counts for the controller, too
 	}
 	made := map[string]*partition.Config{}
 	for _, p := range r.all() {

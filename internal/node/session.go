@@ -76,7 +76,7 @@ func (s *session) beat() {
 	epoch, dead := s.epoch, s.offlineDirs()
 	s.mu.Unlock()
 	interval := s.n.settings.static.Millis("broker.heartbeat.interval.ms")
-	cmd := controller.Heartbeat{Broker: s.n.settings.NodeID(), Epoch: epoch, MetadataOffset: s.n.feed.Offset(), OfflineDirs: dead}
+	cmd := controller.Heartbeat{Broker: s.n.settings.NodeID(), Epoch: epoch, MetadataOffset: s.n.feed.Offset(), OfflineDirs: dead, Cordoned: s.n.cordonedDirs()}
 	(&control{s.n}).Submit(interval, cmd, func(reply any, err error) {
 		next := interval
 		if b, ok := reply.(controller.Beat); ok && err == nil {

@@ -9,7 +9,8 @@ const (
 	MetadataVersion34IV0  MetadataVersion = 8  // migration flag in registrations
 	MetadataVersion37IV2  MetadataVersion = 17 // directory ids (KIP-858)
 	MetadataVersion40IV1  MetadataVersion = 23 // eligible leader replicas (KIP-966)
-	LatestMetadataVersion MetadataVersion = 30 // 4.3-IV0: cordoned log directories (KIP-1066)
+	MetadataVersion43IV0  MetadataVersion = 30 // cordoned log directories (KIP-1066)
+	LatestMetadataVersion                 = MetadataVersion43IV0
 )
 
 // FeatureMetadataVersion and the others are the names of Kafka's features (KIP-584, KIP-1022).

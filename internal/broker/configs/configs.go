@@ -27,6 +27,7 @@ type Controller interface {
 type Settings interface {
 	NodeID() kafka.NodeID
 	Layers() config.Layers // dynamic and static values of this broker, as they are now
+	LogDirs() []string     // log.dirs
 }
 
 // Configs is the area.

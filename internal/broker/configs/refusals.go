@@ -37,7 +37,10 @@ func (c *Configs) refused(a *controller.AlterResource) error {
 		if err := c.brokerNamed(a.Name, true); err != nil {
 			return err
 		}
-		return static(a)
+		if err := static(a); err != nil {
+			return err
+		}
+		return c.cordons(a)
 	case staterecord.ResourceBrokerLogger:
 		return noLoggers(op)
 	}
@@ -90,6 +93,26 @@ func static(a *controller.AlterResource) error {
 		return fault.New("configs.alter", kafka.ErrInvalidRequest, "%s", *fault.MessageOf(bad))
 	case len(own) > 0:
 		return listed("Cannot update these configs at default cluster level, broker id must be specified", own)
+	}
+	return nil
+}
+
+// cordons holds cordoned.log.dirs against the log directories that there are (KIP-1066).
+func (c *Configs) cordons(a *controller.AlterResource) error {
+	for _, change := range a.Changes {
+		if change.Name != "cordoned.log.dirs" || change.Value == nil || change.Op == controller.DeleteConfig || change.Op == controller.SubtractConfig {
+			continue
+		}
+		dirs := config.SplitList(*change.Value)
+		if slices.Contains(dirs, "*") && len(dirs) == 1 {
+			continue
+		}
+		for _, dir := range dirs {
+			if !slices.Contains(c.settings.LogDirs(), dir) {
+				return fault.New("configs.alter", kafka.ErrInvalidRequest,
+					"All entries in cordoned.log.dirs must be present in log.dirs or log.dir. Missing entry: %s", dir)
+			}
+		}
 	}
 	return nil
 }

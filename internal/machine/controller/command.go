@@ -67,6 +67,7 @@ type Heartbeat struct {
 	WantFence      bool
 	WantShutdown   bool
 	OfflineDirs    []kafka.DirectoryID
+	Cordoned       []kafka.DirectoryID // that take no new replicas (KIP-1066); nil for no word, empty for none
 }
 
 // Beat is the reply to Heartbeat.

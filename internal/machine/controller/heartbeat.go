@@ -17,6 +17,7 @@ func heartbeat(d *decision, c Heartbeat) (any, error) {
 	}
 	s := d.sessions.touch(d.now, b.ID, b.Epoch, c.MetadataOffset)
 	beat := Beat{CaughtUp: c.MetadataOffset >= kafka.Offset(b.Epoch), Fenced: b.Fenced}
+	cordon(d, b, c.Cordoned)
 	online := without(b.LogDirs, c.OfflineDirs...)
 	if len(online) == 0 && len(b.LogDirs) > 0 {
 		c.WantFence = true // no record can say that no directory is left
@@ -55,6 +56,16 @@ func heartbeat(d *decision, c Heartbeat) (any, error) {
 		d.sessions.drop(b.ID) // it goes by its own will: its next incarnation need not wait
 	}
 	return beat, nil
+}
+
+// cordon notes which log directories of a broker take no new replicas (KIP-1066). Before that had a record nothing is noted, and
+// the broker says it again when the level has risen.
+func cordon(d *decision, b *image.Broker, dirs []kafka.DirectoryID) {
+	known := d.img.MetadataVersion() >= staterecord.MetadataVersion43IV0
+	if dirs == nil || !known || slices.Equal(dirs, b.CordonedLogDirs) {
+		return
+	}
+	d.add(&staterecord.BrokerRegistrationChange{BrokerID: b.ID, BrokerEpoch: b.Epoch, CordonedLogDirs: dirs})
 }
 
 // fence takes a broker out of every ISR and leadership, and marks it.
