@@ -101,8 +101,7 @@ type Quorum struct {
 // locked runs one step of the actor.
 func (q *Quorum) locked(step func()) {
 	q.mu.Lock()
-	step()
-	q.engine.pump()
+	q.guarded(step)
 	after := q.after
 	q.after = nil
 	q.mu.Unlock()

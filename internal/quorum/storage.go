@@ -25,7 +25,8 @@ type storage struct {
 	snap snapshotRef // the newest snapshot; Raft starts from it
 	load func(snapshotRef) ([]byte, error)
 
-	kraft int16 // kraft.version at the end of the log
+	unread error // why entries could not be read; Raft panics with it
+	kraft  int16 // kraft.version at the end of the log
 }
 
 // InitialState implements raft.Storage.
@@ -76,6 +77,7 @@ func (s *storage) Entries(lo, hi, maxSize uint64) ([]*raftpb.Entry, error) {
 		if !ok {
 			var err error
 			if part, err = s.read(lo, hi, maxSize-size); err != nil {
+				s.unread = err
 				return nil, err
 			}
 		}
