@@ -48,8 +48,8 @@ type Options struct {
 	Descriptors int
 	// Synced is told of every sync of a file and how long it took; may be nil.
 	Synced func(took time.Duration)
-	// Recovering is told every second how many logs of an unclean stop are recovered, up to all of them, where that takes
-	// longer; nil has the log tell it.
+	// Recovering is told every second how many logs of an unclean stop are recovered, and at the end that all are; nil has the
+	// log tell it, where it takes longer than a second.
 	Recovering func(done, total int)
 	// Failed is told once when the node cannot go on: its disk failed or its metadata log lies. It is to be killed, not
 	// stopped: nothing can be closed cleanly any more.

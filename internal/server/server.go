@@ -44,6 +44,10 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	terminal := &screen{out: o.Log}
+	if o.Terminal {
+		o.Log = terminal
+	}
 	logger := newLogger(o, &loaded)
 	for _, f := range loaded.Findings {
 		logger.Warn(f.Key+" "+f.Message, "component", "config", "where", f.Origin)
@@ -58,6 +62,9 @@ func Run(ctx context.Context, o Options) error {
 	n := node.Options{
 		World: now, FS: files, Values: loaded.Values, ClusterID: loaded.ClusterID, Listen: net.Listen, Logger: logger,
 		Failed: func(err error) { s.failed <- err },
+	}
+	if o.Terminal {
+		n.Recovering = terminal.recovering
 	}
 	if m := s.window.metrics; m != nil {
 		n.Observer, n.Synced = m, m.Synced
