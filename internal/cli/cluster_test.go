@@ -164,7 +164,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"topci"}, "did you mean: milena topic"},
 		{[]string{"topic", "lst"}, "did you mean: milena topic list"},
 		{[]string{"consume", "t", "--form", "start"}, "did you mean --from"},
-		{[]string{"consume", "t", "-n", "many"}, "invalid"},
+		{[]string{"consume", "t", "-n", "many"}, `--number "many": a whole number is wanted`},
 		{[]string{"consume", "t", "-Y"}, "unknown shorthand"},
 		{[]string{"consume"}, "which topic?"},
 		{[]string{"consume", "a", "b"}, "one topic at a time"},

@@ -299,6 +299,9 @@ func (p *producing) refusal(ctx context.Context, err error, acked int64) error {
 	p.mu.Lock()
 	r := p.record
 	p.mu.Unlock()
+	if strings.Contains(err.Error(), "invalid record partitioning choice") { // the client's words; it has no error of its own for it
+		f = failed(kerr.UnknownTopicOrPartition.Message, "topic %q has no such partition", p.limit.topic).try("milena topic describe %s lists them", p.limit.topic)
+	}
 	if r != nil && errors.Is(err, kerr.MessageTooLarge) {
 		f.hint = p.limit.hint(r)
 	}

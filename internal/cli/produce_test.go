@@ -91,6 +91,17 @@ func TestManySmallRecords(t *testing.T) {
 	}
 }
 
+// TestAPartitionThatIsNotThere: the refusal speaks of the topic and not of the client's partitioner.
+func TestAPartitionThatIsNotThere(t *testing.T) {
+	c := newCluster(t)
+	c.create("t", "-p", "3")
+	r := c.input("v\n", "produce", "t", "-p", "9")
+	if r.exit != exitFailed || r.out != "" {
+		t.Fatalf("%+v", r)
+	}
+	contains(t, "the error", r.err, `record 1 was not accepted: topic "t" has no such partition (0 records acknowledged before it)`, "milena topic describe t")
+}
+
 // TestATooLargeRecord follows the hint of each refusal, and the record is taken.
 func TestATooLargeRecord(t *testing.T) {
 	c := newCluster(t)

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -161,10 +163,29 @@ func noEmpty(what string, args []string) error {
 	return nil
 }
 
+// wanted tells what a flag's value would have to be, in our own words where the type says it all.
+func wanted(bad *pflag.InvalidValueError) string {
+	switch bad.GetFlag().Value.Type() {
+	case "int", "int16", "int32", "int64", "count", "int32Slice":
+		return "a whole number is wanted, and not too large a one"
+	case "float64":
+		return "a number is wanted"
+	case "duration":
+		return "a time such as 500ms, 10s or 5m is wanted"
+	case "bool":
+		return "true or false is wanted"
+	}
+	return bad.Unwrap().Error()
+}
+
 // flagError tells a flag that is unknown or has a bad value, with the nearest one there is.
 func flagError(c *cobra.Command, err error) error {
 	text := err.Error()
 	f := usage("%s", text)
+	var bad *pflag.InvalidValueError
+	if errors.As(err, &bad) {
+		f.message = fmt.Sprintf("--%s %q: %s", bad.GetFlag().Name, bad.GetValue(), wanted(bad))
+	}
 	at := strings.Index(text, "unknown flag: --")
 	if at < 0 {
 		return f.try("%s --help lists the flags", c.CommandPath())

@@ -158,8 +158,9 @@ type running struct {
 	failed chan error
 }
 
-// stopTime bounds a clean stop; what is not closed by then is recovered by the next start.
-const stopTime = 30 * time.Second
+// stopTime bounds a clean stop; what is not closed by then is recovered by the next start. Thousands of logs that were
+// written take their time on a slow disk, and who has less sends SIGKILL.
+const stopTime = 5 * time.Minute
 
 // wait waits for the start, then for the end.
 func (s *running) wait(ctx context.Context) error {
