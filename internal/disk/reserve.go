@@ -31,6 +31,8 @@ const (
 	reservePieces = 16
 	reserveMargin = 4
 	leastPiece    = 64 << 10
+	// leftForGood is the part of a reserve that neither records nor what takes room for good may use.
+	leftForGood = 2
 )
 
 // Full reports whether the directory is full.
@@ -43,6 +45,20 @@ func (r *Reserve) Refuse(bytes int) error {
 	}
 	room := r.Room()
 	return &fault.Error{Op: "log.Append", Kind: fault.Full, Code: kafka.ErrKafkaStorageError, Message: room.refusal(bytes)}
+}
+
+// RefuseGrowth returns why nothing may be made now that takes room for good, nil when it may: half of a reserve is for
+// what gives room back, and for the next start, which writes something for every partition.
+func (r *Reserve) RefuseGrowth() error {
+	if !r.full.Load() {
+		return nil
+	}
+	room := r.Room()
+	if room.Reserve >= room.Whole/leftForGood {
+		return nil
+	}
+	return &fault.Error{Op: "disk.Reserve", Kind: fault.Full, Code: kafka.ErrKafkaStorageError, Message: fmt.Sprintf(
+		"log directory %s is full, with %d bytes left of the %d of its reserve: delete something first", room.Dir, room.Reserve, room.Whole)}
 }
 
 // refusal is what a client is told.
@@ -104,7 +120,7 @@ func (r *Reserve) give(n int64, bulk bool) bool {
 	r.enter()
 	floor := int64(0)
 	if bulk {
-		floor = r.whole / 2
+		floor = r.whole / leftForGood
 	}
 	piece := max(n+leastPiece, r.whole/reservePieces)
 	left := max(r.have-piece, floor)

@@ -78,7 +78,11 @@ func (r *rig) boot() {
 		r.t.Fatal(err)
 	}
 	if !r.w.RunUntil(time.Minute, func() bool { return ready != nil }) || *ready != nil {
-		r.t.Fatalf("the node doesn't get ready: %v", ready)
+		var why error
+		if ready != nil {
+			why = *ready
+		}
+		r.t.Fatalf("the node doesn't get ready: %v", why)
 	}
 	r.n = n
 	r.main = r.connect("PLAINTEXT")

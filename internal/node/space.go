@@ -8,6 +8,7 @@ import (
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/log"
+	"github.com/milena-io/milena/internal/machine/controller"
 	"github.com/milena-io/milena/internal/world"
 )
 
@@ -61,6 +62,23 @@ func (s *space) room(dir string) log.Room {
 		return r
 	}
 	return nil
+}
+
+// admit refuses to make topics and partitions while hardly anything is left for the metadata log: without that nothing could be
+// deleted either, and the node could not go on. What is deleted or altered may give room back.
+func (s *space) admit(cmd controller.Command) error {
+	switch cmd.(type) {
+	case controller.CreateTopics, controller.CreatePartitions:
+	default:
+		return nil
+	}
+	s.mu.Lock()
+	r := s.reserves[s.n.storage.metadata.path]
+	s.mu.Unlock()
+	if r == nil {
+		return nil
+	}
+	return r.RefuseGrowth()
 }
 
 // of tells how a directory stands; the zero Room where it has no reserve.

@@ -194,3 +194,45 @@ func TestAFullDirectoryBeforeThereAreReplicas(t *testing.T) {
 	r.said("has room again")
 	wantCode(t, r.write("a", 0, plain("after")).ErrorCode, kafka.ErrNone)
 }
+
+// Topics that are made on a full disk don't use up what deleting needs: they are refused, the node goes on and starts again.
+func TestFullDiskRefusesTopicsBeforeItsReserveIsGone(t *testing.T) {
+	r := boundedRig(t)
+	r.create("a", 1)
+	r.coordinate("g")
+	want := r.fillUp("a")
+	make := func(name string) kmsg.CreateTopicsResponseTopic {
+		req := kmsg.NewPtrCreateTopicsRequest()
+		req.Version, req.TimeoutMillis = 7, 1000
+		topic := kmsg.NewCreateTopicsRequestTopic()
+		topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, 100, 1
+		req.Topics = append(req.Topics, topic)
+		return ask[*kmsg.CreateTopicsResponse](r, req).Topics[0]
+	}
+	made := 0
+	for ; made < 1000; made++ {
+		got := make(fmt.Sprint("t", made))
+		if got.ErrorCode == 0 {
+			continue
+		}
+		wantCode(t, got.ErrorCode, kafka.ErrKafkaStorageError)
+		if got.ErrorMessage == nil || !strings.Contains(*got.ErrorMessage, "reserve") {
+			t.Errorf("the message is %v", got.ErrorMessage)
+		}
+		break
+	}
+	if made < 10 || made == 1000 {
+		t.Fatalf("%d topics were made", made)
+	}
+	r.kill()
+	wantCode(t, make("more").ErrorCode, kafka.ErrKafkaStorageError)
+	r.commit("g", "a", 0, 1)
+	r.wantRecords("a", want)
+	for i := range made {
+		r.deleteTopic(fmt.Sprint("t", i))
+	}
+	r.deleteTopic("a")
+	r.w.Run(3 * time.Second)
+	r.said("has room again")
+	wantCode(t, make("more").ErrorCode, kafka.ErrNone)
+}
