@@ -1,51 +1,31 @@
 package cli
 
 import (
-	"archive/tar"
-	"compress/gzip"
 	"context"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/milena-io/milena"
+
+	"github.com/milena-io/milena/internal/golden"
 )
 
 // kafkaDir puts a golden data directory of Apache Kafka on the disk.
 func kafkaDir(t *testing.T, name string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "kafka")
-	f, err := os.Open("../migrate/testdata/kafka-4.3.1/" + name + ".tar.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return dir
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		to := filepath.Join(dir, filepath.FromSlash(h.Name))
-		if h.Typeflag != tar.TypeReg {
+	for _, e := range golden.Read(t, "../migrate/testdata/kafka-4.3.1/"+name+".tar.gz") {
+		to := filepath.Join(dir, filepath.FromSlash(e.Name))
+		if e.Dir {
 			continue
 		}
-		if err := errors.Join(os.MkdirAll(filepath.Dir(to), 0o755), os.WriteFile(to, data, 0o644)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(to), 0o755), os.WriteFile(to, e.Data, 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return dir
 }
 
 func TestMigrateInAndOut(t *testing.T) {

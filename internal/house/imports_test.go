@@ -9,7 +9,7 @@ import (
 // before it there. A name ending in /... stands for everything below it.
 var lines = [][]string{
 	{"internal/kafka", "internal/fault", "internal/must", "internal/config"},
-	{"internal/world", "internal/disk", "internal/record", "internal/wire", "internal/staterecord", "internal/staterecord/group"},
+	{"internal/world", "internal/disk", "internal/golden", "internal/record", "internal/wire", "internal/staterecord", "internal/staterecord/group"},
 	{"internal/image/cow", "internal/image"},
 	{"internal/machine/..."},
 	{"internal/log/checkpoint", "internal/log/epoch", "internal/log/producer", "internal/log/segment", "internal/log/clean", "internal/log"},

@@ -1,16 +1,12 @@
 package inspect
 
 import (
-	"archive/tar"
-	"compress/gzip"
-	"errors"
-	"io"
-	"os"
 	"path"
 	"strings"
 	"testing"
 
 	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/golden"
 )
 
 const archives = "../log/testdata/kafka-4.3.1/"
@@ -18,35 +14,16 @@ const archives = "../log/testdata/kafka-4.3.1/"
 // unpack puts a directory that Apache Kafka wrote into memory and returns what kafka-dump-log says of it, by file.
 func unpack(t testing.TB, name string) (*disk.Mem, map[string][]string) {
 	t.Helper()
-	f, err := os.Open(archives + name + ".tar.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
 	m := disk.NewMem()
 	var dump string
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return m, sections(dump)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if h.Name == "DUMP.txt" {
-			dump = string(data)
-		} else if h.Typeflag == tar.TypeReg {
-			write(t, m, "/data/"+h.Name, data)
+	for _, e := range golden.Read(t, archives+name+".tar.gz") {
+		if e.Name == "DUMP.txt" {
+			dump = string(e.Data)
+		} else if !e.Dir {
+			write(t, m, "/data/"+e.Name, e.Data)
 		}
 	}
+	return m, sections(dump)
 }
 
 func write(t testing.TB, m *disk.Mem, name string, data []byte) {

@@ -1,13 +1,9 @@
 package log
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -16,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/golden"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log/checkpoint"
 	"github.com/milena-io/milena/internal/log/segment"
@@ -23,8 +20,8 @@ import (
 	"github.com/milena-io/milena/internal/record"
 )
 
-// golden is what test/golden wrote down about a directory that Apache Kafka 4.3.1 left.
-type golden struct {
+// noted is what test/golden wrote down about a directory that Apache Kafka 4.3.1 left.
+type noted struct {
 	Partitions map[string]struct {
 		Files        []string     `json:"files"`
 		LogEndOffset kafka.Offset `json:"log_end_offset"`
@@ -43,28 +40,22 @@ type golden struct {
 }
 
 // unpack puts an archive on a disk in memory, under root, durably.
-func unpack(t *testing.T, name string) (*disk.Mem, golden) {
+func unpack(t *testing.T, name string) (*disk.Mem, noted) {
 	t.Helper()
 	base := filepath.Join("testdata", "kafka-4.3.1", name)
-	var g golden
+	var g noted
 	must.OK(json.Unmarshal(must.Get(os.ReadFile(base+".json")), &g))
-	f := must.Get(os.Open(base + ".tar.gz"))
-	defer func() { _ = f.Close() }()
 	mem := disk.NewMem()
 	must.OK(mem.MkdirAll(root))
-	for r := tar.NewReader(must.Get(gzip.NewReader(f))); ; {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return mem, g
-		}
-		must.OK(err)
-		to := path.Join(root, h.Name)
-		if h.Typeflag == tar.TypeDir {
+	for _, e := range golden.Read(t, base+".tar.gz") {
+		to := path.Join(root, e.Name)
+		if e.Dir {
 			must.OK(mem.MkdirAll(to))
 			continue
 		}
-		must.OK(writeFile(mem, to, must.Get(io.ReadAll(r))))
+		must.OK(writeFile(mem, to, e.Data))
 	}
+	return mem, g
 }
 
 var goldens = []string{"codecs", "compacted", "groups", "idempotent", "logstart", "metadata", "node-clean", "node-killed", "node-torn", "transactions"}

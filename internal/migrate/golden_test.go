@@ -1,8 +1,6 @@
 package migrate
 
 import (
-	"archive/tar"
-	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +13,7 @@ import (
 	"time"
 
 	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/golden"
 	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/quorum"
@@ -30,32 +29,13 @@ const (
 // unpack puts a golden data directory of Apache Kafka into a file system in memory, as /data.
 func unpack(t testing.TB, name string) *disk.Mem {
 	t.Helper()
-	f, err := os.Open(name + ".tar.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
 	m := disk.NewMem()
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return m
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if h.Typeflag == tar.TypeReg && h.Name != "DUMP.txt" {
-			write(t, m, "/data/"+h.Name, data)
+	for _, e := range golden.Read(t, name+".tar.gz") {
+		if !e.Dir && e.Name != "DUMP.txt" {
+			write(t, m, "/data/"+e.Name, e.Data)
 		}
 	}
+	return m
 }
 
 func write(t testing.TB, m disk.FS, name string, data []byte) {

@@ -1,11 +1,7 @@
 package node
 
 import (
-	"archive/tar"
-	"compress/gzip"
 	"errors"
-	"io"
-	"os"
 	"path"
 	"strings"
 	"testing"
@@ -14,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/golden"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
 	"github.com/milena-io/milena/internal/must"
@@ -26,33 +23,14 @@ import (
 func takeOver(t *testing.T, archive string) *rig {
 	t.Helper()
 	r := unbooted(t)
-	f, err := os.Open(archive)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for files := tar.NewReader(must.Get(gzip.NewReader(f))); ; {
-		h, err := files.Next()
-		if errors.Is(err, io.EOF) {
-			return r
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if h.Typeflag != tar.TypeReg || h.Name == "DUMP.txt" {
+	for _, e := range golden.Read(t, archive) {
+		if e.Dir || e.Name == "DUMP.txt" {
 			continue
 		}
-		name := "data/" + h.Name
-		if err := r.fs.MkdirAll(path.Dir(name)); err != nil {
-			t.Fatal(err)
-		}
-		to, err := r.fs.Open(name, disk.Write|disk.Create)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := to.WriteAt(must.Get(io.ReadAll(files)), 0); err != nil {
-			t.Fatal(err)
-		}
+		name := "data/" + e.Name
+		must.OK(r.fs.MkdirAll(path.Dir(name)))
+		to := must.Get(r.fs.Open(name, disk.Write|disk.Create))
+		must.Get(to.WriteAt(e.Data, 0))
 		must.OK(errors.Join(to.Sync(), to.Close()))
 		for dir := path.Dir(name); ; dir = path.Dir(dir) {
 			must.OK(r.fs.SyncDir(dir))
@@ -61,12 +39,13 @@ func takeOver(t *testing.T, archive string) *rig {
 			}
 		}
 	}
+	return r
 }
 
-const golden = "../migrate/testdata/kafka-4.3.1/"
+const archives = "../migrate/testdata/kafka-4.3.1/"
 
 func TestADirectoryOfKafkaIsServedInPlace(t *testing.T) {
-	r := takeOver(t, golden+"static.tar.gz")
+	r := takeOver(t, archives+"static.tar.gz")
 	r.logs.info = true
 	r.boot()
 	img := r.n.feed.Image()
@@ -100,7 +79,7 @@ func TestADirectoryOfKafkaIsServedInPlace(t *testing.T) {
 }
 
 func TestWhatIsNotBuiltIsRefusedBeforeAByteIsTouched(t *testing.T) {
-	r := takeOver(t, golden+"refused.tar.gz")
+	r := takeOver(t, archives+"refused.tar.gz")
 	writes := 0
 	watched := disk.NewFaulty(r.fs)
 	for _, op := range []disk.Op{disk.OpWrite, disk.OpTruncate, disk.OpRename, disk.OpRemove, disk.OpRemoveAll} {
@@ -126,7 +105,7 @@ func TestWhatIsNotBuiltIsRefusedBeforeAByteIsTouched(t *testing.T) {
 // TestKafkasMarkerDoesNotSpeakOfTheMetadataLog: Kafka writes the marker and closes the metadata log after it, so a tail
 // that was torn then is cut, although the directory is clean.
 func TestKafkasMarkerDoesNotSpeakOfTheMetadataLog(t *testing.T) {
-	r := takeOver(t, golden+"static.tar.gz")
+	r := takeOver(t, archives+"static.tar.gz")
 	entries := must.Get(r.fs.List("data/__cluster_metadata-0"))
 	for _, e := range entries {
 		if strings.HasSuffix(e.Name, ".log") {

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -23,20 +22,6 @@ func (r *rig) reopen(change func()) {
 	r.fs = r.fs.Killed()
 	change()
 	r.boot()
-}
-
-func (r *rig) halt() {
-	r.t.Helper()
-	stopped := false
-	r.n.Stop(func(err error) {
-		if err != nil {
-			r.t.Errorf("stop: %v", err)
-		}
-		stopped = true
-	})
-	if !r.w.RunUntil(time.Minute, func() bool { return stopped }) {
-		r.t.Fatal("the node doesn't stop")
-	}
 }
 
 // A directory that is not named any more, or whose mount is not there, takes its partitions offline: they are made anew

@@ -123,6 +123,13 @@ func (r *rig) kill() {
 // restart stops the node cleanly and starts it again.
 func (r *rig) restart() {
 	r.t.Helper()
+	r.halt()
+	r.kill()
+}
+
+// halt stops the node cleanly.
+func (r *rig) halt() {
+	r.t.Helper()
 	stopped := false
 	r.n.Stop(func(err error) {
 		if err != nil {
@@ -133,7 +140,6 @@ func (r *rig) restart() {
 	if !r.w.RunUntil(time.Minute, func() bool { return stopped }) {
 		r.t.Fatal("the node doesn't stop")
 	}
-	r.kill()
 }
 
 var client = must.Get(netip.ParseAddrPort("10.1.2.3:5000"))
