@@ -70,6 +70,8 @@ func conversations() []conversation {
 	return []conversation{
 		{"usual", map[string]string{"auto.create.topics.enable": "false"}, (*talk).everything},
 		{"edges", map[string]string{"auto.create.topics.enable": "true"}, (*talk).edges},
+		{"forgeries", nil, forgeries("")},
+		{"forgeries by header", map[string]string{"milena.validate": "header"}, forgeries("by header: ")},
 	}
 }
 
