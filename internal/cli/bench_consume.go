@@ -106,14 +106,7 @@ func (a *app) runBenchConsume(ctx context.Context, topic string, s benchConsume,
 		d.Consumers = append(d.Consumers, m.doc(took))
 	}
 	d.Total = run.Flows[0].Total
-	if a.asJSON() {
-		err = a.json(d)
-	} else {
-		err = a.printRates("CONSUMER", f.what, "FETCHES", d.Consumers, d.Total)
-	}
-	if err == nil {
-		err = a.keep(t, d)
-	}
+	err = a.tell(t, d, func() error { return a.printRates("CONSUMER", f.what, "FETCHES", d.Consumers, d.Total) })
 	return benchEnd(ctx, a, err, sum(f.meters))
 }
 

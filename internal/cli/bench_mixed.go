@@ -109,15 +109,7 @@ func (a *app) runBenchMixed(ctx context.Context, command, topic string, m benchM
 	defer cancel()
 	run, _ := a.measure(ctx, "measuring", t, 0, mix.flows, mix.work(within, t))
 	d := benchMixedDoc{doc: newDoc(command), Topic: topic, Settings: m, runDoc: run}
-	var err error
-	if a.asJSON() {
-		err = a.json(d)
-	} else {
-		err = a.printFlows(run)
-	}
-	if err == nil {
-		err = a.keep(t, d)
-	}
+	err := a.tell(t, d, func() error { return a.printFlows(run) })
 	var all []*meter
 	for _, f := range mix.flows {
 		all = append(all, f.meters...)

@@ -147,14 +147,7 @@ func (a *app) runBenchProduce(ctx context.Context, topic string, s benchProduce,
 		d.Producers = append(d.Producers, m.doc(took))
 	}
 	d.Total = run.Flows[0].Total
-	if a.asJSON() {
-		err = a.json(d)
-	} else {
-		err = a.printRates("PRODUCER", f.what, "", d.Producers, d.Total)
-	}
-	if err == nil {
-		err = a.keep(t, d)
-	}
+	err = a.tell(t, d, func() error { return a.printRates("PRODUCER", f.what, "", d.Producers, d.Total) })
 	return tooLarge(benchEnd(ctx, a, err, sum(f.meters)), topic, s.BatchBytes)
 }
 

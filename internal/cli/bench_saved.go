@@ -19,6 +19,17 @@ type saved struct {
 	name string // what to call it: its file, without what all files have in common
 }
 
+// tell prints what was measured, as a document or as print does, and keeps it where that was asked for.
+func (a *app) tell(t trial, d any, print func() error) error {
+	if a.asJSON() {
+		print = func() error { return a.json(d) }
+	}
+	if err := print(); err != nil {
+		return err
+	}
+	return a.keep(t, d)
+}
+
 // keep writes a measurement to the files that were asked for.
 func (a *app) keep(t trial, d any) error {
 	data, err := json.MarshalIndent(d, "", " ")
