@@ -82,7 +82,7 @@ func (d *Dir) identify(want Identity) error {
 	}
 	m, err := ParseMeta(data)
 	if err != nil {
-		return err
+		return fault.Corruption(op, "%s/%s: %v", d.path, metaFile, err)
 	}
 	if m.NodeID != want.NodeID {
 		return fault.New(op, kafka.ErrInconsistentClusterId, "%s belongs to node.id %d, this is node %d", d.path, m.NodeID, want.NodeID)
