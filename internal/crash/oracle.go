@@ -183,7 +183,7 @@ func checkSound(_ *model, l *log.Log) error {
 	if all := l.Damages(); len(all) > 0 {
 		return fmt.Errorf("%+v", all)
 	}
-	return nil
+	return l.Recovered.Doubt
 }
 
 // describe is what a log is, on one line.

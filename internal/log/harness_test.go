@@ -78,6 +78,9 @@ func (r *rig) open() {
 	if err := r.tryOpen(); err != nil {
 		r.t.Fatalf("open log: %v", err)
 	}
+	if r.l.Recovered.Doubt != nil {
+		r.t.Errorf("a false alarm: %v", r.l.Recovered.Doubt)
+	}
 }
 
 // restart ends this life: "clean", "kill", "power" (only what was synced survives), or "roll" (a roll, then kill).

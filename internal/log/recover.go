@@ -18,6 +18,7 @@ type Recovery struct {
 	CutAt           kafka.Offset // where the log ends since; NoOffset when nothing was cut
 	Reason          error        // why there; nil when nothing was cut
 	Replayed        int          // batches read to bring producer state up to the end
+	Doubt           error        // why the log start may be another than it was; nil for none
 }
 
 // recover brings segments, epochs and producers into one state at one end.
@@ -54,6 +55,9 @@ func (l *Log) recover(rebuildEpochs bool) error {
 		}
 	}
 	l.start = max(l.options.LogStart, l.segments[0].Base())
+	if clean {
+		l.Recovered.Doubt = l.startInDoubt()
+	}
 	from := l.active().Next()
 	first := len(l.segments)
 	if !clean {
@@ -80,6 +84,16 @@ func (l *Log) recover(rebuildEpochs bool) error {
 	}
 	l.Recovered.Clean = clean
 	return l.settleRecovery(clean)
+}
+
+// startInDoubt holds the log start against the epochs, which begin there after a clean stop: the checkpoint has no checksum, and
+// a later start hides records. After a crash it may just be the newer of the two.
+func (l *Log) startInDoubt() error {
+	entries := l.epochs.Entries()
+	if len(entries) == 0 || l.start <= entries[0].Start {
+		return nil
+	}
+	return fault.Corruption("log.Open", "%s starts at offset %d, its leader epochs at %d: %s may be damaged", l.options.Path, l.start, entries[0].Start, logStartFile)
 }
 
 // found makes the first segment of an empty log.

@@ -78,6 +78,9 @@ func (w *news) open(o log.Options) (*log.Log, error) {
 
 func (w *news) opened(dir string, name kafka.TopicPartition, l *log.Log, took time.Duration) {
 	found := &l.Recovered
+	if found.Doubt != nil {
+		w.n.log("kafka.log").Warn("The log start of "+name.String()+" may not be what it was: records below it are not served.", "error", found.Doubt)
+	}
 	switch {
 	case found.Clean:
 		return
