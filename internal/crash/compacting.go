@@ -45,6 +45,9 @@ func (l *Log) Compact() error {
 	if err != nil {
 		return fmt.Errorf("rehearsal: %w", err)
 	}
+	if generations == nil {
+		return nil // nothing is dirty
+	}
 	c, err := begun(l.log, l.tenant, h.story.Now)
 	if err != nil {
 		return err
@@ -96,7 +99,7 @@ func (l *Log) rehearse() ([]model, kafka.Offset, error) {
 	}
 	c, err := begun(copied, l.tenant, s.Now)
 	if err != nil || c == nil {
-		return nil, 0, errors.Join(err, errors.New("there is nothing to compact"))
+		return nil, 0, err
 	}
 	out := []model{*l.model()}
 	if out[0].lived == nil {

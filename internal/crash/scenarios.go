@@ -38,6 +38,7 @@ func Scenarios() []Scenario {
 		{Name: "groups", Golden: true, Tell: tellGroups},
 		{Name: "groups-start", Golden: true, Tell: tellGroupsStart},
 		{Name: "walk", Tell: tellWalk},
+		{Name: "walk-compacted", Tell: tellCompactedWalk},
 	}
 }
 

@@ -4,12 +4,23 @@ import (
 	"strings"
 
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log"
 )
 
 // tellWalk does whatever the seed says, over several lives, the last of which is explored.
 func tellWalk(s *Story) error {
+	return walk(s, small())
+}
+
+// tellCompactedWalk is the same over a log that is compacted, and whose keys come again.
+func tellCompactedWalk(s *Story) error {
+	c := compacted()
+	c.Keep.Delete = s.Rand.IntN(3) == 0
+	return walk(s, c)
+}
+
+func walk(s *Story, c log.Config) error {
 	r := s.Rand
-	c := small()
 	c.Roll.SegmentBytes = int64(300 + r.IntN(900))
 	c.Roll.Preallocate = r.IntN(3) == 0
 	c.Roll.IndexIntervalBytes = int64(r.IntN(300))
@@ -69,12 +80,14 @@ func (w *walker) step() error {
 		return w.truncate()
 	case p < 90:
 		return l.Restart(l.log.Offsets().End + kafka.Offset(r.IntN(5)))
-	case p < 93:
+	case p < 92:
 		return steps(w.CloseClean, w.Start)
 	case p < 95:
 		w.RemoveDeleted()
 	case p < 97:
 		return w.replace()
+	case l.tenant.config.Accept.Compacted:
+		return steps(l.Flush, l.Compact) // the copy that it is tried on has everything durable
 	}
 	return nil
 }
@@ -95,6 +108,8 @@ func (w *walker) truncate() error {
 	if w.story.Rand.IntN(3) > 0 {
 		to = max(to, o.End-4)
 	}
+	cleaned := w.l.tenant.cleaned
+	to = max(to, cleaned[len(cleaned)-1]) // what is compacted was committed, and is not truncated
 	if to >= o.End || w.l.model().boundary(to) < o.LogStart {
 		return nil
 	}
@@ -119,5 +134,14 @@ func (w *walker) append() error {
 	for i := range values {
 		values[i] = strings.Repeat(string(rune('a'+r.IntN(26))), r.IntN(60))
 	}
-	return w.l.Append(from, values...)
+	if !w.l.tenant.config.Accept.Compacted {
+		return w.l.Append(from, values...)
+	}
+	all := make([]keyed, len(values))
+	for i, v := range values {
+		if all[i].key = string(rune('a' + r.IntN(6))); r.IntN(5) > 0 {
+			all[i].value = []byte(v)
+		}
+	}
+	return w.l.Put(from, all...)
 }
