@@ -56,6 +56,8 @@ func APIs() []API {
 		api(kafka.KeyCreatePartitions, 0, 3, 2, forwarded, "[s 4 [*4]?] 4 1"),
 		api(kafka.KeyDeleteGroups, 0, 2, 2, none, "*s"),
 		api(kafka.KeyIncrementalAlterConfigs, 0, 1, 1, forwarded, "[1 s [s 1 s?]] 1"),
+		api(kafka.KeyAlterPartitionReassignments, 0, 1, 0, forwarded, "4 1@1 [s [4 *4?]]"),
+		api(kafka.KeyListPartitionReassignments, 0, 0, 0, forwarded, "4 [s *4]?"),
 		api(kafka.KeyOffsetDelete, 0, 0, -1, none, "s [s [4]]"),
 		api(kafka.KeyDescribeQuorum, 0, 2, 0, forwarded, "[s [4]]"),
 		api(kafka.KeyAlterPartition, 2, 3, 0, internal, "4 8 [s@0-1 16@2 [4 4 *4@0-2 [4 8]@3 1@1 4]]"),

@@ -17,6 +17,7 @@ func Suites() []suite.Suite {
 		{Name: "java-tools", About: "every command-line tool of Apache Kafka that applies, exercised", Run: run},
 		{Name: "compaction", About: "one history compacted by the broker and by Apache Kafka: kafka-dump-log shows the same records", Run: runCompaction},
 		{Name: "log-dirs", About: "two log directories, as kafka-log-dirs and kafka-topics see them; one of them goes and comes back", Run: runDirs},
+		{Name: "dir-moves", About: "kafka-reassign-partitions moves replicas between log directories while records flow", Run: runMoves},
 	}
 }
 

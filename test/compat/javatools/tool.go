@@ -54,6 +54,8 @@ func class(tool string) string {
 		return tools + "DumpLogSegments"
 	case "kafka-log-dirs":
 		return tools + "LogDirsCommand"
+	case "kafka-reassign-partitions":
+		return tools + "reassign.ReassignPartitionsCommand"
 	case "kafka-metadata-quorum":
 		return tools + "MetadataQuorumCommand"
 	case "kafka-features":
