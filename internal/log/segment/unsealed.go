@@ -10,15 +10,15 @@ import (
 
 // open reports that the neighbours of a batch don't settle where it belongs: offsets are missing before or after it, or are there
 // twice, or its epoch is not the one the log's own account has there. Only then the seal is asked.
-func (this met) open(after met, due kafka.Offset, epochAt EpochAt) bool {
-	if this.first != due || after.first != this.next {
+func (m met) open(after met, due kafka.Offset, epochAt EpochAt) bool {
+	if m.first != due || after.first != m.next {
 		return true
 	}
-	if epochAt == nil || this.epoch < 0 {
+	if epochAt == nil || m.epoch < 0 {
 		return false
 	}
-	want := epochAt(this.first)
-	return want >= 0 && want != this.epoch
+	want := epochAt(m.first)
+	return want >= 0 && want != m.epoch
 }
 
 // unsealed holds a range in which something is open against the segment's seal, and notes as damage what the seal says was
