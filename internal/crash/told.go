@@ -50,7 +50,7 @@ func (t told) goOn(o log.Options, l *log.Log) error {
 			return err
 		}
 		if next <= t.generations[id] {
-			return fmt.Errorf("G group %s is told generation %d, after %d", id, next, t.generations[id])
+			return fmt.Errorf("group %s is told generation %d, after %d", id, next, t.generations[id])
 		}
 	}
 	return nil
@@ -67,7 +67,7 @@ func (t told) keeps(a *actor, c *coordinator.Coordinator, at seat) error {
 		was = kafka.NoOffset
 	}
 	if is := got.(group.FetchReply).Offsets[0].Offset; is != was && !slices.Contains(t.asked[at], is) {
-		return fmt.Errorf("G %+v is committed at %d, not at %d as was acknowledged, nor at one of %v", at, is, was, t.asked[at])
+		return fmt.Errorf("the offset of %+v is committed at %d, not at %d as was acknowledged, nor at one of %v", at, is, was, t.asked[at])
 	}
 	if _, member := t.generations[at.group]; member {
 		return nil // only its members may
