@@ -40,6 +40,25 @@ type Arrival struct {
 // Arrival names one: the partition, and the directory of the copy.
 func (d *Dir) Arrival(tp kafka.TopicPartition, name string) Arrival { return Arrival{d, tp, name} }
 
+// Begin makes the copy's directory, on stable storage: whose it is, and nothing of it yet.
+func (a Arrival) Begin(id kafka.TopicID) error {
+	const op = "log.Begin"
+	at := a.dir.path + "/" + a.name
+	if err := a.dir.SaveForgotten(); err != nil { // the checkpoints may still speak of a log that was here before
+		return err
+	}
+	if err := a.dir.fs.MkdirAll(at); err != nil {
+		return fault.Storage(op, err)
+	}
+	if err := checkpoint.Replace(a.dir.fs, at, partitionMetadata, formatTopicID(id)); err != nil {
+		return err
+	}
+	if err := a.dir.fs.SyncDir(a.dir.path); err != nil {
+		return fault.Storage(op, err)
+	}
+	return nil
+}
+
 // Options is Dir.Options for the copy. The checkpoints of a log directory speak of the one log that a partition has in it, be
 // it current or future, as Kafka's do.
 func (a Arrival) Options(c Config, now kafka.Instant) Options {

@@ -27,9 +27,8 @@ func (n description) LogDirs() []cluster.LogDir {
 			continue
 		}
 		dirs[i].Logs = logs[v]
-		for _, m := range n.storage.moving.copies(v) {
-			at := m.state.move.Copied()
-			dirs[i].Logs = append(dirs[i].Logs, cluster.LogSize{Partition: m.name, Bytes: at.Bytes, Lag: at.Lag, Future: true})
+		for _, c := range n.storage.moving.copies(v) {
+			dirs[i].Logs = append(dirs[i].Logs, cluster.LogSize{Partition: c.name, Bytes: c.Bytes, Lag: c.Lag, Future: true})
 		}
 		slices.SortStableFunc(dirs[i].Logs, func(a, b cluster.LogSize) int {
 			return cmp.Or(strings.Compare(a.Partition.Topic, b.Partition.Topic), cmp.Compare(a.Partition.Partition, b.Partition.Partition))

@@ -382,3 +382,36 @@ func TestAMoveGoesOnAfterARestart(t *testing.T) {
 		r.wantAll("t", 0, want)
 	}
 }
+
+// What waits for its turn goes on after a restart, too.
+func TestAMoveThatWaitsGoesOnAfterARestart(t *testing.T) {
+	for _, clean := range []bool{true, false} {
+		r := newDirsRig(t, "num.replica.alter.log.dirs.threads", "1")
+		r.create("t", 3)
+		want := [][]string{r.many("t", 0, 0, 50), nil, nil}
+		for p := int32(1); p < 3; p++ {
+			r.moves("t", p, "d/a")
+			r.w.Run(10 * time.Second)
+			want[p] = r.many("t", p, 0, 20)
+		}
+		r.throttle("100000")
+		for p := range int32(3) {
+			r.moves("t", p, "d/b")
+		}
+		r.w.Run(time.Second)
+		if clean {
+			r.restart()
+		} else {
+			r.kill()
+		}
+		if got := r.copies(); len(got) != 3 {
+			t.Errorf("clean %v: on their way: %q", clean, got)
+		}
+		r.throttle("1000000000")
+		r.w.Run(30 * time.Second)
+		for p := range int32(3) {
+			r.wantHome("t", p, "d/b")
+			r.wantAll("t", p, want[p])
+		}
+	}
+}

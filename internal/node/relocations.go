@@ -43,6 +43,7 @@ type relocation struct {
 	order uint64
 	began time.Duration
 	state struct {
+		marking   bool            // the copy's directory is being made
 		move      *partition.Move // nil while it waits for its turn
 		announced bool            // the controller has been told
 		said      bool            // why it waits
@@ -99,15 +100,14 @@ func (r *relocations) AlterReplicaLogDir(name kafka.TopicPartition, path string)
 	if t == nil {
 		return fault.New(op, kafka.ErrUnknownTopicOrPartition, "%s is not known", name)
 	}
-	r.wish(p, name, kafka.TopicIDPartition{TopicID: t.ID, Partition: name.Partition}, v, "")
-	return nil
+	return r.wish(p, name, kafka.TopicIDPartition{TopicID: t.ID, Partition: name.Partition}, v)
 }
 
-// wish has a replica moved, by a copy that is there already where it has a name. One that is moving elsewhere is called back
-// first.
-func (r *relocations) wish(p *partition.Partition, name kafka.TopicPartition, id kafka.TopicIDPartition, v *volume, copy string) {
+// wish has a replica moved. One that is moving elsewhere is called back first. It returns once a restart would go on with it.
+func (r *relocations) wish(p *partition.Partition, name kafka.TopicPartition, id kafka.TopicIDPartition, v *volume) error {
 	r.mu.Lock()
 	m := r.all[name]
+	begun := false
 	switch {
 	case m != nil:
 		m.wish = v
@@ -115,17 +115,37 @@ func (r *relocations) wish(p *partition.Partition, name kafka.TopicPartition, id
 			m.callBack()
 		}
 	case r.n.storage.of(p) != v:
-		r.add(p, name, id, v, copy)
+		copy, _ := log.FutureName(name, kafka.UUID(r.n.o.World.UUID()))
+		m, begun = r.add(p, name, id, v, copy), true
+		m.state.marking = true
 	}
 	r.mu.Unlock()
+	var err error
+	if begun {
+		err = r.mark(m)
+	}
 	r.next()
+	return err
+}
+
+// mark makes the directory of a copy, as Apache Kafka does when it is asked for the move, however long that waits for its turn
+// then. A move without it is given up.
+func (r *relocations) mark(m *relocation) error {
+	err := m.arrival().Begin(m.id.TopicID)
+	r.mu.Lock()
+	m.state.marking = false
+	if err != nil {
+		m.wish = m.from
+	}
+	r.mu.Unlock()
+	if fault.IsKind(err, fault.Disk) {
+		m.to.env.Failed(err)
+	}
+	return err
 }
 
 // add begins with a replica. Called with the mutex held.
-func (r *relocations) add(p *partition.Partition, name kafka.TopicPartition, id kafka.TopicIDPartition, v *volume, copy string) {
-	if copy == "" {
-		copy, _ = log.FutureName(name, kafka.UUID(r.n.o.World.UUID()))
-	}
+func (r *relocations) add(p *partition.Partition, name kafka.TopicPartition, id kafka.TopicIDPartition, v *volume, copy string) *relocation {
 	r.asked++
 	m := &relocation{
 		r: r, p: p, id: id, name: name, from: r.n.storage.of(p), to: v, wish: v, copy: copy, order: r.asked, began: r.n.o.World.Now().Mono,
@@ -133,6 +153,7 @@ func (r *relocations) add(p *partition.Partition, name kafka.TopicPartition, id 
 	r.all[name] = m
 	v.count(1) // as in Apache Kafka a copy counts where the next replica goes
 	r.n.log("kafka.server.ReplicaAlterLogDirsManager").Info(fmt.Sprintf("Moving %s from %s to %s", name, m.from.path, v.path))
+	return m
 }
 
 // callBack cancels a relocation. Called with the registry's mutex held.
@@ -153,6 +174,7 @@ func (r *relocations) next() {
 	running := 0
 	for _, m := range r.all {
 		switch {
+		case m.state.marking: // who does that comes here again
 		case m.state.move != nil:
 			running++
 		case m.wish != m.to:
@@ -217,7 +239,9 @@ func (r *relocations) ended(m *relocation, out partition.Moved) {
 		r.n.replicas.moves.move(m.id, whereabouts{in: at.id(), not: m.to.id()})
 	}
 	if out.Err == nil && m.wish != at && !out.Kept && m.wish.offline() == nil && at.offline() == nil {
-		r.wish(m.p, m.name, m.id, m.wish, "")
+		if err := r.wish(m.p, m.name, m.id, m.wish); err != nil {
+			logger.Error(fmt.Sprintf("%s was not moved to %s", m.name, m.wish.path), "error", err)
+		}
 		return
 	}
 	r.next()
@@ -275,17 +299,37 @@ func (r *relocations) preferred(name kafka.TopicPartition) *volume {
 	return v
 }
 
+// copying is a copy and how far it has come.
+type copying struct {
+	name kafka.TopicPartition
+	partition.Copied
+}
+
 // copies lists what is on its way to a directory, by name.
-func (r *relocations) copies(v *volume) []*relocation {
+func (r *relocations) copies(v *volume) []copying {
+	type pair struct {
+		m    *relocation
+		move *partition.Move
+	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	var out []*relocation
+	var all []pair
 	for _, m := range r.all {
-		if m.to == v && m.state.move != nil {
-			out = append(out, m)
+		if m.to == v {
+			all = append(all, pair{m, m.state.move})
 		}
 	}
-	slices.SortFunc(out, func(a, b *relocation) int { return cmp.Compare(a.name.String(), b.name.String()) })
+	r.mu.Unlock()
+	slices.SortFunc(all, func(a, b pair) int { return cmp.Compare(a.m.name.String(), b.m.name.String()) })
+	var out []copying
+	for _, one := range all {
+		c := copying{name: one.m.name}
+		if one.move != nil {
+			c.Copied = one.move.Copied()
+		} else {
+			c.Lag = int64(one.m.p.Standing().End) // it waits for its turn
+		}
+		out = append(out, c)
+	}
 	return out
 }
 

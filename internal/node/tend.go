@@ -151,9 +151,9 @@ func (n *Node) points(v *volume, recovery bool) checkpoint.Offsets {
 			out[p.Name()] = s.High
 		}
 	}
-	for _, m := range n.storage.moving.copies(v) {
-		if durable := m.state.move.Copied().Durable; recovery && durable > 0 {
-			out[m.name] = durable
+	for _, c := range n.storage.moving.copies(v) {
+		if recovery && c.Durable > 0 {
+			out[c.name] = c.Durable
 		}
 	}
 	return out

@@ -24,9 +24,7 @@ func runMoves(ctx context.Context, s *suite.Session) error {
 	ctx, cancel := context.WithTimeout(ctx, 8*time.Minute)
 	defer cancel()
 	second := filepath.Join(s.Dir, "second")
-	node, err := broker.New(s.System, broker.Options{Dir: filepath.Join(s.Dir, "broker"), MoreDirs: []string{second}, Overrides: map[string]string{
-		"num.replica.alter.log.dirs.threads": "4", // milena forgets over a restart what waits for its turn (ADR 0015)
-	}})
+	node, err := broker.New(s.System, broker.Options{Dir: filepath.Join(s.Dir, "broker"), MoreDirs: []string{second}})
 	if err != nil {
 		return err
 	}
