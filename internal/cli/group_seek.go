@@ -162,7 +162,10 @@ func (a *app) seekPlan(ctx context.Context, adm *kadm.Client, at place, only map
 				return nil, said(cmp.Or(end.Err, start.Err), "", "the offsets of %s[%d]", topic, n)
 			}
 			p := seekPartition{Topic: topic, Partition: n, Current: -1, New: resolve(at, start.Offset, end.Offset, lookup(after, topic, n))}
-			p.New = min(max(p.New, start.Offset), end.Offset)
+			if within := min(max(p.New, start.Offset), end.Offset); within != p.New {
+				a.note("%s-%d has the offsets %d to %d: %d is set in place of %d", topic, n, start.Offset, end.Offset, within, p.New)
+				p.New = within
+			}
 			if c, ok := committed.Lookup(topic, n); ok && c.Err == nil {
 				p.Current = c.At
 			}

@@ -43,6 +43,8 @@ func TestGroupLife(t *testing.T) {
 	r := c.run("group", "seek", "billing", "--to", "-2", "--dry-run")
 	contains(t, "the preview", r.out, "orders-0", "-2")
 	contains(t, "the preview's note", r.err, "nothing was changed")
+	r = c.run("group", "seek", "billing", "--to", "9999", "--dry-run")
+	contains(t, "a place behind the end", r.err, "orders-0 has the offsets 0 to ", "in place of 9999")
 	c.ok("group", "seek", "billing", "--to", "start", "--topic", "orders:0")
 	if out := c.ok("consume", "orders", "-g", "billing", "-n", "1"); out != "0\n" {
 		t.Errorf("after seek it reads %q", out)
