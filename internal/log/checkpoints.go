@@ -186,12 +186,10 @@ func (c *checkpoints) replace(name string, all *checkpoint.Offsets, changed chec
 	if c.sealed {
 		return fault.Shutdown("checkpoint")
 	}
-	next := maps.Clone(*all)
-	maps.Copy(next, changed)
-	if err := checkpoint.Replace(c.fs, c.path, name, next.Format()); err != nil {
+	if err := checkpoint.Replace(c.fs, c.path, name, all.FormatWith(changed)); err != nil {
 		return err
 	}
-	*all = next
+	maps.Copy(*all, changed)
 	return nil
 }
 
@@ -207,19 +205,15 @@ func (c *checkpoints) saveAll(changed map[string]checkpoint.Offsets) error {
 
 // replaceSome writes several checkpoints. Called with the mutex held.
 func (c *checkpoints) replaceSome(which []checkpointFile, changed map[string]checkpoint.Offsets) error {
-	var next []checkpoint.Offsets
 	var files []checkpoint.File
 	for _, f := range which {
-		points := maps.Clone(*f.points)
-		maps.Copy(points, changed[f.name])
-		next = append(next, points)
-		files = append(files, checkpoint.File{Name: f.name, Data: points.Format()})
+		files = append(files, checkpoint.File{Name: f.name, Data: f.points.FormatWith(changed[f.name])})
 	}
 	if err := checkpoint.ReplaceAll(c.fs, c.path, files...); err != nil {
 		return err
 	}
-	for i, f := range which {
-		*f.points = next[i]
+	for _, f := range which {
+		maps.Copy(*f.points, changed[f.name])
 	}
 	return nil
 }

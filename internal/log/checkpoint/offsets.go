@@ -38,21 +38,35 @@ func ParseOffsets(data []byte) (Offsets, error) {
 }
 
 // Format writes the checkpoint's text, sorted so that equal content gives equal bytes.
-func (o Offsets) Format() []byte {
-	keys := make([]kafka.TopicPartition, 0, len(o))
+func (o Offsets) Format() []byte { return o.FormatWith(nil) }
+
+// FormatWith writes the text that the checkpoint has with some offsets changed or new.
+func (o Offsets) FormatWith(changed Offsets) []byte {
+	keys := make([]kafka.TopicPartition, 0, len(o)+len(changed))
+	bytes := 0
 	for tp := range o {
 		keys = append(keys, tp)
+		bytes += len(tp.Topic) + 2*len(" 2147483647 ")
+	}
+	for tp := range changed {
+		if _, known := o[tp]; !known {
+			keys = append(keys, tp)
+		}
 	}
 	slices.SortFunc(keys, func(a, b kafka.TopicPartition) int {
 		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
 	})
-	out := Header(nil, len(keys))
+	out := Header(make([]byte, 0, bytes), len(keys))
 	for _, tp := range keys {
+		offset, is := changed[tp]
+		if !is {
+			offset = o[tp]
+		}
 		out = append(out, tp.Topic...)
 		out = append(out, ' ')
 		out = strconv.AppendInt(out, int64(tp.Partition), 10)
 		out = append(out, ' ')
-		out = strconv.AppendInt(out, int64(o[tp]), 10)
+		out = strconv.AppendInt(out, int64(offset), 10)
 		out = append(out, '\n')
 	}
 	return out
