@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/milena-io/milena/test/compat/broker"
+	"github.com/milena-io/milena/test/compat/offline"
 	"github.com/milena-io/milena/test/compat/suite"
 )
 
@@ -74,7 +75,7 @@ func faulty(ctx context.Context, s *suite.Session) error {
 	chance := rand.New(rand.NewPCG(22, 26))
 	for i, f := range all {
 		if !s.Case(f.rule, func() error {
-			_, err := once(ctx, node, flow, end{come: func() error {
+			_, err := once(ctx, node, flow, end{read: offline.ReadCut, come: func() error {
 				return errors.Join(suffer(ctx, node, flow, f, filepath.Join(s.Dir, fmt.Sprintf("strace-%d", i))), come())
 			}}, 200+chance.IntN(200), true)
 			return err

@@ -10,10 +10,13 @@ import (
 	"github.com/milena-io/milena/test/compat/offline"
 )
 
+// reader reads a partition's directory.
+type reader func(dir string) (*offline.Log, error)
+
 // judge reads the dead broker's partitions. Numbers must rise by one from record to record: that excludes loss in the
 // middle, doubles and disorder; every acknowledged record must stand at the offset it was acknowledged with. whole
 // says that nothing was outstanding: then the last number must be the last one sent and nothing may be torn.
-func judge(node broker.Broker, f *flow, whole bool) error {
+func judge(node broker.Broker, f *flow, read reader, whole bool) error {
 	for p := range partitions {
 		// First what was acknowledged, then the disk: an acknowledgement that is still on its way through the client
 		// only makes the judge milder.
@@ -21,7 +24,7 @@ func judge(node broker.Broker, f *flow, whole bool) error {
 		acked, sent := slices.Clone(f.acked[p]), f.sent[p]
 		f.mu.Unlock()
 		dir := filepath.Join(node.DataDir(), fmt.Sprintf("%s-%d", topic, p))
-		log, err := offline.Read(dir)
+		log, err := read(dir)
 		if err != nil {
 			return err
 		}

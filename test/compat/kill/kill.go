@@ -20,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/milena-io/milena/test/compat/broker"
+	"github.com/milena-io/milena/test/compat/offline"
 	"github.com/milena-io/milena/test/compat/suite"
 )
 
@@ -45,6 +46,7 @@ type end struct {
 	times int
 	acks  int          // the least number of acknowledgements between two
 	judge int          // each so many rounds the disk is judged
+	read  reader       // what it may leave
 	come  func() error // when it returns, the process is gone and the disk is what the next one finds
 }
 
@@ -62,7 +64,7 @@ func run(ctx context.Context, s *suite.Session) error {
 	}
 	defer node.Kill9()
 	// Reading everything each time would take longer than the rest: every tenth kill, and the whole at the end.
-	return survive(ctx, s, node, end{name: "kill -9", times: n, acks: 1000, judge: 10, come: node.Kill9})
+	return survive(ctx, s, node, end{name: "kill -9", times: n, acks: 1000, judge: 10, read: offline.Read, come: node.Kill9})
 }
 
 // asked is how often, by an environment variable or as usual.
@@ -118,7 +120,7 @@ func survive(ctx context.Context, s *suite.Session, node broker.Broker, e end) e
 func finished(ctx context.Context, s *suite.Session, node broker.Broker, flow *flow) {
 	s.Case("everything sent is acknowledged in the end", func() error { return flow.finish(ctx) })
 	s.Case("the broker stops cleanly", node.Stop)
-	s.Case("on disk stands exactly what was sent, in order", func() error { return judge(node, flow, true) })
+	s.Case("on disk stands exactly what was sent, in order", func() error { return judge(node, flow, offline.Read, true) })
 }
 
 func makeTopic(ctx context.Context, bootstrap string) error {
@@ -162,7 +164,7 @@ func once(ctx context.Context, node broker.Broker, flow *flow, e end, acks int, 
 		return false, err
 	}
 	if judged {
-		if err := judge(node, flow, false); err != nil {
+		if err := judge(node, flow, e.read, false); err != nil {
 			return false, err
 		}
 	}

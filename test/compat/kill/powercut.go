@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/milena-io/milena/test/compat/broker"
+	"github.com/milena-io/milena/test/compat/offline"
 	"github.com/milena-io/milena/test/compat/suite"
 )
 
@@ -28,7 +29,9 @@ func powerCuts(ctx context.Context, s *suite.Session) error {
 		return err
 	}
 	defer node.Kill9() // before the volume goes
-	return survive(ctx, s, node, end{name: "a power cut", times: n, acks: 200, judge: 1, come: func() error { return cutPower(node, disk) }})
+	return survive(ctx, s, node, end{name: "a power cut", times: n, acks: 200, judge: 1, read: offline.ReadCut, come: func() error {
+		return cutPower(node, disk)
+	}})
 }
 
 // cutPower ends the process and the file system under it, and boots the latter. The process is stopped first: a sync that is

@@ -19,7 +19,14 @@ type Log struct {
 
 // Read reads all segments of a partition directory. Batches must stand at rising offsets, a segment must not begin
 // below its name, and only the last segment may end in a torn batch.
-func Read(dir string) (*Log, error) {
+func Read(dir string) (*Log, error) { return read(dir, false) }
+
+// ReadCut reads what a power cut has left, before the next start: segments are not synced when they are rolled, so that any of
+// them may end early, or in a torn batch. The log ends there; what stands in later segments was not synced either, or was promised by
+// nobody.
+func ReadCut(dir string) (*Log, error) { return read(dir, true) }
+
+func read(dir string, cut bool) (*Log, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.log"))
 	if err != nil {
 		return nil, err
@@ -35,6 +42,10 @@ func Read(dir string) (*Log, error) {
 		if base < next {
 			return nil, fmt.Errorf("%s: begins below %d, the end of the segment before", file, next)
 		}
+		if cut && i > 0 && base > next {
+			log.Torn = fmt.Sprintf("%s begins at %d; what is left before it ends at %d", filepath.Base(file), base, next)
+			return log, nil
+		}
 		next = base
 		data, err := os.ReadFile(file)
 		if err != nil {
@@ -42,7 +53,7 @@ func Read(dir string) (*Log, error) {
 		}
 		for position := 0; position < len(data); {
 			batch, err := parse(data[position:])
-			if errors.Is(err, ErrTorn) && i == len(files)-1 {
+			if errors.Is(err, ErrTorn) && (cut || i == len(files)-1) {
 				log.Torn = fmt.Sprintf("%s at %d: %v", filepath.Base(file), position, err)
 				return log, nil
 			}

@@ -55,6 +55,26 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// After a power cut the log ends where the first thing is missing, whichever segment that is.
+func TestReadCut(t *testing.T) {
+	for name, segments := range map[string][2][]byte{
+		"torn":    {append(one(0), one(1)[:40]...), one(2)},
+		"short":   {one(0), one(2)},
+		"flipped": {append(one(0), append(one(1)[:60], 0xff)...), one(2)},
+	} {
+		dir := t.TempDir()
+		write(t, dir, "00000000000000000000.log", segments[0])
+		write(t, dir, "00000000000000000002.log", segments[1])
+		log, err := ReadCut(dir)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if len(log.Batches) != 1 || log.Torn == "" {
+			t.Errorf("%s: %d batches, torn %q", name, len(log.Batches), log.Torn)
+		}
+	}
+}
+
 func TestReadRefuses(t *testing.T) {
 	flipped := one(1)
 	flipped[len(flipped)-2] ^= 1
