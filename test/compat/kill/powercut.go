@@ -1,10 +1,14 @@
 package kill
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/milena-io/milena/test/compat/broker"
 	"github.com/milena-io/milena/test/compat/offline"
@@ -38,11 +42,49 @@ func powerCuts(ctx context.Context, s *suite.Session) error {
 // under way when ext4 is shut down may answer success (in 3 of 89 cuts of a bare loop of write and fdatasync), and on a machine
 // without power nobody would be left to acknowledge anything.
 func cutPower(node broker.Broker, disk *volume) error {
-	if err := syscall.Kill(node.Pid(), syscall.SIGSTOP); err != nil && !errors.Is(err, syscall.ESRCH) {
+	if err := halt(node.Pid()); err != nil {
 		return err
 	}
 	if err := errors.Join(disk.cut(), node.Kill9()); err != nil {
 		return err
 	}
 	return disk.restore()
+}
+
+// halt stops a process and returns when none of its threads can run any more: a signal is taken when a thread gets a processor,
+// which on a busy machine is not at once. A thread inside an uninterruptible call stops before it is back from it.
+func halt(pid int) error {
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		if errors.Is(err, syscall.ESRCH) {
+			return nil
+		}
+		return err
+	}
+	for begin := time.Now(); ; time.Sleep(time.Millisecond) {
+		tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		if err != nil {
+			return err
+		}
+		stopped, runs := false, ""
+		for _, path := range tasks {
+			stat, err := os.ReadFile(path)
+			if err != nil {
+				continue // the thread has ended
+			}
+			// The state follows the name, which stands in parentheses.
+			switch state := stat[bytes.LastIndexByte(stat, ')')+2]; state {
+			case 'T':
+				stopped = true
+			case 'D', 'Z', 'X':
+			default:
+				runs = path
+			}
+		}
+		if len(tasks) == 0 || stopped && runs == "" {
+			return nil
+		}
+		if time.Since(begin) > 10*time.Second {
+			return fmt.Errorf("process %d does not stop: %s", pid, runs)
+		}
+	}
 }

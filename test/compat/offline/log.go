@@ -53,7 +53,7 @@ func read(dir string, cut bool) (*Log, error) {
 		}
 		for position := 0; position < len(data); {
 			batch, err := parse(data[position:])
-			if errors.Is(err, ErrTorn) && (cut || i == len(files)-1) {
+			if err != nil && cut || errors.Is(err, ErrTorn) && i == len(files)-1 {
 				log.Torn = fmt.Sprintf("%s at %d: %v", filepath.Base(file), position, err)
 				return log, nil
 			}

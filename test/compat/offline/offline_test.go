@@ -60,6 +60,7 @@ func TestReadCut(t *testing.T) {
 	for name, segments := range map[string][2][]byte{
 		"torn":    {append(one(0), one(1)[:40]...), one(2)},
 		"short":   {one(0), one(2)},
+		"blank":   {append(append(one(0), one(1)[:12]...), make([]byte, 500)...), one(2)},
 		"flipped": {append(one(0), append(one(1)[:60], 0xff)...), one(2)},
 	} {
 		dir := t.TempDir()
