@@ -36,7 +36,8 @@ func (l Load) Arrive(ctx context.Context, perSecond float64, how time.Duration, 
 				read <- err
 				return
 			}
-			for now := time.Now(); from+int64(len(took)+1)*int64(l.Records) <= next; {
+			now := time.Now()
+			for from+int64(len(took)+1)*int64(l.Records) <= next {
 				due := begin.Add(time.Duration(float64(len(took)) / perSecond * 1e9))
 				took = append(took, now.Sub(due))
 			}
