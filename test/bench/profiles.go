@@ -8,7 +8,6 @@ import (
 	"io"
 	"log"
 	"math"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -48,10 +47,11 @@ func profiles(ctx context.Context, p plan, cores cores, work string) (string, er
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	page, err := freeAddr()
+	port, err := broker.FreePort()
 	if err != nil {
 		return "", err
 	}
+	page := fmt.Sprintf("127.0.0.1:%d", port)
 	_, keys := contestant("milena-cache")
 	keys["milena.metrics.listeners"] = page
 	n, err := broker.New("milena", broker.Options{Dir: dir, Overrides: keys, CPUs: cores.broker})
@@ -159,14 +159,4 @@ func download(ctx context.Context, url, file string) error {
 	}
 	_, err = io.Copy(f, resp.Body)
 	return errors.Join(err, f.Close())
-}
-
-// freeAddr is an address nobody listens on.
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }

@@ -9,7 +9,6 @@ import (
 	"flag"
 	"fmt"
 	"log"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -71,12 +70,12 @@ func measure(ctx context.Context, binary string, partitions int, keep, profile s
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	addr, err := unused()
+	port, err := broker.FreePort()
 	if err != nil {
 		return nil, err
 	}
 	n, err := broker.New("milena", broker.Options{Dir: dir, Binary: binary, Overrides: map[string]string{
-		"milena.metrics.listeners": addr, "broker.session.timeout.ms": "9000", "broker.heartbeat.interval.ms": "2000",
+		"milena.metrics.listeners": fmt.Sprintf("127.0.0.1:%d", port), "broker.session.timeout.ms": "9000", "broker.heartbeat.interval.ms": "2000",
 	}})
 	if err != nil {
 		return nil, err
@@ -160,14 +159,4 @@ func (m *many) write(ctx context.Context) error {
 		}
 	}
 	return m.client.ProduceSync(ctx, records...).FirstErr()
-}
-
-// unused is an address nobody listens on.
-func unused() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }

@@ -25,11 +25,11 @@ func newKafka(opts Options) (Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
-	control, err := freePort()
+	control, err := FreePort()
 	if err != nil {
 		return nil, err
 	}

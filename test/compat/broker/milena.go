@@ -35,7 +35,7 @@ func newMilena(opts Options) (Broker, error) {
 		m.process = process{name: "milena", cpus: opts.CPUs, logs: filepath.Join(opts.Dir, "milena.log"), argv: argv}
 		return m, nil
 	}
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
