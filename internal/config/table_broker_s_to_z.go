@@ -74,7 +74,7 @@ var brokerSToZ = []Key{
 	{Name: "socket.listen.backlog.size", Type: Int, Default: "50", HasDefault: true, Doc: "Accept backlog."},
 	{Name: "socket.receive.buffer.bytes", Type: Int, Default: "102400", HasDefault: true, Doc: "SO_RCVBUF (-1 = OS)."},
 	{Name: "socket.request.max.bytes", Type: Int, Default: "104857600", HasDefault: true, Status: Implemented, Min: bound(1), Doc: "Largest request frame; bigger closes the connection."},
-	{Name: "socket.send.buffer.bytes", Type: Int, Default: "102400", HasDefault: true, Doc: "SO_SNDBUF (-1 = OS)."},
+	{Name: "socket.send.buffer.bytes", Type: Int, Default: "102400", HasDefault: true, Status: Implemented, Doc: "SO_SNDBUF (-1 = OS)."},
 	{Name: "ssl.allow.dn.changes", Type: Boolean, Default: "false", HasDefault: true, Doc: "Allow new DN on dynamic keystore change."},
 	{Name: "ssl.allow.san.changes", Type: Boolean, Default: "false", HasDefault: true, Doc: "Allow new SAN on dynamic keystore change."},
 	{Name: "ssl.cipher.suites", Type: List, Default: "", HasDefault: true, Dynamic: PerBroker, Doc: "Cipher names (map JVM names to Go)."},

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"net"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -108,4 +110,33 @@ func TestOutletStuck(t *testing.T) {
 		return s.srv.Connections() == 0
 	})
 	s.wantClosed(reasonStuck)
+}
+
+// TestSendBuffer: what the kernel holds of an answer is what was asked for, and its own size otherwise (Linux doubles it for its
+// bookkeeping, socket(7)).
+func TestSendBuffer(t *testing.T) {
+	held := func(asked int) int {
+		s := newSite(t, func(o *Options) { o.SendBuffer = asked })
+		s.file.Store(&wire.Piece{Bytes: []byte("x")})
+		c := s.dial()
+		c.send(fetch(0))
+		c.read()
+		size := -1
+		for _, c := range s.srv.all() {
+			raw, err := c.nc.(*net.TCPConn).SyscallConn()
+			if err == nil {
+				err = raw.Control(func(fd uintptr) { size, _ = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF) })
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		return size
+	}
+	if got := held(50_000); got != 100_000 {
+		t.Errorf("asked for 50,000 bytes, the kernel holds %d", got)
+	}
+	if got := held(-1); got == 100_000 || got < 1 {
+		t.Errorf("asked for the system's size, the kernel holds %d", got)
+	}
 }

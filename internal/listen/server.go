@@ -32,6 +32,9 @@ type Options struct {
 	Listeners []Listener
 	Limits    ConnectionLimits
 	Idle      time.Duration // connections.max.idle.ms
+	// SendBuffer is what the kernel holds of an answer that the client has not taken, bytes (socket.send.buffer.bytes). Below
+	// one the system decides, which makes large answers dearer (ADR 0016).
+	SendBuffer int
 	// Stuck is how long a client may take to read a piece of 64 KiB.
 	Stuck time.Duration
 	// Slow is how long a frame may take to arrive while memory is short.
@@ -147,6 +150,9 @@ func (s *Server) serve(nc net.Conn, l *Listener, peer wire.Peer) {
 	}
 	s.nextID++
 	peer.ConnectionID = s.nextID
+	if tcp, ok := nc.(*net.TCPConn); ok && s.o.SendBuffer > 0 {
+		_ = tcp.SetWriteBuffer(s.o.SendBuffer) // the system's own size serves, too
+	}
 	c := newConn(s, nc, l, peer)
 	s.conns[c] = struct{}{}
 	s.gone.Add(1)

@@ -104,6 +104,7 @@ func (v *view) read(from kafka.Offset, o ReadOptions) (Slice, uint64, error) {
 			return empty, cuts, err
 		}
 		if r.End > r.Pos {
+			k.Served(&r)
 			return Slice{File: k.File(), Pos: r.Pos, Len: r.End - r.Pos, First: r.First, Next: r.Next, handle: k.Handle()}, cuts, nil
 		}
 		k.Release()

@@ -103,7 +103,8 @@ func (e *edge) open(n *Node) error {
 	o := listen.Options{
 		World: n.o.World, Log: e.sessions.Log, Observer: n.o.Observer, Limits: n.settings.connectionLimits(n.feed.Image()),
 		Idle: v.Millis("connections.max.idle.ms"), Stuck: 30 * time.Second, Slow: 30 * time.Second,
-		Listen: func(_, name string) (net.Listener, error) { return bound[name], nil },
+		SendBuffer: int(v.Int("socket.send.buffer.bytes")),
+		Listen:     func(_, name string) (net.Listener, error) { return bound[name], nil },
 	}
 	for _, l := range e.listeners.Bind {
 		o.Listeners = append(o.Listeners, listen.Listener{

@@ -76,6 +76,7 @@ func (l *lab) run(ctx context.Context, s *store) error {
 			if err := l.cache.top(ctx); err != nil {
 				return err
 			}
+			calm()
 			log.Printf("%s: round %d of %d, %s", l.part.name, round+1, l.part.rounds, name)
 			v, err := l.part.measure(ctx, l, name)
 			if err != nil {
@@ -153,7 +154,11 @@ func (l *lab) fresh(ctx context.Context, n broker.Broker, topic string, partitio
 	if err := f(); err != nil {
 		return err
 	}
-	return dropTopic(ctx, n, topic)
+	if err := dropTopic(ctx, n, topic); err != nil {
+		return err
+	}
+	time.Sleep(2 * deleteDelay) // the files go later, which takes the broker's core from whoever comes next
+	return nil
 }
 
 // spent is what a process used while f ran.

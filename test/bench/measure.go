@@ -35,11 +35,14 @@ type cell struct {
 	latency          percentiles
 }
 
+// deleteDelay is how long a deleted topic keeps its files.
+const deleteDelay = time.Second
+
 // contestant says which system a name is and how it is configured: Kafka's own defaults for sessions, not the short
 // ones of the suites.
 func contestant(name string) (string, map[string]string) {
 	keys := map[string]string{"broker.session.timeout.ms": "9000", "broker.heartbeat.interval.ms": "2000", "log.retention.ms": "-1",
-		"log.segment.delete.delay.ms": "1000"} // so that a measured topic gives its disk back
+		"log.segment.delete.delay.ms": fmt.Sprint(deleteDelay.Milliseconds())} // so that a measured topic gives its disk back
 	switch name {
 	case "milena-cache":
 		keys["milena.durability"] = "cache"

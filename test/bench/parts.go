@@ -140,7 +140,6 @@ const (
 	fetchPartitions   = 4
 	fetchedRequests   = 16 << 10 // of 64 KiB
 	fetchReaders      = 4
-	fetchRounds       = 2
 	fetchBatchRecords = 63 // so that a batch is a little less than 64 KiB
 )
 
@@ -185,9 +184,10 @@ func measureFetch(ctx context.Context, l *lab, name string) (values, error) {
 	}
 	v := values{}
 	for _, section := range []struct {
-		name  string
-		bytes int32
-	}{{"64 KiB", 64 << 10}, {"1 MiB", 1 << 20}} {
+		name   string
+		bytes  int32
+		rounds int // of the whole topic: a second or more
+	}{{"64 KiB", 64 << 10, 4}, {"1 MiB", 1 << 20, 12}} {
 		d := raw.Drain{Addr: addr, Topic: toFetch, MaxBytes: section.bytes, Readers: fetchReaders, WaitMs: 500}
 		if _, _, err := d.All(ctx, last, 1); err != nil { // into the page cache, and what is checked once is checked
 			return nil, err
@@ -195,7 +195,7 @@ func measureFetch(ctx context.Context, l *lab, name string) (values, error) {
 		var bytes int64
 		var took time.Duration
 		u, err := spent(pid, func() (err error) {
-			bytes, took, err = d.All(ctx, last, fetchRounds)
+			bytes, took, err = d.All(ctx, last, section.rounds)
 			return err
 		})
 		if err != nil {
@@ -252,7 +252,8 @@ func measureDurable(ctx context.Context, l *lab, name string) (values, error) {
 	return v, err
 }
 
-// measureLone is one producer with one record under way, and the loop that writes and syncs as much.
+// measureLone is one producer with one record under way, the loop that writes and syncs as much, and the one that is sent what
+// it writes.
 func measureLone(ctx context.Context, l *lab, name string) (values, error) {
 	times := l.scaled(4000)
 	load := raw.Load{Topic: "lone", Partitions: 1, Records: 1, Size: 1024, Connections: 1, InFlight: 1}
@@ -265,7 +266,20 @@ func measureLone(ctx context.Context, l *lab, name string) (values, error) {
 		if err != nil {
 			return nil, err
 		}
-		return quantiles(took), nil
+		v := quantiles(took)
+		p, err := startBare(l.cores.broker, "durable", dir, hex.EncodeToString(raw.ProduceAnswer(load.Topic)))
+		if err != nil {
+			return nil, err
+		}
+		defer p.stop()
+		load.Addr = p.addr
+		if took, err = load.Alone(ctx, int(times)); err != nil {
+			return nil, err
+		}
+		for name, ms := range quantiles(took) {
+			v["with a socket "+name] = ms
+		}
+		return v, nil
 	}
 	n := l.nodes[name]
 	load.Addr = n.Bootstrap()

@@ -13,7 +13,7 @@ type EpochAt func(kafka.Offset) kafka.LeaderEpoch
 
 // Checked reports whether a range was written or checked by this process and has been in memory since, as far as the
 // operating system tells (architecture D5).
-func (k *Look) Checked(r *Range) bool { return k.seg.checked.covers(r.Pos, min(r.End, k.size)) }
+func (k *Look) Checked(r *Range) bool { return k.seg.reads.checked.covers(r.Pos, min(r.End, k.size)) }
 
 // met is a batch as its header tells, which but for the count of its offsets no checksum covers.
 type met struct {
@@ -84,7 +84,7 @@ func (k *Look) Check(r *Range, window []byte, epochAt EpochAt) error {
 			return fault.Corruption("segment.Check", "%s is not what was sealed", k.seg.Path(LogSuffix))
 		}
 	}
-	k.seg.checked.add(r.Pos, r.End)
+	k.seg.reads.checked.add(r.Pos, r.End)
 	return nil
 }
 

@@ -43,8 +43,9 @@ func (s *Segment) Cut(o kafka.Offset, window []byte) error {
 	}
 	s.size, s.next = at.pos, s.base
 	s.broken = nil
-	s.checked.cut(s.size)
+	s.reads.checked.cut(s.size)
 	s.damages.cut(s.size, o)
+	s.reads.trail.cut()
 	m := s.mem
 	m.cut(s.size, at.offset)
 	if err := s.refill(m, window); err != nil {

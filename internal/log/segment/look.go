@@ -20,6 +20,7 @@ type Look struct {
 	size   int64
 	next   kafka.Offset
 	gen    int // of the damages; a truncation since makes another
+	cuts   int // of the trail
 	window []byte
 	sealed bool
 
@@ -32,7 +33,7 @@ func (s *Segment) Look(lock sync.Locker, window []byte) (Look, error) {
 	if err != nil {
 		return Look{}, err
 	}
-	return Look{seg: s, file: f, lock: lock, size: s.size, next: s.next, gen: s.damages.generation(), window: window, sealed: s.mem == nil}, nil
+	return Look{seg: s, file: f, lock: lock, size: s.size, next: s.next, gen: s.damages.generation(), cuts: s.reads.trail.age(), window: window, sealed: s.mem == nil}, nil
 }
 
 // Release lets the file go.
@@ -72,6 +73,13 @@ func (k *Look) Range(from, upper kafka.Offset, maxBytes int64, minOne bool) (r R
 		return k.clip(&r, from)
 	})
 	return r, err
+}
+
+// Served notes that a range was whole and went to a reader, who will go on at its end.
+func (k *Look) Served(r *Range) {
+	if r.End < k.size {
+		k.seg.reads.trail.leave(spot{r.Next, r.End}, k.cuts)
+	}
 }
 
 // clip ends a range before damage that lies in it.
@@ -118,6 +126,7 @@ func (k *Look) bounds(from, upper kafka.Offset, maxBytes int64, minOne bool) (Ra
 // extend walks from a batch boundary and takes batches into r while they fit.
 func (k *Look) extend(r *Range, pos int64, upper kafka.Offset, maxBytes int64, minOne bool) error {
 	w := k.walker(pos)
+	w.sparse = true
 	for {
 		b, size, err := w.Header()
 		at := w.began
@@ -212,7 +221,7 @@ func (k *Look) gap(at spot, from kafka.Offset) error {
 // checkBefore checks the batch before a gap, and notes it as damage when it does not.
 func (k *Look) checkBefore(at spot) (news bool, err error) {
 	this, err := k.before(&Range{Pos: at.pos, First: at.offset})
-	if err != nil || !this.known || k.seg.checked.covers(this.pos, this.end) || (body{k.file, k.size, k.next}).checks(this.pos) {
+	if err != nil || !this.known || k.seg.reads.checked.covers(this.pos, this.end) || (body{k.file, k.size, k.next}).checks(this.pos) {
 		return false, err
 	}
 	due := this.first
@@ -266,8 +275,11 @@ func (k *Look) active() bool {
 	return k.seg.mem != nil
 }
 
-// start asks the offset index where a scan begins.
+// start asks the trail and the offset index where a scan begins.
 func (k *Look) start(from kafka.Offset) (spot, bool, error) {
+	if s, met := k.seg.reads.trail.at(from); met {
+		return s, true, nil
+	}
 	k.lock.Lock()
 	if m := k.seg.mem; m != nil {
 		s, exact := m.start(from)

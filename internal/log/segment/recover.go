@@ -114,7 +114,7 @@ func (r *recovery) acceptable(b record.Batch, pos, end int64) error {
 			return fault.Corruption(op, "%s: offset %d at %d where %d is due", s.Path(LogSuffix), b.BaseOffset(), pos, r.due)
 		}
 	}
-	s.checked.add(pos, end)
+	s.reads.checked.add(pos, end)
 	return nil
 }
 

@@ -43,7 +43,7 @@ type Segment struct {
 	next      kafka.Offset          // after the last record
 	mem       *memory               // nil when sealed
 	stamp     atomic.Pointer[Stamp] // of a sealed segment, nil until known
-	checked   spans                 // written or checked by this process
+	reads     reads
 	damages   damages
 	repair    sync.Mutex // held while an index is rebuilt or a cache filled
 	broken    error      // why rebuilding the indexes is in vain: the log itself does not check, or is deleted
@@ -160,7 +160,7 @@ func (s *Segment) Publish(b record.Batch, l Limits) {
 	pos, size := s.size, int64(len(b))
 	s.mem.note(b, pos, size, l.IndexIntervalBytes)
 	s.mem.sealing.take(b, pos)
-	s.checked.add(pos, pos+size)
+	s.reads.checked.add(pos, pos+size)
 	if s.mem.recent != nil {
 		s.mem.recent.add(b, pos)
 	}

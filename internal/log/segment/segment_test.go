@@ -148,6 +148,7 @@ func (r *rig) checkRange(k *Look, from, upper kafka.Offset, limit int64, one boo
 	if err != nil {
 		r.t.Fatalf("range(%d, %d, %d, %v): %v", from, upper, limit, one, err)
 	}
+	k.Served(&got) // so that the next questions meet the trail
 	data := make([]byte, got.End-got.Pos)
 	if len(data) > 0 {
 		if _, err := k.File().ReadAt(data, got.Pos); err != nil && !errors.Is(err, io.EOF) {

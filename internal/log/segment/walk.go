@@ -21,6 +21,9 @@ type Walker struct {
 	window []byte // what was read last; its capacity is the read size
 	at     int64  // file position of window[0]
 
+	// sparse: a header is read alone, until a batch has shown that the next one is in the same window. The headers of large
+	// batches lie far apart, and what is between them is not copied for nothing.
+	sparse  bool
 	damages *damages // that are passed over; nil for none
 	began   int64    // of the batch that was returned last
 	ended   int64    // after it
@@ -115,7 +118,11 @@ func (w *Walker) fill(n int64) error {
 		w.window = make([]byte, 0, n)
 	}
 	w.at = w.pos
-	w.window = w.window[:min(int64(cap(w.window)), w.limit-w.pos)]
+	most := int64(cap(w.window))
+	if w.sparse && (w.ended == 0 || w.ended-w.began > most/2) {
+		most = n
+	}
+	w.window = w.window[:min(most, w.limit-w.pos)]
 	got, err := w.file.ReadAt(w.window, w.pos)
 	w.window = w.window[:got]
 	if int64(got) >= n {

@@ -20,16 +20,17 @@ import (
 	"time"
 )
 
-// Main runs a loop until its standard input ends: "produce DIR ANSWER" with the answer in hexadecimal, "fetch
-// FILE SPEC" or "sync DIR BYTES TIMES". The first two print the address they listen on.
+// Main runs a loop until its standard input ends: "produce DIR ANSWER" with the answer in hexadecimal, "durable DIR ANSWER",
+// which syncs each before it answers, "fetch FILE SPEC" or "sync DIR BYTES TIMES". All but the last print the address they
+// listen on.
 func Main(args []string, in io.Reader, out io.Writer) error {
 	switch {
-	case len(args) == 3 && args[0] == "produce":
+	case len(args) == 3 && (args[0] == "produce" || args[0] == "durable"):
 		answer, err := hex.DecodeString(args[2])
 		if err != nil {
 			return err
 		}
-		return serve(in, out, produce(args[1], answer))
+		return serve(in, out, produce(args[1], answer, args[0] == "durable"))
 	case len(args) == 3 && args[0] == "fetch":
 		return fetch(args[1], args[2], in, out)
 	case len(args) == 4 && args[0] == "sync":
@@ -62,7 +63,7 @@ func serve(in io.Reader, out io.Writer, handle func(*net.TCPConn) error) error {
 }
 
 // produce writes each connection's frames into a file of its own and answers each with the same bytes.
-func produce(dir string, answer []byte) func(*net.TCPConn) error {
+func produce(dir string, answer []byte, durable bool) func(*net.TCPConn) error {
 	var files atomic.Int64
 	return func(c *net.TCPConn) error {
 		f, err := os.Create(filepath.Join(dir, fmt.Sprint(files.Add(1))))
@@ -88,12 +89,20 @@ func produce(dir string, answer []byte) func(*net.TCPConn) error {
 				return err
 			}
 			at += int64(n)
+			if durable {
+				if err := syscall.Fdatasync(int(f.Fd())); err != nil {
+					return err
+				}
+			}
 			if _, err := c.Write(answer); err != nil {
 				return err
 			}
 		}
 	}
 }
+
+// sendBuffer is what both brokers set for their sockets (socket.send.buffer.bytes).
+const sendBuffer = 100 << 10
 
 // fetch answers each request with a head and as much of a file as was asked for, by sendfile. The file's batches are all
 // of one length and hold the same number of records, which spec says, with where in a request offset and bytes stand and
@@ -116,6 +125,9 @@ func fetch(path, spec string, in io.Reader, out io.Writer) error {
 		return err
 	}
 	return serve(in, out, func(c *net.TCPConn) error {
+		if err := c.SetWriteBuffer(sendBuffer); err != nil {
+			return err
+		}
 		raw, err := c.SyscallConn()
 		if err != nil {
 			return err

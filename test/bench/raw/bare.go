@@ -1,7 +1,6 @@
 package raw
 
 import (
-	"bufio"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -31,23 +30,21 @@ func answerFrame(body []byte) []byte {
 // BatchBytes is the length of a batch as it is stored.
 func BatchBytes(records, size int) int { return len(batch(records, size)) }
 
-// WriteFetchable writes the file the bare loop answers fetches from, and the head of its answers beside it.
+// WriteFetchable writes the file the bare loop answers fetches from, and the head of its answers beside it. A batch is a write,
+// as it is for brokers: how a file was written decides into how many pieces of memory it falls, and with that what sendfile
+// costs.
 func WriteFetchable(path, topic string, records, size, batches int) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	w := bufio.NewWriterSize(f, 1<<20)
 	b := batch(records, size)
 	for i := range batches {
 		binary.BigEndian.PutUint64(b, uint64(i*records))
-		if _, err := w.Write(b); err != nil {
+		if _, err := f.Write(b); err != nil {
 			return err
 		}
-	}
-	if err := w.Flush(); err != nil {
-		return err
 	}
 	part := kmsg.NewFetchResponseTopicPartition()
 	part.RecordBatches = []byte{}

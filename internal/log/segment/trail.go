@@ -1,0 +1,65 @@
+package segment
+
+import (
+	"sync"
+
+	"github.com/milena-io/milena/internal/kafka"
+)
+
+// reads is what reads and writes of this process have found out about a file's bytes.
+type reads struct {
+	checked spans // written or checked
+	trail   trail
+}
+
+// trailSpots is how many readers of a segment are remembered.
+const trailSpots = 16
+
+// trail is where reads of a segment ended lately, which is where they go on: a reader that takes batch after batch finds
+// its place without an index and without the headers between an index entry and there.
+type trail struct {
+	mu    sync.Mutex
+	spots *[trailSpots]spot // nil until somebody has read
+	left  int               // spots ever left
+	cuts  int               // truncations so far: a spot from before says nothing
+}
+
+// at returns the boundary that a read left at an offset.
+func (t *trail) at(from kafka.Offset) (spot, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range min(t.left, trailSpots) {
+		if t.spots[i].offset == from {
+			return t.spots[i], true
+		}
+	}
+	return spot{}, false
+}
+
+// leave notes a boundary that was found in the file as it was after so many cuts.
+func (t *trail) leave(s spot, cuts int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if cuts == t.cuts {
+		if t.spots == nil {
+			t.spots = new([trailSpots]spot)
+		}
+		t.spots[t.left%trailSpots] = s
+		t.left++
+	}
+}
+
+// age returns how many truncations there were.
+func (t *trail) age() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.cuts
+}
+
+// cut forgets everything.
+func (t *trail) cut() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.left = 0
+	t.cuts++
+}
