@@ -69,9 +69,9 @@ type Syncer interface {
 	Sync() error
 }
 
-// Beginner is the optional upgrade of a Syncer whose writing can be begun before Sync waits for it. Begin promises nothing and
-// tells of no failure: Sync does both.
-type Beginner interface{ Begin() }
+// Beginner is the optional upgrade of a Syncer whose writing can be begun before Sync waits for it: n bytes from a position on,
+// or all from there with n zero. Begin promises nothing and tells of no failure: Sync does both.
+type Beginner interface{ Begin(from, n int64) }
 
 // File is a random-access file. Calls are safe for concurrent use. Close does not sync.
 type File interface {

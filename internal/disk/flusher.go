@@ -29,6 +29,7 @@ type Flusher struct {
 	spare   []flushCall // of the round before, to be used again
 	round   flushRound
 	busy    bool // somebody waits, or a round is under way
+	early   bool // Begin is under way
 	failed  error
 }
 
@@ -72,6 +73,24 @@ func (f *Flusher) Flush(targets []Syncer, done func(error)) {
 	}
 }
 
+// Begin begins the writing of bytes that nobody waits for, so that they don't gather until the kernel makes who writes wait. One
+// is under way at a time; what comes meanwhile is left to the kernel.
+func (f *Flusher) Begin(b Beginner, from, n int64) {
+	f.mu.Lock()
+	start := !f.early && f.failed == nil
+	f.early = f.early || start
+	f.mu.Unlock()
+	if !start {
+		return
+	}
+	f.world.Go(func() {
+		b.Begin(from, n)
+		f.mu.Lock()
+		f.early = false
+		f.mu.Unlock()
+	})
+}
+
 // Failed returns the error that ended the service, nil while it works.
 func (f *Flusher) Failed() error {
 	f.mu.Lock()
@@ -104,7 +123,7 @@ func (f *Flusher) startRound() {
 	if len(todo) > 1 {
 		for _, t := range todo {
 			if b, ok := t.(Beginner); ok {
-				b.Begin()
+				b.Begin(0, 0)
 			}
 		}
 	}

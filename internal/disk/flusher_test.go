@@ -214,7 +214,7 @@ func TestFlusherTellsOfItsSyncs(t *testing.T) {
 // begun is a Syncer whose writing can be begun.
 type begun struct{ syncs }
 
-func (b *begun) Begin() { b.tell("begin " + b.name) }
+func (b *begun) Begin(_, _ int64) { b.tell("begin " + b.name) }
 
 // The writing of all targets is begun before anybody waits for one; a lone target has nobody to wait for.
 func TestWritingIsBegunBeforeTheFirstSync(t *testing.T) {
@@ -235,6 +235,35 @@ func TestWritingIsBegunBeforeTheFirstSync(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Writing that nobody waits for: one at a time, what comes meanwhile is left out, and after a failure there is none.
+func TestEarlyWritingIsOneAtATime(t *testing.T) {
+	v := world.NewVirtual(5)
+	f := NewFlusher(v, "dir")
+	var ranges []int64
+	b := beginner(func(from, n int64) {
+		ranges = append(ranges, from, n)
+		f.Begin(beginner(func(from, n int64) { t.Errorf("%d bytes from %d on are begun beside others", n, from) }), 1, 2)
+	})
+	for from := range int64(3) { // two of them find the first under way
+		f.Begin(b, from, 10)
+	}
+	v.Run(time.Second)
+	f.Begin(b, 3, 10)
+	v.Run(time.Second)
+	f.Flush([]Syncer{&syncs{tell: func(string) {}, err: errors.New("no")}}, func(error) {})
+	v.Run(time.Second)
+	f.Begin(b, 4, 10)
+	v.Run(time.Second)
+	if got := fmt.Sprint(ranges); got != "[0 10 3 10]" {
+		t.Errorf("begun: %s", got)
+	}
+}
+
+// beginner is a Beginner that is a function.
+type beginner func(from, n int64)
+
+func (b beginner) Begin(from, n int64) { b(from, n) }
 
 // Whoever watches a disk that hangs sees since when.
 func TestFlushUnderWayIsSeen(t *testing.T) {

@@ -23,7 +23,9 @@ const startWriteback = 2
 
 // Begin starts writing dirty pages back without waiting for them (sync_file_range). An error is kept by the kernel for the
 // fdatasync that follows: with this flag alone the call doesn't take note of it as reported.
-func (f osFile) Begin() { _ = syscall.SyncFileRange(int(f.Fd()), 0, 0, startWriteback) }
+func (f osFile) Begin(from, n int64) {
+	_ = syscall.SyncFileRange(int(f.Fd()), from, n, startWriteback)
+}
 
 // setOpenFileLock is F_OFD_SETLK: a record lock that belongs to the open file and not to the process.
 const setOpenFileLock = 37

@@ -176,9 +176,9 @@ func (f *spaceFile) Truncate(size int64) error {
 }
 
 // Begin starts the writing that Sync waits for, where the file can.
-func (f *spaceFile) Begin() {
+func (f *spaceFile) Begin(from, n int64) {
 	if b, ok := f.File.(Beginner); ok {
-		b.Begin()
+		b.Begin(from, n)
 	}
 }
 

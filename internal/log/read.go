@@ -133,6 +133,17 @@ func (v *view) look(at, from kafka.Offset, o ReadOptions, window []byte) (k segm
 	return k, true, v.cuts, err
 }
 
+// Writing returns the newest segment and its bytes so far; ok is false when there are none.
+func (v *view) Writing() (b disk.Beginner, size int64, ok bool) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if len(v.segments) == 0 {
+		return nil, 0, false
+	}
+	s := v.segments[len(v.segments)-1]
+	return s, s.Size(), s.Size() > 0
+}
+
 // floor returns the index of the segment that an offset belongs to; 0 while a log that is being emptied has none.
 func (v *view) floor(o kafka.Offset) int {
 	i := len(v.segments) - 1

@@ -23,6 +23,7 @@ type flushing struct {
 	upTo  kafka.Offset // what it will make durable
 	want  kafka.Offset // what has to become durable
 	last  time.Duration
+	early int64       // bytes since writing was begun that nobody waits for
 	done  func(error) // Partition.flushed, made a func once
 }
 
@@ -47,7 +48,7 @@ func (p *Partition) flushNext() {
 
 // flushAppended flushes after an append where that is due, and reports whether its answer has to wait for the flush whatever
 // acks it asked for: flush.messages were reached, and Kafka flushes within such an append. Called with the mutex held.
-func (p *Partition) flushAppended(o log.Offsets) (due bool) {
+func (p *Partition) flushAppended(o log.Offsets, bytes int) (due bool) {
 	covered := o.Durable
 	if p.flush.under {
 		covered = max(covered, p.flush.upTo)
@@ -56,8 +57,33 @@ func (p *Partition) flushAppended(o log.Offsets) (due bool) {
 	if due || p.cfg.Durability == replica.Synced {
 		p.flush.want = o.End
 		p.flushNext()
+	} else {
+		p.writeEarly(bytes)
 	}
 	return due
+}
+
+// earlyBytes is what gathers of a log, under page-cache durability, before its writing is begun; earlyEdge is how far from the
+// end that stops, so that no append meets a page which is just being written.
+const (
+	earlyBytes = 4 << 20
+	earlyEdge  = 64 << 10
+)
+
+// writeEarly begins the writing of what was appended. Left alone, the kernel lets it gather, and then has appends wait for tens
+// of milliseconds (ADR 0017). Called with the mutex held.
+func (p *Partition) writeEarly(bytes int) {
+	if p.flush.early += int64(bytes); p.flush.early < earlyBytes {
+		return
+	}
+	if s, size, ok := p.log.Writing(); ok {
+		end := size / earlyEdge * earlyEdge
+		from := max(size-p.flush.early, 0) / earlyEdge * earlyEdge
+		if end > from {
+			p.at().Flusher.Begin(s, from, end-from)
+		}
+	}
+	p.flush.early = 0
 }
 
 // FlushOld flushes what has waited for longer than flush.ms, for the log flush scheduler; or, with all, whatever there is, so

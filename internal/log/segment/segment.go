@@ -211,10 +211,10 @@ func (s *Segment) Written() error {
 }
 
 // Begin starts the writing that Sync waits for (disk.Beginner), where the file is open and its disk can.
-func (s *Segment) Begin() {
+func (s *Segment) Begin(from, n int64) {
 	if f, ok := s.file.opened(); ok {
 		if b, ok := f.(disk.Beginner); ok {
-			b.Begin()
+			b.Begin(from, n)
 		}
 		s.file.Release()
 	}
