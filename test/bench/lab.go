@@ -184,6 +184,10 @@ func ends(ctx context.Context, n broker.Broker, topic string, partitions int) ([
 	return endOffsets(ctx, client, topic, partitions)
 }
 
+// another makes a folder for the many files of one round, which stay until the part is over: ext4 makes files many times slower
+// for minutes after as many were removed.
+func (l *lab) another(name string) (string, error) { return os.MkdirTemp(l.dir, name+"-") }
+
 // scratch makes a folder for a loop's files, empty.
 func (l *lab) scratch(name string) (string, error) {
 	dir := filepath.Join(l.dir, name)

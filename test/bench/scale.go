@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -37,8 +36,10 @@ type manyPartitions struct {
 
 // measureScale fills a node with 100,000 partitions and measures what they cost: created, asked for, written, restarted.
 func measureScale(ctx context.Context, l *lab, name string) (values, error) {
-	dir := filepath.Join(l.dir, "scale")
-	defer os.RemoveAll(dir)
+	dir, err := l.another("scale")
+	if err != nil {
+		return nil, err
+	}
 	addr, err := unused()
 	if err != nil {
 		return nil, err

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -23,12 +21,14 @@ const (
 // measureSegments kills a broker that has 10,000 segments and measures how long its next start takes until every partition
 // has answered, and until a record is acknowledged.
 func measureSegments(ctx context.Context, l *lab, name string) (values, error) {
-	dir := filepath.Join(l.dir, "segments-"+name)
+	dir, err := l.another("segments-" + name)
+	if err != nil {
+		return nil, err
+	}
 	n, err := open(name, l.cores.broker, dir)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
 	defer n.Kill9()
 	if err := n.Start(ctx); err != nil {
 		return nil, err
