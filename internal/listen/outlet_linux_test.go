@@ -112,6 +112,40 @@ func TestOutletStuck(t *testing.T) {
 	s.wantClosed(reasonStuck)
 }
 
+// TestOutletPaused: a client that reads nothing for a while keeps its connection, unless its place is needed.
+func TestOutletPaused(t *testing.T) {
+	for _, crowded := range []bool{false, true} {
+		s := newSite(t, func(o *Options) {
+			o.Stuck, o.Idle = time.Hour, time.Hour
+			if crowded {
+				o.Limits.Total = 1
+			}
+		})
+		s.file.Store(&wire.Piece{File: realFile(t, 64<<20), Len: 64 << 20})
+		c := s.dial()
+		c.send(fetch(0))
+		if _, err := io.ReadFull(c.nc, make([]byte, 100_000)); err != nil {
+			t.Fatal(err)
+		}
+		closed := func() bool { return s.srv.Connections() == 0 }
+		if crowded {
+			eventually(t, "its place is freed", func() bool {
+				if s.pushing() == 1 {
+					s.w.advance(10 * time.Second)
+				}
+				return closed()
+			})
+			s.wantClosed(reasonStuck)
+			continue
+		}
+		eventually(t, "it reads nothing", func() bool { return s.pushing() == 1 })
+		s.w.advance(50 * time.Minute)
+		if _, err := io.ReadFull(c.nc, make([]byte, 60<<20)); err != nil || closed() {
+			t.Fatalf("it paused, and has lost its connection: %v", err)
+		}
+	}
+}
+
 // TestSendBuffer: what the kernel holds of an answer is what was asked for, and its own size otherwise (Linux doubles it for its
 // bookkeeping, socket(7)).
 func TestSendBuffer(t *testing.T) {

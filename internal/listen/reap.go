@@ -27,8 +27,8 @@ func (c *conn) reap(now time.Duration) {
 	o := &c.server.o
 	pushing, begun := c.pushing.Load(), c.begun.Load()
 	switch {
-	case pushing != 0 && now-time.Duration(pushing) > o.Stuck:
-		c.giveUp(reasonStuck, fmt.Sprintf("it took less than %d KiB of its answers in %v", writeBytes>>10, o.Stuck))
+	case pushing != 0 && c.tooLong(now-time.Duration(pushing)):
+		c.giveUp(reasonStuck, fmt.Sprintf("it took less than %d KiB of its answers in %v", writeBytes>>10, (now-time.Duration(pushing)).Round(time.Second)))
 	case begun != 0 && now-time.Duration(begun) > o.Slow && c.listener.Sessions.Budget.Short():
 		c.giveUp(reasonMemory, fmt.Sprintf("memory for requests is short, and one of its requests has been arriving for over %v", o.Slow))
 	case c.idleFor(now) > o.Idle && c.session.Idle():
@@ -36,6 +36,13 @@ func (c *conn) reap(now time.Duration) {
 	case c.idleFor(now) > parkAfter && c.source.holds.Load():
 		c.source.disturb()
 	}
+}
+
+// tooLong reports whether a client has read nothing for longer than it may. A client that only pauses may for as long as one that
+// is silent, unless what it holds is needed: memory, or its place.
+func (c *conn) tooLong(waited time.Duration) bool {
+	o := &c.server.o
+	return waited > o.Stuck || waited > o.Slow && (c.listener.Sessions.Budget.Short() || c.server.limits.crowded(c.listener.Name))
 }
 
 func (c *conn) giveUp(reason, why string) {

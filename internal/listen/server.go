@@ -37,7 +37,8 @@ type Options struct {
 	SendBuffer int
 	// Stuck is how long a client may take to read a piece of 64 KiB.
 	Stuck time.Duration
-	// Slow is how long a frame may take to arrive while memory is short.
+	// Slow is how long a frame may take to arrive while memory is short, or such a piece to be read; the latter also while nobody
+	// new can be let in.
 	Slow time.Duration
 }
 

@@ -85,11 +85,12 @@ func (s *source) space() []byte {
 	return s.big.B[:readerBytes]
 }
 
-// park gives the buffer back, and what is buffered up.
+// park gives the buffer back, and what is buffered up. Who is disturbed twice has none the second time, and takes none for it.
 func (s *source) park() {
+	s.awake = false
 	if s.big != nil {
 		s.big.Free()
-		s.big, s.data, s.awake = nil, nil, false
+		s.big, s.data = nil, nil
 		s.holds.Store(false)
 	}
 }

@@ -38,9 +38,3 @@ func (c *Cold) read(f disk.File, r *segment.Range, read func() error) error {
 	}
 	return read()
 }
-
-// absent reports whether a range has to come from the disk.
-func absent(f disk.File, r *segment.Range) bool {
-	cache, ok := f.(disk.Cache)
-	return ok && !cache.Resident(r.Pos, r.End-r.Pos)
-}

@@ -156,10 +156,11 @@ func (v *view) floor(o kafka.Offset) int {
 // checked checks a range that was not written or checked since start, or has left memory since: what comes from the disk
 // is not believed (architecture D5).
 func (v *view) checked(k *segment.Look, r *segment.Range) error {
-	if absent(k.File(), r) {
+	absent, checked := k.Known(r)
+	if absent {
 		return v.cold.read(k.File(), r, func() error { return v.check(k, r) })
 	}
-	if k.Checked(r) {
+	if checked {
 		return nil
 	}
 	return v.check(k, r)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,17 +38,22 @@ type station struct {
 	logs *lines
 }
 
-func newStation(t testing.TB) *station {
+func newStation(t testing.TB, keys ...string) *station {
 	t.Helper()
 	s := &station{t: t, logs: &lines{}}
+	set := map[string]string{
+		"node.id": "1", "process.roles": "broker,controller", "listeners": "PLAINTEXT://127.0.0.1:0", "log.dirs": "data",
+		"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT", "controller.listener.names": "CONTROLLER",
+		"broker.session.timeout.ms": "600000", "connections.max.idle.ms": "3600000",
+	}
+	for _, pair := range keys {
+		name, value, _ := strings.Cut(pair, "=")
+		set[name] = value
+	}
 	ready := make(chan error, 1)
 	n, err := Start(Options{
 		World: hurried{world.NewReal()}, FS: disk.NewMem(), Listen: net.Listen, Logger: slog.New(s.logs),
-		Values: config.Values{Scope: config.Broker, Set: map[string]string{
-			"node.id": "1", "process.roles": "broker,controller", "listeners": "PLAINTEXT://127.0.0.1:0", "log.dirs": "data",
-			"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT", "controller.listener.names": "CONTROLLER",
-			"broker.session.timeout.ms": "600000", "connections.max.idle.ms": "3600000",
-		}},
+		Values: config.Values{Scope: config.Broker, Set: set},
 		Failed: func(err error) { t.Errorf("the node gave up: %v", err) },
 	}, func(err error) { ready <- err })
 	if err != nil {
@@ -275,7 +281,7 @@ func TestBadInputSlowSenders(t *testing.T) {
 // TestBadInputSlowReaders: two hundred ask for megabytes, again and again, and read nothing of it. They hold little and keep
 // nobody waiting.
 func TestBadInputSlowReaders(t *testing.T) {
-	s := newStation(t)
+	s := newStation(t, "connections.max.idle.ms=100000")
 	good := s.create("a", "big")
 	for range 16 {
 		w := producing("big", 0, -1, plain(string(make([]byte, 1_000_000))))

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"math"
 	"net"
 	"strconv"
 	"sync"
@@ -100,9 +101,13 @@ func (e *edge) open(n *Node) error {
 		return fault.Shutdown("node.listeners")
 	}
 	v, bound := n.o.Values, e.bound
+	idle := v.Millis("connections.max.idle.ms")
+	if idle < 0 {
+		idle = math.MaxInt64 // never, as in Apache Kafka
+	}
 	o := listen.Options{
 		World: n.o.World, Log: e.sessions.Log, Observer: n.o.Observer, Limits: n.settings.connectionLimits(n.feed.Image()),
-		Idle: v.Millis("connections.max.idle.ms"), Stuck: 30 * time.Second, Slow: 30 * time.Second,
+		Idle: idle, Stuck: idle, Slow: 30 * time.Second,
 		SendBuffer: int(v.Int("socket.send.buffer.bytes")),
 		Listen:     func(_, name string) (net.Listener, error) { return bound[name], nil },
 	}

@@ -98,7 +98,7 @@ func (p *Partition) appendLocked(a Append, done func(Appended)) (result Appended
 	result.Appended = out
 	o := p.log.Offsets()
 	calls = p.settle(p.rep.Appended(o.End))
-	due := p.flushAppended(o, len(a.Batch)) && !out.Duplicate && a.Acks != 0
+	due := p.flushAppended(o, out.Bytes) && !out.Duplicate && a.Acks != 0
 	w := wait{need: out.Last + 1, synced: due, committed: a.Acks == -1, result: result, done: done}
 	if p.over(&w) {
 		return result, calls, false

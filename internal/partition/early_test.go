@@ -6,8 +6,11 @@ import (
 	"time"
 
 	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
 	"github.com/milena-io/milena/internal/machine/replica"
+	"github.com/milena-io/milena/internal/must"
+	"github.com/milena-io/milena/internal/record"
 )
 
 // beginning is a file system whose files note what of the log was begun to be written.
@@ -36,13 +39,17 @@ func (f *beginningFile) Begin(from, n int64) {
 }
 
 // TestWritingIsBegunEarly: under page-cache durability what gathers is written in pieces that follow each other, short of the
-// page that the next append goes to; under sync every byte has somebody who waits for it.
+// page that the next append goes to, and what counts is what was stored; under sync every byte has somebody who waits for it.
 func TestWritingIsBegunEarly(t *testing.T) {
-	for _, d := range []replica.Durability{replica.Cached, replica.Synced} {
+	for _, c := range []struct {
+		durability replica.Durability
+		sent       record.Codec // of what the producer sends; the topic stores it plain
+	}{{replica.Cached, record.None}, {replica.Cached, record.Zstd}, {replica.Synced, record.None}} {
 		mem := disk.NewMem()
-		r := newRig(t, mem, d, 1, self)
+		r := newRig(t, mem, c.durability, 1, self)
 		fs := &beginning{FS: mem}
 		cfg := *r.p.cfg
+		cfg.Log.Accept.Recompress, cfg.Log.Accept.Codec = true, record.None
 		r.p = New(r.env, name, &cfg, 0, func(log.Config) (*log.Log, error) {
 			return log.Open(log.Options{FS: fs, Path: "d/t-0", Partition: name, Config: cfg.Log, Now: r.w.Now()})
 		})
@@ -50,13 +57,19 @@ func TestWritingIsBegunEarly(t *testing.T) {
 		if err := r.p.Open(); err != nil {
 			t.Fatal(err)
 		}
-		size, value := int64(0), strings.Repeat("v", 700_000)
+		size := int64(0)
 		for range 20 {
-			size += int64(len(batch(t, value)))
-			r.append(1, value)
+			o := record.Plain()
+			o.Codec = c.sent
+			b := record.NewBuilder(o)
+			b.Append(1000, nil, []byte(strings.Repeat("v", 700_000)))
+			r.p.Append(Append{Batch: must.Get(b.Build()), Acks: 1, Epoch: kafka.NoLeaderEpoch}, func(a Appended) {
+				must.OK(a.Err)
+				size += int64(a.Bytes)
+			})
 			r.w.Run(time.Second)
 		}
-		if d == replica.Synced {
+		if c.durability == replica.Synced {
 			if len(fs.ranges) != 0 {
 				t.Errorf("beside syncs writing is begun: %v", fs.ranges)
 			}
@@ -70,7 +83,7 @@ func TestWritingIsBegunEarly(t *testing.T) {
 			at = g[1]
 		}
 		if at == 0 || size-at >= earlyBytes+earlyEdge || at > size || at%earlyEdge != 0 {
-			t.Errorf("of %d bytes %v are begun", size, fs.ranges)
+			t.Errorf("of %d bytes, sent as %v, %v are begun", size, c.sent, fs.ranges)
 		}
 	}
 }

@@ -11,10 +11,6 @@ import (
 // EpochAt tells the leader epoch that a record at an offset should have, by the log's own account of its epochs.
 type EpochAt func(kafka.Offset) kafka.LeaderEpoch
 
-// Checked reports whether a range was written or checked by this process and has been in memory since, as far as the
-// operating system tells (architecture D5).
-func (k *Look) Checked(r *Range) bool { return k.seg.reads.checked.covers(r.Pos, min(r.End, k.size)) }
-
 // met is a batch as its header tells, which but for the count of its offsets no checksum covers.
 type met struct {
 	pos, end    int64

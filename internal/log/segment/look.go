@@ -25,6 +25,7 @@ type Look struct {
 	sealed bool
 
 	condemned bool // Check found new damage
+	memory    felt
 }
 
 // Look takes a view. The caller holds the log's lock, whose read side is lock; window is a buffer for headers.
@@ -62,6 +63,7 @@ type Range struct {
 //
 // Damage ends the range before it; an offset that is damaged is refused.
 func (k *Look) Range(from, upper kafka.Offset, maxBytes int64, minOne bool) (r Range, err error) {
+	k.memory.asked = min(maxBytes, mostFelt)
 	err = k.around(func() error {
 		if d, damaged := k.seg.damages.holding(from); damaged {
 			return d.refusal()
@@ -77,7 +79,7 @@ func (k *Look) Range(from, upper kafka.Offset, maxBytes int64, minOne bool) (r R
 
 // Served notes that a range was whole and went to a reader, who will go on at its end.
 func (k *Look) Served(r *Range) {
-	if r.End < k.size {
+	if r.End > r.Pos && r.End < k.size {
 		k.seg.reads.trail.leave(spot{r.Next, r.End}, k.cuts)
 	}
 }
@@ -125,6 +127,7 @@ func (k *Look) bounds(from, upper kafka.Offset, maxBytes int64, minOne bool) (Ra
 
 // extend walks from a batch boundary and takes batches into r while they fit.
 func (k *Look) extend(r *Range, pos int64, upper kafka.Offset, maxBytes int64, minOne bool) error {
+	k.feel(r.Pos)
 	w := k.walker(pos)
 	w.sparse = true
 	for {
@@ -246,6 +249,7 @@ func (k *Look) plausible(b record.Batch) error {
 var errAgain = fault.Corruption("segment.find", "damage was found")
 
 func (k *Look) scan(pos int64, from kafka.Offset) (spot, error) {
+	k.feel(pos)
 	w := k.walker(pos)
 	for {
 		b, _, err := w.Header()
