@@ -52,6 +52,7 @@ func (l *Log) Compact() error {
 	if err != nil {
 		return err
 	}
+	l.tenant.sealed, l.tenant.swapping = nil, true // the files of the compacted segments are new, even where every record stays
 	for done := false; !done; {
 		l.tenant.models = generations
 		h.promise()
@@ -71,7 +72,7 @@ func (l *Log) Compact() error {
 	if len(generations) != 1 {
 		return fmt.Errorf("%d generations of the rehearsal did not come", len(generations)-1)
 	}
-	l.tenant.models, l.tenant.sealed = generations, nil // the files of the compacted segments are new
+	l.tenant.models, l.tenant.swapping = generations, false
 	l.tenant.cleaned = append(l.tenant.cleaned, upTo)
 	h.promise()
 	if err := c.End(true); err != nil {

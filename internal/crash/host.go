@@ -48,7 +48,7 @@ func (h *Host) promise() {
 	h.world.now = h.story.Now
 	h.world.tenants = h.world.tenants[:0:0]
 	for _, l := range h.logs {
-		if l.tenant.open && l.tenant.there == yes && len(l.tenant.models) == 1 {
+		if l.tenant.open && l.tenant.there == yes && len(l.tenant.models) == 1 && !l.tenant.swapping {
 			l.tenant.sealed = l.tenant.sealed.with(h.story.Mem, h.dir.PartitionPath(l.tenant.partition), l.log.Offsets().Durable)
 		}
 		h.world.tenants = append(h.world.tenants, l.tenant)

@@ -221,7 +221,7 @@ func (l *Log) Restart(o kafka.Offset) error {
 // mayRestart allows what may be found while the log is emptied, and returns what it is after that.
 func (l *Log) mayRestart(o kafka.Offset) (next model) {
 	m := *l.model()
-	m.durable = m.start // its last segments go first
+	m.durable, m.emptied = m.start, true // its last segments go first
 	l.tenant.pointedAt = 0
 	l.tenant.lowerCleaned(0)
 	next = model{begin: o, start: o, startMax: o, durable: o}

@@ -21,6 +21,7 @@ type model struct {
 	start    kafka.Offset
 	startMax kafka.Offset // an advance of the start that is under way may have happened
 	begin    kafka.Offset // of a log without batches
+	emptied  bool         // its last segments go, and with them what compaction saw when it took older batches of a producer
 }
 
 func (m *model) end() kafka.Offset {

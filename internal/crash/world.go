@@ -41,6 +41,7 @@ type tenant struct {
 	cleaned   []kafka.Offset // what the cleaner's checkpoint may say; the last is the newest
 	pointedAt kafka.Offset   // the recovery point is saved, and at least that
 	sealed    *sealed
+	swapping  bool              // compaction replaces files: none is what it was, or is yet to be
 	whole     map[string][]byte // every file of its directory, after a clean end
 	guest     guest
 	open      bool

@@ -366,3 +366,21 @@ func TestDirNames(t *testing.T) {
 		t.Errorf("%+v, %v", p, ok)
 	}
 }
+
+// A start forgets in every checkpoint what was deleted, also where a crash left it in one alone.
+func TestStartForgetsTheDeleted(t *testing.T) {
+	tp := kafka.TopicPartition{Topic: "t", Partition: 0}
+	for _, f := range (&checkpoints{}).files() {
+		mem := disk.NewMem()
+		d := must.Get(OpenDir(mem, root, Identity{ClusterID: "c", NodeID: 1}))
+		must.OK(d.Format(Meta{ClusterID: "c", NodeID: 1, DirectoryID: kafka.DirectoryID{1}}))
+		must.OK(d.Release())
+		must.OK(mem.MkdirAll(root + "/" + deletedName(tp, kafka.TopicID{2})))
+		must.OK(writeFile(mem, root+"/"+f.name, checkpoint.Offsets{tp: 7}.Format()))
+		d = must.Get(OpenDir(mem, root, Identity{ClusterID: "c", NodeID: 1}))
+		if have := d.Checkpointed(tp); have != (Checkpointed{}) {
+			t.Errorf("of %s stays %+v", f.name, have)
+		}
+		must.OK(d.Release())
+	}
+}

@@ -145,8 +145,8 @@ func (d *Dir) forgetDeleted(dirs []PartitionDir) {
 	if len(gone) == 0 {
 		return
 	}
-	for _, points := range []checkpoint.Offsets{d.recovery, d.high, d.logStart, d.cleaned} {
-		for tp := range points {
+	for _, f := range d.files() {
+		for tp := range *f.points {
 			if name := tp.String(); !live[name] && gone[cutName(name)] {
 				d.Forget(tp)
 			}
