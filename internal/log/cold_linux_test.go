@@ -2,7 +2,6 @@ package log
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -64,6 +63,6 @@ func flip(t *testing.T, fs disk.FS, path string, at int64) {
 	must.OK(f.Sync())
 	f.(disk.Cache).Drop(0, 0)
 	if f.(disk.Cache).Resident(at, 1) {
-		t.Skipf("%s stays in memory, or this kernel does not tell (cachestat, Linux 6.5)", os.TempDir())
+		t.Skipf("%s stays in memory (a tmpfs?), or this kernel does not tell (cachestat, Linux 6.5)", path)
 	}
 }

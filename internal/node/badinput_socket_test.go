@@ -326,3 +326,13 @@ func TestBadInputSlowReaders(t *testing.T) {
 		t.Fatalf("log %q", s.logs.all)
 	}
 }
+
+// TestConnectionsIdleForEver: with a negative connections.max.idle.ms nobody is closed for being idle, as in Apache Kafka.
+func TestConnectionsIdleForEver(t *testing.T) {
+	s := newStation(t, "connections.max.idle.ms=-1")
+	c := s.create("a")
+	looked := make(chan struct{})
+	s.n.o.World.After(5*time.Second, func() { close(looked) }) // the reaper comes by every second
+	<-looked
+	c.goesOn("a")
+}

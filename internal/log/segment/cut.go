@@ -45,7 +45,7 @@ func (s *Segment) Cut(o kafka.Offset, window []byte) error {
 	s.broken = nil
 	s.reads.checked.cut(s.size)
 	s.damages.cut(s.size, o)
-	s.reads.trail.cut()
+	s.reads.trail.cut(s.damages.generation())
 	m := s.mem
 	m.cut(s.size, at.offset)
 	if err := s.refill(m, window); err != nil {

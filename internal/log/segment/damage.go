@@ -148,7 +148,10 @@ func (d *damages) all() []Damage {
 func (s *Segment) Damages() []Damage { return s.damages.all() }
 
 // ForgetBehind forgets what is known to be damaged behind the end of a segment that recovery has cut.
-func (s *Segment) ForgetBehind() { s.damages.cut(s.size, s.next) }
+func (s *Segment) ForgetBehind() {
+	s.damages.cut(s.size, s.next)
+	s.reads.trail.cut(s.damages.generation())
+}
 
 // Tell sets who hears of each damage once, with no more than segment locks held: it only takes note.
 func (s *Segment) Tell(f func(Damage)) { s.damages.tell = f }

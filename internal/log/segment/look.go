@@ -20,7 +20,6 @@ type Look struct {
 	size   int64
 	next   kafka.Offset
 	gen    int // of the damages; a truncation since makes another
-	cuts   int // of the trail
 	window []byte
 	sealed bool
 
@@ -34,7 +33,7 @@ func (s *Segment) Look(lock sync.Locker, window []byte) (Look, error) {
 	if err != nil {
 		return Look{}, err
 	}
-	return Look{seg: s, file: f, lock: lock, size: s.size, next: s.next, gen: s.damages.generation(), cuts: s.reads.trail.age(), window: window, sealed: s.mem == nil}, nil
+	return Look{seg: s, file: f, lock: lock, size: s.size, next: s.next, gen: s.damages.generation(), window: window, sealed: s.mem == nil}, nil
 }
 
 // Release lets the file go.
@@ -80,7 +79,7 @@ func (k *Look) Range(from, upper kafka.Offset, maxBytes int64, minOne bool) (r R
 // Served notes that a range was whole and went to a reader, who will go on at its end.
 func (k *Look) Served(r *Range) {
 	if r.End > r.Pos && r.End < k.size {
-		k.seg.reads.trail.leave(spot{r.Next, r.End}, k.cuts)
+		k.seg.reads.trail.leave(spot{r.Next, r.End}, k.gen)
 	}
 }
 

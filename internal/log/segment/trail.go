@@ -21,7 +21,7 @@ type trail struct {
 	mu    sync.Mutex
 	spots *[trailSpots]spot // nil until somebody has read
 	left  int               // spots ever left
-	cuts  int               // truncations so far: a spot from before says nothing
+	gen   int               // of the damages, at the last truncation: a spot from before says nothing
 }
 
 // at returns the boundary that a read left at an offset.
@@ -36,11 +36,11 @@ func (t *trail) at(from kafka.Offset) (spot, bool) {
 	return spot{}, false
 }
 
-// leave notes a boundary that was found in the file as it was after so many cuts.
-func (t *trail) leave(s spot, cuts int) {
+// leave notes a boundary that was found in a generation of the file.
+func (t *trail) leave(s spot, gen int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if cuts == t.cuts {
+	if gen == t.gen {
 		if t.spots == nil {
 			t.spots = new([trailSpots]spot)
 		}
@@ -49,17 +49,9 @@ func (t *trail) leave(s spot, cuts int) {
 	}
 }
 
-// age returns how many truncations there were.
-func (t *trail) age() int {
+// cut forgets everything; what is found from now on is of this generation.
+func (t *trail) cut(gen int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.cuts
-}
-
-// cut forgets everything.
-func (t *trail) cut() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.left = 0
-	t.cuts++
+	t.left, t.gen = 0, gen
 }
