@@ -104,11 +104,12 @@ func TestScrubGoesAroundDamage(t *testing.T) {
 	}
 }
 
-// pagedFile is a file that knows which of its pieces are in memory; reading brings them there, and Drop takes them away.
+// pagedFS is of files that know which of their pieces are in memory: Ahead brings them there, and Drop takes them away.
 type pagedFS struct {
 	disk.FS
 	hot   map[int64]bool // by piece
 	asked map[int64]bool
+	reads bool // and so do reads and writes
 }
 
 type pagedFile struct {
@@ -135,6 +136,22 @@ func (f *pagedFile) Ahead(off, n int64) { f.touch(off, n) }
 func (f *pagedFile) touch(off, n int64) {
 	for at := off / scrubPiece; at*scrubPiece < off+n; at++ {
 		f.fs.hot[at], f.fs.asked[at] = true, true
+	}
+}
+
+func (f *pagedFile) ReadAt(b []byte, off int64) (int, error) {
+	f.heat(off, len(b))
+	return f.File.ReadAt(b, off)
+}
+
+func (f *pagedFile) WriteAt(b []byte, off int64) (int, error) {
+	f.heat(off, len(b))
+	return f.File.WriteAt(b, off)
+}
+
+func (f *pagedFile) heat(off int64, n int) {
+	for at := off / scrubPiece; f.fs.reads && at*scrubPiece < off+int64(n); at++ {
+		f.fs.hot[at] = true
 	}
 }
 
