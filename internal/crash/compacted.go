@@ -21,8 +21,8 @@ type seen struct {
 	ms         int64
 }
 
-// committed lists the records of batches outside the transactions that aborted are and below an offset.
-func committed(batches []record.Batch, aborted []log.AbortedTxn, below kafka.Offset) (out []seen, err error) {
+// committed lists the records of batches outside the transactions that aborted are, from an offset to below another.
+func committed(batches []record.Batch, aborted []log.AbortedTxn, from, below kafka.Offset) (out []seen, err error) {
 	for _, b := range batches {
 		if b.IsControl() || b.IsTransactional() && slices.ContainsFunc(aborted, func(a log.AbortedTxn) bool {
 			return a.Producer == b.ProducerID() && a.First <= b.BaseOffset() && b.LastOffset() <= a.Last
@@ -30,7 +30,7 @@ func committed(batches []record.Batch, aborted []log.AbortedTxn, below kafka.Off
 			continue
 		}
 		err = b.Each(record.Limits{}, func(r *record.Record) error {
-			if r.Offset < below {
+			if r.Offset >= from && r.Offset < below {
 				out = append(out, seen{r.Offset, bytes.Clone(r.Key), bytes.Clone(r.Value), r.TimestampMs})
 			}
 			return nil
@@ -55,11 +55,11 @@ func (m *model) keepsTheLast(nowMs, deleteRetentionMs int64, below kafka.Offset)
 			below = min(below, p.open)
 		}
 	}
-	was, err := committed(m.lived, f.aborted, below)
+	was, err := committed(m.lived, f.aborted, 0, below)
 	if err != nil {
 		return err
 	}
-	is, err := committed(m.batches, f.aborted, below)
+	is, err := committed(m.batches, f.aborted, 0, below)
 	if err != nil {
 		return err
 	}
@@ -99,11 +99,11 @@ func checkCommitted(m *model, l *log.Log) error {
 	if err != nil {
 		return err
 	}
-	got, err := committed(m.batches, have, o.FirstUnstable)
+	got, err := committed(m.batches, have, o.LogStart, o.FirstUnstable)
 	if err != nil {
 		return err
 	}
-	want, err := committed(m.batches, scan(m.lived).aborted, o.FirstUnstable)
+	want, err := committed(m.batches, scan(m.lived).aborted, o.LogStart, o.FirstUnstable)
 	if err == nil && !slices.EqualFunc(got, want, seen.same) {
 		err = fmt.Errorf("a reader of committed records gets %d with %+v, not %d", len(got), have, len(want))
 	}

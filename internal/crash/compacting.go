@@ -41,6 +41,10 @@ func begun(l *log.Log, t tenant, now kafka.Instant) (*log.Compaction, error) {
 func (l *Log) Compact() error {
 	h := l.host
 	h.chapter("compact")
+	l.tenant.kin = kin{}
+	if err := l.tenant.kin.add(h.story.Mem, h.dir.PartitionPath(l.tenant.partition)); err != nil {
+		return err
+	}
 	generations, upTo, err := l.rehearse()
 	if err != nil {
 		return fmt.Errorf("rehearsal: %w", err)
@@ -129,6 +133,9 @@ func (l *Log) rehearse() ([]model, kafka.Offset, error) {
 	if err := c.End(true); err != nil {
 		return nil, 0, err
 	}
+	if err := l.tenant.kin.add(o.FS, o.Path); err != nil {
+		return nil, 0, err
+	}
 	return out, d.Checkpointed(l.tenant.partition).Cleaned, nil
 }
 
@@ -164,5 +171,9 @@ func (l *Log) CrashInSwap() error {
 	}
 	r := s.journal.Replay()
 	r.To(at, nil)
-	return l.host.restart(r.Mem())
+	l.tenant.swapping = true
+	err := l.host.restart(r.Mem())
+	l.tenant.swapping = false
+	l.host.promise()
+	return err
 }

@@ -2,6 +2,7 @@ package crash
 
 import (
 	"fmt"
+	"path"
 
 	"github.com/milena-io/milena/internal/disk"
 )
@@ -11,15 +12,24 @@ type Sync struct {
 	Event   int
 	Text    string // of the event
 	Chapter string // the call that made it
+	After   string // of a directory's: the name that changed last before it, empty when none did
 }
 
 // Syncs lists the syncs of a story, in their order.
 func (s *Story) Syncs() (out []Sync) {
+	after := map[string]string{}
 	for i, e := range s.journal.Events(0, s.journal.Len()) {
 		if e.Changes() {
+			if e.Op == disk.OpRename || e.Op == disk.OpRemove || e.Op == disk.OpOpen {
+				after[path.Dir(e.Path)] = e.String()
+			}
 			continue
 		}
 		y := Sync{Event: i, Text: e.String()}
+		if e.Op == disk.OpSyncDir {
+			y.After = after[e.Path]
+			delete(after, e.Path)
+		}
 		for _, c := range s.chapters {
 			if c.from <= i {
 				y.Chapter = c.name

@@ -60,13 +60,19 @@ func TestEverySyncIsNeeded(t *testing.T) {
 }
 
 var (
+	paired = regexp.MustCompile(`#\.producers`) // goes and comes with the snapshot
 	digits = regexp.MustCompile(`[0-9]{20}(-[0-9]{10})?`)
 	logs   = regexp.MustCompile(`\b(t|__cluster_metadata|__consumer_offsets)-0\b`)
 )
 
-// kindOf names a sync without the offsets in its file's name and without the partition: the call, and what is synced.
+// kindOf names a sync without the offsets in its file's name and without the partition: the call, what is synced, and of a
+// directory the last change of a name that it makes durable.
 func kindOf(y Sync) string {
-	return logs.ReplaceAllString(y.Chapter+": "+digits.ReplaceAllString(y.Text, "#"), "t-0")
+	text := y.Text
+	if y.After != "" {
+		text += " after " + y.After
+	}
+	return logs.ReplaceAllString(y.Chapter+": "+paired.ReplaceAllString(digits.ReplaceAllString(text, "#"), "#.snapshot"), "t-0")
 }
 
 // excuses reads the list: a kind on each line, and its reasons in the lines before it, behind a #.

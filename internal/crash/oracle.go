@@ -132,6 +132,9 @@ func checkAborted(m *model, l *log.Log) error {
 
 func checkEpochs(m *model, l *log.Log) error {
 	o := l.Offsets()
+	if entries := l.Epochs().Entries(); len(m.batches) == 0 && len(entries) > 0 {
+		return fmt.Errorf("%v of a log that never had a record", entries)
+	}
 	c := epoch.Cache{}
 	for _, e := range m.scan().epochs {
 		c.Assign(e.Epoch, e.Start)

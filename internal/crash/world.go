@@ -42,6 +42,7 @@ type tenant struct {
 	pointedAt kafka.Offset   // the recovery point is saved, and at least that
 	sealed    *sealed
 	swapping  bool              // compaction replaces files: none is what it was, or is yet to be
+	kin       kin               // of such files
 	whole     map[string][]byte // every file of its directory, after a clean end
 	guest     guest
 	open      bool
@@ -166,15 +167,18 @@ func (w world) tenant(disk *disk.Mem, d *log.Dir, t tenant) (string, error) {
 	if _, err := epoch.Open(o.FS, o.Path); err != nil {
 		return "", fmt.Errorf("S7 a file that is replaced is never torn: %w", err)
 	}
+	if id == t.topicID && w.pointed && t.open {
+		o.RecoveryPoint = max(o.RecoveryPoint, t.leastDurable())
+	}
 	if m := t.models[0]; t.there == yes && len(t.models) == 1 && m.durable > m.begin {
 		if id != t.topicID {
 			return "", fmt.Errorf("S7 the directory belongs to topic %s, %v", id, there)
 		}
-		if o.RecoveryPoint < min(t.pointedAt, m.durable) {
-			return "", fmt.Errorf("S7 the recovery point %d was saved, the disk has %d", t.pointedAt, o.RecoveryPoint)
+		if saved := known.RecoveryPoint; saved < min(t.pointedAt, m.durable) {
+			return "", fmt.Errorf("S7 the recovery point %d was saved, the disk has %d", t.pointedAt, saved)
 		}
-		if w.pointed && t.open {
-			o.RecoveryPoint = max(o.RecoveryPoint, m.durable)
+		if clean, _ := d.Clean(); clean && t.open && known.RecoveryPoint < m.durable {
+			return "", fmt.Errorf("S8 closed cleanly with %d durable, the recovery point is %d", m.durable, known.RecoveryPoint)
 		}
 		if err := t.sealed.check(o.FS, o.Path, o.RecoveryPoint, &m); err != nil {
 			return "", err
@@ -189,6 +193,16 @@ func (w world) tenant(disk *disk.Mem, d *log.Dir, t tenant) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("open: %w", err)
 	}
+	if t.swapping {
+		if err := t.kin.check(o.FS, o.Path, t.models[0].startMax, o.RecoveryPoint); err != nil {
+			return "", err
+		}
+	}
+	return w.recovered(disk, o, t, l)
+}
+
+// recovered holds a log that was opened against its models.
+func (w world) recovered(disk *disk.Mem, o log.Options, t tenant, l *log.Log) (string, error) {
 	var wrong error
 	for _, m := range t.models {
 		err := m.check(l)
@@ -204,6 +218,19 @@ func (w world) tenant(disk *disk.Mem, d *log.Dir, t tenant) (string, error) {
 		wrong = errors.Join(wrong, err)
 	}
 	return "", wrong
+}
+
+// leastDurable is the highest recovery point that might have been saved, whichever model it is. Before a log is emptied that
+// goes back to 0.
+func (t *tenant) leastDurable() kafka.Offset {
+	durable := t.models[0].durable
+	for _, m := range t.models {
+		if m.emptied {
+			return 0
+		}
+		durable = min(durable, m.durable)
+	}
+	return durable
 }
 
 // visit has the guest of a log recover, which may change the log, and then go on, on a copy of the disk: the next recovery

@@ -163,8 +163,8 @@ func offsetsIn(entries []disk.Entry) (bases, indexes []kafka.Offset, witness kaf
 }
 
 // finishSwaps removes files of deletions and of compactions that did not finish, and finishes the replacement of
-// segments by compacted ones that were complete: sources inside the range of the new segments go, then the new ones
-// take their names (the order of Kafka's LogLoader). It reports whether it changed anything.
+// segments by compacted ones that were complete: sources inside the range of the new logs go, then the new logs take their
+// names, then the files beside them (the order of Kafka's LogLoader, and of swap). It reports whether it changed anything.
 func finishSwaps(fsys disk.FS, dir string, window []byte) (changed bool, err error) {
 	entries, err := fsys.List(dir)
 	if err != nil {
@@ -186,33 +186,51 @@ func finishSwaps(fsys disk.FS, dir string, window []byte) (changed bool, err err
 			swaps = append(swaps, e.Name)
 		}
 	}
-	// A split of one segment makes several; when one of them is unfinished, those from it on are no complete output.
+	// An output with a file that is yet .cleaned has not taken any source's place, nor has one after it that came of the same
+	// split. What tells that goes last.
+	var void []string
 	swaps = slices.DeleteFunc(swaps, func(name string) bool {
 		base, _, _ := segment.ParseName(name)
 		if unfinished >= 0 && base >= unfinished {
-			rubbish = append(rubbish, name)
+			void = append(void, name)
 			return true
 		}
 		return false
 	})
-	for _, name := range rubbish {
-		if err := fsys.Remove(dir + "/" + name); err != nil {
+	if err := removeAll(fsys, dir, void); err != nil {
+		return false, err
+	}
+	if len(void) > 0 {
+		if err := fsys.SyncDir(dir); err != nil {
 			return false, fault.Storage("log.Open", err)
 		}
 	}
+	if err := removeAll(fsys, dir, rubbish); err != nil {
+		return false, err
+	}
 	if len(swaps) == 0 {
-		return len(rubbish) > 0, nil
+		return len(void)+len(rubbish) > 0, nil
 	}
 	return true, replaceSources(fsys, dir, entries, swaps, window)
 }
 
+func removeAll(fsys disk.FS, dir string, names []string) error {
+	for _, name := range names {
+		if err := fsys.Remove(dir + "/" + name); err != nil {
+			return fault.Storage("log.Open", err)
+		}
+	}
+	return nil
+}
+
 func replaceSources(fsys disk.FS, dir string, entries []disk.Entry, swaps []string, window []byte) error {
+	isLog := func(name string) bool { return strings.HasSuffix(name, segment.LogSuffix+segment.SwapSuffix) }
 	low, high := kafka.Offset(-1), kafka.Offset(-1)
 	for _, name := range swaps {
-		base, suffix, _ := segment.ParseName(name)
-		if suffix != segment.LogSuffix+segment.SwapSuffix {
+		if !isLog(name) {
 			continue
 		}
+		base, _, _ := segment.ParseName(name)
 		next, err := segment.EndOfFile(fsys, dir+"/"+name, base, window)
 		if err != nil {
 			return err
@@ -236,15 +254,22 @@ func replaceSources(fsys disk.FS, dir string, entries []disk.Entry, swaps []stri
 	if err := fsys.SyncDir(dir); err != nil { // a source that comes back beside its replacement would overlap it
 		return fault.Storage("log.Open", err)
 	}
-	for _, name := range swaps {
-		if err := fsys.Rename(dir+"/"+name, dir+"/"+strings.TrimSuffix(name, segment.SwapSuffix)); err != nil {
-			return fault.Storage("log.Open", err)
+	for _, logs := range []bool{true, false} {
+		for _, name := range swaps {
+			if isLog(name) != logs {
+				continue
+			}
+			if err := fsys.Rename(dir+"/"+name, dir+"/"+strings.TrimSuffix(name, segment.SwapSuffix)); err != nil {
+				return fault.Storage("log.Open", err)
+			}
+		}
+		if logs {
+			if err := fsys.SyncDir(dir); err != nil {
+				return fault.Storage("log.Open", err)
+			}
 		}
 	}
-	if err := fsys.SyncDir(dir); err != nil {
-		return fault.Storage("log.Open", err)
-	}
-	return nil
+	return nil // the names of the others may be lost again: then the next start gives them
 }
 
 // abandonFiles closes what an Open that failed has opened.

@@ -33,8 +33,13 @@ func (l *Log) recover(rebuildEpochs bool) error {
 		if l.options.RecoveryPoint > at && !l.options.AcceptLoss {
 			return l.lost(at)
 		}
-		if err := l.dropSnapshots(); err != nil {
-			return err
+		if len(l.snapshots.list) > 0 {
+			if err := l.dropSnapshots(); err != nil {
+				return err
+			}
+			if err := dirOf(l).Sync(); err != nil {
+				return err
+			}
 		}
 		if err := l.found(at); err != nil {
 			return err

@@ -10,10 +10,12 @@ import (
 	"github.com/milena-io/milena/internal/log/segment"
 )
 
-// swap puts an output of a compaction in the place of its sources, in three steps, each of which is durable before the next
-// (LocalLog.replaceSegments of Apache Kafka 4.3). A crash before the output is durably named .swap leaves the sources; after
-// it, the next start goes on from there (finishSwaps). The sources' names are gone durably before the output takes its own,
-// so that no crash leaves both.
+// swap puts an output of a compaction in the place of its sources, in four steps, each of which is durable before the next
+// (LocalLog.replaceSegments of Apache Kafka 4.3, which does not wait between them). The output is there durably, each file
+// as .cleaned, before the first is .swap: a crash that leaves one of them .cleaned leaves the sources; after it, the next
+// start goes on from there (finishSwaps). The sources' names are gone durably before the output takes its own, so that no
+// crash leaves both, and the output's log has its name durably before the files beside it have theirs, so that no crash
+// leaves them beside a .log.swap, where they would go as the sources'.
 //
 // The steps are taken with the writer's mutex, and the names are synced without it: appends don't wait for that. Who is about
 // to change the segments in between takes the rest of the steps first (settleSwap).
@@ -31,6 +33,9 @@ func (c *Compaction) replace(from []clean.Source, w *segment.Written) error {
 	i := sourceOf(c.sources, from[0].Base)
 	s := &swap{l: l, sources: c.sources[i : i+len(from)], w: w}
 	if err := c.seal(s); err != nil {
+		return err
+	}
+	if err := dirOf(l).Sync(); err != nil { // a file that is .swap tells nothing while its log may yet be .cleaned, or not there
 		return err
 	}
 	for {
@@ -98,10 +103,12 @@ func (l *Log) settleSwap() error {
 func (s *swap) next() (over bool, err error) {
 	switch s.steps {
 	case 0:
-		err = clean.Rename(s.l.options.FS, s.l.options.Path, s.w, segment.CleanedSuffix, segment.SwapSuffix)
+		err = clean.Offer(s.l.options.FS, s.l.options.Path, s.w)
 	case 1:
 		err = s.takeNames()
 	case 2:
+		err = s.giveName()
+	case 3:
 		err = s.publish()
 	default:
 		for _, remove := range s.removals {
@@ -131,28 +138,28 @@ func (s *swap) takeNames() error {
 	return nil
 }
 
-// publish gives the output its names and shows it to readers, and removes the snapshots between the sources. Whoever reads the
-// sources goes on with their files, and asks nothing more by their names.
-func (s *swap) publish() error {
-	if err := s.show(); err != nil {
-		return err
-	}
-	for _, each := range s.sources[1:] {
-		if err := s.l.snapshots.remove(each.Base()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *swap) show() error {
-	l := s.l
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// giveName gives the output's log its name. Whoever reads the sources, the compaction among them, goes on with their files,
+// and asks nothing more by their names.
+func (s *swap) giveName() error {
+	s.l.mu.Lock()
+	defer s.l.mu.Unlock()
 	for _, each := range s.sources {
 		each.Retire()
 	}
-	if err := clean.Rename(l.options.FS, l.options.Path, s.w, segment.SwapSuffix, ""); err != nil {
+	return clean.TakeLog(s.l.options.FS, s.l.options.Path, s.w)
+}
+
+// publish removes the snapshots between the sources, gives the output its other names and shows it to readers.
+func (s *swap) publish() error {
+	l := s.l
+	for _, each := range s.sources[1:] {
+		if err := l.snapshots.remove(each.Base()); err != nil {
+			return err
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := clean.TakeRest(l.options.FS, l.options.Path, s.w); err != nil {
 		return err
 	}
 	at := slices.Index(l.segments, s.sources[0])

@@ -115,12 +115,14 @@ func (l *Log) restartAt(o kafka.Offset) error {
 		if err := l.dropFrom(n - 1); err != nil {
 			return err
 		}
+		if n == 1 {
+			if err := l.dropSnapshots(); err != nil {
+				return err
+			}
+		}
 		if err := dirOf(l).Sync(); err != nil {
 			return err
 		}
-	}
-	if err := l.dropSnapshots(); err != nil {
-		return err
 	}
 	l.lower(0)
 	l.mu.Lock()
@@ -134,22 +136,14 @@ func (l *Log) restartAt(o kafka.Offset) error {
 	}
 	l.torn = false
 	l.epochs.Clear()
-	// The directory's own name, and whose it is, are chores of the next flush: a log that was never flushed has forgone them.
+	// Names, epochs, and whose the log is, are for the next flush: a log without records is empty with them and without.
 	l.add(o, l.identity())
-	return l.saveNames()
+	return nil
 }
 
-// dropSnapshots removes all of a log without segments, durably: one that stood at the base of the next segment would be
-// believed.
-func (l *Log) dropSnapshots() error {
-	if len(l.snapshots.list) == 0 {
-		return nil
-	}
-	if err := l.snapshots.removeAbove(kafka.NoOffset); err != nil {
-		return err
-	}
-	return dirOf(l).Sync()
-}
+// dropSnapshots removes all of a log that loses its last segment, to be made durable before the next one is made: a snapshot
+// that stood at its base would be believed.
+func (l *Log) dropSnapshots() error { return l.snapshots.removeAbove(kafka.NoOffset) }
 
 // saveNames makes the epochs durable, and with them the names in the log's directory.
 func (l *Log) saveNames() error {

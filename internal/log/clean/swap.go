@@ -5,24 +5,42 @@ import (
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log/segment"
 )
 
-// Rename moves an output's files from one suffix to another. The log is the last to become .swap, for without it the rest
-// says nothing, and the first to lose that, for a log without indexes is whole.
-func Rename(fsys disk.FS, dir string, w *segment.Written, from, to string) error {
-	order := []string{segment.LogSuffix, segment.IndexSuffix, segment.TimeIndexSuffix}
+// Offer moves an output's files from .cleaned to .swap. Their names as .cleaned are durable.
+func Offer(fsys disk.FS, dir string, w *segment.Written) error {
+	suffixes := beside(w)
+	slices.Reverse(suffixes)
+	return rename(fsys, dir, w.Base, segment.CleanedSuffix, segment.SwapSuffix, append(suffixes, segment.LogSuffix)...)
+}
+
+// TakeLog gives an output's log its name. That is to be durable before TakeRest: while there is a .log.swap, every file
+// with a name of its own is one of a source, and goes at the next start.
+func TakeLog(fsys disk.FS, dir string, w *segment.Written) error {
+	return rename(fsys, dir, w.Base, segment.SwapSuffix, "", segment.LogSuffix)
+}
+
+// TakeRest gives the files beside an output's log their names.
+func TakeRest(fsys disk.FS, dir string, w *segment.Written) error {
+	return rename(fsys, dir, w.Base, segment.SwapSuffix, "", beside(w)...)
+}
+
+// beside are the suffixes of an output's files other than its log.
+func beside(w *segment.Written) []string {
+	suffixes := []string{segment.IndexSuffix, segment.TimeIndexSuffix}
 	if len(w.Aborted) > 0 {
-		order = append(order, segment.TxnIndexSuffix)
+		suffixes = append(suffixes, segment.TxnIndexSuffix)
 	}
-	order = append(order, segment.SealSuffix)
-	if to == segment.SwapSuffix {
-		slices.Reverse(order)
-	}
-	for _, suffix := range order {
-		path := dir + "/" + segment.Name(w.Base, suffix)
+	return append(suffixes, segment.SealSuffix)
+}
+
+func rename(fsys disk.FS, dir string, base kafka.Offset, from, to string, suffixes ...string) error {
+	for _, suffix := range suffixes {
+		path := dir + "/" + segment.Name(base, suffix)
 		if err := fsys.Rename(path+from, path+to); err != nil {
-			return fault.Storage("clean.Rename", err)
+			return fault.Storage("clean.rename", err)
 		}
 	}
 	return nil
