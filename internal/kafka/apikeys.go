@@ -104,6 +104,10 @@ const (
 	KeyUnregisterController                  APIKey = 94
 )
 
+// KeyNodeMessages is the one API of our own: what nodes say among themselves that Kafka has no request for. It is far from
+// Kafka's numbers, which rise one by one, and no client is ever told of it.
+const KeyNodeMessages APIKey = 30000
+
 var apiNames = map[APIKey]string{
 	KeyProduce:                               "Produce",
 	KeyFetch:                                 "Fetch",
@@ -200,6 +204,7 @@ var apiNames = map[APIKey]string{
 	KeyDeleteShareGroupOffsets:               "DeleteShareGroupOffsets",
 	KeyStreamsGroupTopologyDescriptionUpdate: "StreamsGroupTopologyDescriptionUpdate",
 	KeyUnregisterController:                  "UnregisterController",
+	KeyNodeMessages:                          "NodeMessages",
 }
 
 // String returns Kafka's name of the API, such as Produce.

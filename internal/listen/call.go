@@ -16,7 +16,7 @@ type call struct {
 	decoded  wire.Decoded
 	arrival  inflight.Arrival
 	id       inflight.ID
-	frame    *wire.Buffer // of Produce and Fetch, which alias it; nil for others, whose frame is freed when it is decoded
+	frame    *wire.Buffer // of Produce, Fetch and NodeMessages, which alias it; nil for others, whose frame is freed when it is decoded
 	replier  func(wire.Reply)
 	answered bool
 	answer   Answer
@@ -54,14 +54,14 @@ func newCall(s *Session, now kafka.Instant, frame *wire.Buffer) (*call, error) {
 	}
 	c.request = wire.Request{
 		Peer: s.peer, Key: d.Key, Version: d.Version, CorrelationID: d.CorrelationID, ClientID: s.clientID,
-		Body: d.Body, Produce: d.Produce, Fetch: d.Fetch, Arrived: now, Reply: c.replier,
+		Body: d.Body, Produce: d.Produce, Fetch: d.Fetch, Node: d.Node, Arrived: now, Reply: c.replier,
 	}
 	c.request.Timeline.Decoded = s.world.Now().Mono
 	c.arrival = arrivalOf(d, int64(len(frame.B)))
 	switch d.Key {
 	case kafka.KeyProduce:
 		c.frame, c.request.Raw = frame, d.Raw
-	case kafka.KeyFetch:
+	case kafka.KeyFetch, kafka.KeyNodeMessages:
 		c.frame = frame
 	default:
 		frame.Free()
@@ -143,9 +143,9 @@ func (c *call) reply(r wire.Reply) {
 
 // discard frees what the request holds. An answer may wait long for its client to read; its request shall not.
 func (c *call) discard() {
-	c.request.Body, c.request.Produce, c.request.Fetch, c.request.Raw = nil, wire.ProduceRequest{}, wire.FetchRequest{}, nil
-	d := &c.decoded
-	d.Body, d.Produce, d.Fetch, d.Raw, d.ClientID = nil, wire.ProduceRequest{}, wire.FetchRequest{}, nil, nil
+	r, d := &c.request, &c.decoded
+	r.Body, r.Produce, r.Fetch, r.Node, r.Raw = nil, wire.ProduceRequest{}, wire.FetchRequest{}, wire.NodeRequest{}, nil
+	d.Body, d.Produce, d.Fetch, d.Node, d.Raw, d.ClientID = nil, wire.ProduceRequest{}, wire.FetchRequest{}, wire.NodeRequest{}, nil, nil
 	if c.frame != nil {
 		c.frame.Free()
 		c.frame = nil

@@ -13,7 +13,9 @@ type API struct {
 	// Internal says that only brokers and controllers send it, on a listener of their own; it is never advertised to
 	// clients.
 	Internal bool
-	body     string // schema of the request
+	// Private says that it is ours and not Kafka's: nodes of one cluster use it among themselves, and only they hear of it.
+	Private bool
+	body    string // schema of the request
 }
 
 // APIs returns every API that this package can decode, ordered by key. Which of them a listener offers is decided by

@@ -9,9 +9,10 @@ import (
 // Decoded is a request as far as its bytes tell.
 type Decoded struct {
 	Header
-	Body    kmsg.Request   // nil for Produce, Fetch and an ApiVersions request of an unknown version
+	Body    kmsg.Request   // nil for Produce, Fetch, NodeMessages and an ApiVersions request of an unknown version
 	Produce ProduceRequest // of Produce
 	Fetch   FetchRequest   // of Fetch
+	Node    NodeRequest    // of NodeMessages
 	Raw     []byte         // the body; aliases the frame
 	Memory  int64          // what decoding took beside the frame; the caller has to give it back to the budget
 	// UnknownVersion marks an ApiVersions request that is answered by Table.UnsupportedVersion.
@@ -22,7 +23,7 @@ type Decoded struct {
 // decoding (of Produce: serving) will take and decodes it. Every error means that the connection is to be closed, as Kafka does; its message
 // says what was wrong. charge reserves memory and reports whether there was enough.
 //
-// The Body may be kept: it does not alias the frame (except unknown tags, which nobody reads). Produce, Fetch and Raw do.
+// The Body may be kept: it does not alias the frame (except unknown tags, which nobody reads). Produce, Fetch, Node and Raw do.
 func (t *Table) Decode(frame []byte, charge func(int64) bool) (Decoded, error) {
 	c := cursor{b: frame}
 	d := Decoded{Header: parseHeader(&c)}
@@ -61,6 +62,11 @@ func (t *Table) Decode(frame []byte, charge func(int64) bool) (Decoded, error) {
 			return d, err
 		}
 		d.Memory, err = chargeFor("wire.Fetch", int64(d.Fetch.Partitions+d.Fetch.Forgotten)*perFetched, len(d.Raw), charge)
+		return d, err
+	}
+	if d.Key == kafka.KeyNodeMessages {
+		var err error
+		d.Node, err = ParseNodeRequest(d.Raw)
 		return d, err
 	}
 	return d, e.decode(&d, charge)

@@ -4,7 +4,7 @@
 //
 // listen and broker call it. It never does IO and never decides anything about topics or partitions.
 //
-// Who may keep a slice: Body is a handler's own. Produce and Raw alias the pooled frame, which goes back to its pool when
+// Who may keep a slice: Body is a handler's own. Produce, Node and Raw alias the pooled frame, which goes back to its pool when
 // the Reply has been given; a handler that needs those bytes longer copies them. Fetch aliases it, too, but only until the
 // handler returns, since a fetch may wait long for its answer. Once Reply may have been called the Request is not the
 // handler's any more: listen serves another request with it. What a Reply holds is wire's until its Release is called, or
@@ -51,9 +51,10 @@ type Request struct {
 	Version       int16
 	CorrelationID int32
 	ClientID      string         // "" when null
-	Body          kmsg.Request   // nil for Produce and Fetch
+	Body          kmsg.Request   // nil for Produce, Fetch and NodeMessages
 	Produce       ProduceRequest // of Produce
 	Fetch         FetchRequest   // of Fetch
+	Node          NodeRequest    // of NodeMessages
 	Raw           []byte         // the body's bytes, for Produce only; aliases the frame
 	Arrived       kafka.Instant
 	Timeline      Timeline

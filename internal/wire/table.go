@@ -12,7 +12,22 @@ func (a *API) flexibleIn(version int16) bool { return a.Flexible >= 0 && version
 // Table is what one listener offers: the APIs of this package for which a handler is registered. It is immutable.
 type Table struct {
 	entries [kafka.KeyUnregisterController + 1]*entry
+	private *entry // NodeMessages
 }
+
+// Audience is who is told what a listener offers.
+type Audience uint8
+
+// The audiences. Each hears of all that those before it hear of.
+const (
+	Clients     Audience = iota
+	Controllers          // whoever asks on a listener of controllers, where Kafka lists its internal APIs
+	Nodes                // nodes of ours, which say so by NodeSoftware; they hear of NodeMessages, too
+)
+
+// NodeSoftware is the software name by which our nodes ask each other for ApiVersions. It gives no right to anything: what a
+// listener doesn't offer to nodes has no handler there.
+const NodeSoftware = "milena-node"
 
 type entry struct {
 	API
@@ -28,6 +43,9 @@ func NewTable(handlers map[kafka.APIKey]Handler) *Table {
 			t.entries[api.Key] = &entry{API: api, schema: parseSchema(api.body, api.Flexible), handler: h}
 		}
 	}
+	if h := handlers[kafka.KeyNodeMessages]; h != nil {
+		t.private = &entry{API: nodeMessages(), handler: h}
+	}
 	for key := range handlers {
 		must.Hold(t.find(key) != nil, "a handler for %v is registered, which wire cannot decode", key)
 	}
@@ -35,6 +53,9 @@ func NewTable(handlers map[kafka.APIKey]Handler) *Table {
 }
 
 func (t *Table) find(key kafka.APIKey) *entry {
+	if key == kafka.KeyNodeMessages {
+		return t.private
+	}
 	if key < 0 || int(key) >= len(t.entries) {
 		return nil
 	}
@@ -52,18 +73,21 @@ func (t *Table) API(key kafka.APIKey) (api API, ok bool) {
 // Handle calls the handler of a request that Decode made.
 func (t *Table) Handle(r *Request) { t.find(r.Key).handler(r) }
 
-// Advertised returns the keys and ranges that ApiVersions tells, in order of the keys. Internal APIs are listed only on
-// request, for the listeners of controllers.
-func (t *Table) Advertised(withInternal bool) []kmsg.ApiVersionsResponseApiKey {
+// Advertised returns the keys and ranges that ApiVersions tells an audience, in order of the keys.
+func (t *Table) Advertised(to Audience) []kmsg.ApiVersionsResponseApiKey {
 	var out []kmsg.ApiVersionsResponseApiKey
-	for _, e := range t.entries {
-		if e == nil || e.Internal && !withInternal {
-			continue
+	add := func(e *entry) {
+		if e == nil || e.Internal && to < Controllers || e.Private && to < Nodes {
+			return
 		}
 		k := kmsg.NewApiVersionsResponseApiKey()
 		k.ApiKey, k.MinVersion, k.MaxVersion = int16(e.Key), e.Min, e.Max
 		out = append(out, k)
 	}
+	for _, e := range t.entries {
+		add(e)
+	}
+	add(t.private)
 	return out
 }
 

@@ -31,7 +31,7 @@ func TestRangesAreKafkas(t *testing.T) {
 		high, _ := strconv.Atoi(r[3])
 		ranges[int16(key)] = [2]int16{int16(low), int16(high)}
 	}
-	keys := everything().Advertised(false)
+	keys := everything().Advertised(Clients)
 	if len(keys) < 30 {
 		t.Fatalf("only %d APIs", len(keys))
 	}
@@ -43,7 +43,7 @@ func TestRangesAreKafkas(t *testing.T) {
 	if !slices.IsSortedFunc(keys, func(a, b kmsg.ApiVersionsResponseApiKey) int { return int(a.ApiKey - b.ApiKey) }) {
 		t.Error("not in order")
 	}
-	if n := len(everything().Advertised(true)) - len(keys); n != 5 {
+	if n := len(everything().Advertised(Controllers)) - len(keys); n != 5 {
 		t.Errorf("%d internal APIs", n)
 	}
 }
@@ -64,7 +64,7 @@ func TestFlexibilityIsKafkas(t *testing.T) {
 // TestOnlyRegisteredAPIsAreAdvertised (architecture D14).
 func TestOnlyRegisteredAPIsAreAdvertised(t *testing.T) {
 	table := NewTable(map[kafka.APIKey]Handler{kafka.KeyMetadata: func(*Request) {}})
-	if keys := table.Advertised(true); len(keys) != 1 || keys[0].ApiKey != int16(kafka.KeyMetadata) {
+	if keys := table.Advertised(Controllers); len(keys) != 1 || keys[0].ApiKey != int16(kafka.KeyMetadata) {
 		t.Fatalf("%+v", keys)
 	}
 	if _, ok := table.API(kafka.KeyFetch); ok {

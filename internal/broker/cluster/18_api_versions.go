@@ -19,7 +19,11 @@ func (c *Cluster) ApiVersions(req *wire.Request) {
 		req.Reply(wire.Reply{Message: out})
 		return
 	}
-	out.ApiKeys = c.node.Table(req.Peer.Listener).Advertised(false)
+	audience := wire.Clients
+	if in.ClientSoftwareName == wire.NodeSoftware {
+		audience = wire.Nodes
+	}
+	out.ApiKeys = c.node.Table(req.Peer.Listener).Advertised(audience)
 	for _, f := range c.node.Features() {
 		if f.Min == 0 && in.Version < 4 && f.Name != "" {
 			// Clients before v4 take a minimum of 0 for an error (KAFKA-17011); Kafka leaves such features out for them.
