@@ -19,7 +19,7 @@ var lines = [][]string{
 	{"internal/node"},
 	{"."},
 	{"milenatest", "internal/inspect", "internal/cli", "internal/server", "cmd/milena"},
-	{"internal/sim", "internal/crash", "internal/house"},
+	{"internal/history", "internal/history/records", "internal/history/groups", "internal/history/replicas", "internal/history/faults", "internal/sim", "internal/crash", "internal/house"},
 }
 
 func place(dir string) (line, column int, ok bool) {

@@ -171,7 +171,7 @@ func TestFuzzTargetsBesideDecoders(t *testing.T) {
 	decoders := []string{
 		"internal/wire", "internal/record", "internal/staterecord", "internal/staterecord/group", "internal/log",
 		"internal/log/checkpoint", "internal/log/epoch", "internal/log/producer", "internal/log/segment", "internal/config",
-		"internal/quorum",
+		"internal/quorum", "internal/history",
 	}
 	has := map[string]bool{}
 	for _, f := range load(t).Files {
