@@ -13,9 +13,10 @@ import "encoding/binary"
 //
 // While memory is short a longer frame doesn't grow: whoever reads asks Starved before every read.
 type Framer struct {
-	pool  *Pool
-	max   int32
-	first bool // no frame was completed yet
+	pool    *Pool
+	max     int32
+	answers bool // frames are answers to requests of ours
+	first   bool // no frame was completed yet
 
 	head    [lengthBytes]byte
 	headLen int
@@ -30,11 +31,19 @@ type Framer struct {
 const (
 	firstChunk = 32 << 10
 	maxChunk   = 1 << 20
+	maxEarned  = 1 << 20 // by requests
 )
 
 // NewFramer refuses frames of more than max bytes (socket.request.max.bytes).
 func NewFramer(pool *Pool, maxBytes int32) *Framer {
 	return &Framer{pool: pool, max: maxBytes, first: true, earned: firstChunk}
+}
+
+// NewAnswerFramer is for what comes back from another node: it refuses answers of more than max bytes. Who has sent large
+// answers before is believed up to the largest buffer that a Pool keeps, so that a follower's fetches are read straight into
+// memory that was used before.
+func NewAnswerFramer(pool *Pool, maxBytes int32) *Framer {
+	return &Framer{pool: pool, max: maxBytes, answers: true, earned: firstChunk}
 }
 
 // SetMax changes the largest frame from the next one on.
@@ -130,7 +139,11 @@ func (f *Framer) begin() error {
 			return err
 		}
 	}
-	if size < minFrame || size > f.max {
+	if f.answers {
+		if size < correlationBytes || size > f.max {
+			return malformed("wire.answer", "its length field says %d bytes; between %d and %d are allowed", size, correlationBytes, f.max)
+		}
+	} else if size < minFrame || size > f.max {
 		if err := misdirected(f.head); err != nil {
 			return err
 		}
@@ -144,6 +157,9 @@ func (f *Framer) begin() error {
 // minFrame is the shortest request: key, version, correlation id and a null client id.
 const minFrame = 10
 
+// correlationBytes is the shortest answer: a header without a body.
+const correlationBytes = 4
+
 // end puts the frame together and makes ready for the next one.
 func (f *Framer) end() *Buffer {
 	frame := f.chunks[0]
@@ -156,7 +172,11 @@ func (f *Framer) end() *Buffer {
 	}
 	clear(f.chunks)
 	frame.overdraft, f.overdraft = f.overdraft, false
-	f.earned = max(f.earned, min(1<<classOf(f.need), maxPooled))
+	most := maxEarned
+	if f.answers {
+		most = maxPooled
+	}
+	f.earned = max(f.earned, min(1<<classOf(f.need), most))
 	f.first, f.headLen, f.need, f.got, f.chunks = false, 0, 0, 0, f.chunks[:0]
 	return frame
 }

@@ -7,10 +7,11 @@ import (
 	"github.com/milena-io/milena/internal/must"
 )
 
-// Size classes of pooled buffers: powers of two from 4 KiB to 1 MiB. Larger buffers are allocated and dropped.
+// Size classes of pooled buffers: powers of two from 4 KiB to 16 MiB, which holds what a follower fetches at once
+// (replica.fetch.response.max.bytes). Larger buffers are allocated and dropped.
 const (
 	smallestClass = 12
-	largestClass  = 20
+	largestClass  = 24
 	maxPooled     = 1 << largestClass
 )
 
