@@ -125,7 +125,7 @@ func (p *Partition) Become(reg replica.Registration) {
 	p.reg = reg
 	var calls []func()
 	if p.rep != nil {
-		_, moved := p.rep.Register(reg)
+		_, moved := p.rep.Register(p.at().World.Now(), reg)
 		calls = p.settle(moved)
 		if !p.rep.Leads() {
 			calls = append(calls, p.failWaits(fault.New("partition", kafka.ErrNotLeaderOrFollower, "leadership of %s moved to node %d", p.name, reg.Leader))...)
@@ -172,7 +172,7 @@ func (p *Partition) ready() error {
 	p.log = l
 	p.rep = replica.New(p.at().Self, o.End, o.Durable, max(p.high, o.LogStart))
 	p.rep.Configure(p.cfg.MinISR, p.cfg.Durability)
-	p.rep.Register(p.reg)
+	p.rep.Register(p.at().World.Now(), p.reg)
 	p.flush.last = p.at().World.Now().Mono
 	p.flushAll()
 	return nil

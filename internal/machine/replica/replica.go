@@ -1,18 +1,19 @@
-// Package replica decides one partition replica's offsets: high watermark, durable offset, who is in sync.
+// Package replica decides one partition replica's offsets: high watermark, durable offset, who is in sync, where a
+// follower fetches and what it truncates.
 //
 // It is pure: partition.Partition tells it what happened (an append, a finished flush, a follower's fetch, a new
 // registration from the image) and asks where the high watermark stands. It never reads a log and never waits.
 //
-// Invariants (reliability.md R5, R6): the high watermark never goes back while the epoch lasts and never passes the log
-// end; it is the minimum over the maximal ISR (committed members and those whose expansion is pending) of the offset
-// that counts, which is the durable one, or the log end under page-cache durability; it does not move while the ISR is
-// below min.insync.replicas, or below all replicas where they are fewer (KIP-966). Going from page-cache durability to the
-// other takes two phases (switch.go).
+// Invariants (reliability.md R5, R6, R8, R10-R12): the high watermark never goes back while the epoch lasts and never
+// passes the log end; it is the minimum over the maximal ISR (committed members and those of a wish whose outcome is not
+// known) of the offset that counts, which is the durable one, or the log end under page-cache durability; it does not move
+// while the ISR is below min.insync.replicas, or below all replicas where they are fewer (KIP-966). A follower is wished
+// into the ISR only when what counts of it has reached the high watermark and the start of this leader's epoch, and one
+// wish at a time is under way. What a leader answers is acted on only where exactly the position stands that it was asked
+// for. An older registration changes nothing. Going from page-cache durability to the other takes two phases (switch.go).
 package replica
 
 import (
-	"slices"
-
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/must"
 )
@@ -36,13 +37,6 @@ type Registration struct {
 	ISR            []kafka.NodeID
 }
 
-// follower is what the leader knows of another replica.
-type follower struct {
-	node    kafka.NodeID
-	end     kafka.Offset
-	durable kafka.Offset
-}
-
 // Replica is the state of this node's replica of one partition.
 type Replica struct {
 	self       kafka.NodeID
@@ -56,6 +50,7 @@ type Replica struct {
 	wanted     Durability   // as configured; the rules follow when it is safe
 	switchAt   kafka.Offset // while they differ: what has to be durable on every ISR member
 	followers  []follower   // of the current registration, sorted by node; only on the leader
+	wish       wishing
 }
 
 // New starts a replica from what its log and checkpoint say; it leads nothing yet.
@@ -68,13 +63,18 @@ func New(self kafka.NodeID, end, durable, highWatermark kafka.Offset) *Replica {
 }
 
 // Register takes a newer registration. A replica that becomes leader, or leads on in a newer epoch, forgets what it
-// knew of its followers. It reports whether this node's leadership began (a new epoch to be written into the log's
-// epoch cache) and whether the high watermark moved. An older registration changes nothing.
-func (r *Replica) Register(reg Registration) (began, moved bool) {
+// knew of its followers; the members of the ISR have from now on replica.lag.time.max.ms to show themselves. A wish that is
+// under way is settled by whatever has a newer partition epoch, since it can be granted only at its own. Register reports
+// whether this node's leadership began (a new epoch to be written into the log's epoch cache) and whether the high watermark
+// moved. An older registration changes nothing.
+func (r *Replica) Register(now kafka.Instant, reg Registration) (began, moved bool) {
 	if reg.PartitionEpoch < r.reg.PartitionEpoch || reg.LeaderEpoch < r.reg.LeaderEpoch {
 		return false, false
 	}
 	began = reg.Leader == r.self && (r.reg.Leader != r.self || reg.LeaderEpoch > r.reg.LeaderEpoch)
+	if began || reg.Leader != r.self || reg.PartitionEpoch > r.reg.PartitionEpoch {
+		r.wish.under = false
+	}
 	r.reg = reg
 	if reg.Leader != r.self {
 		r.followers = nil
@@ -83,20 +83,9 @@ func (r *Replica) Register(reg Registration) (began, moved bool) {
 	if began {
 		r.epochStart, r.switchAt = r.end, r.end
 		r.followers = nil
+		r.wish.quietUntil = 0
 	}
-	known := r.followers
-	r.followers = nil
-	for _, n := range reg.Replicas {
-		if n == r.self {
-			continue
-		}
-		f := follower{node: n, end: kafka.NoOffset, durable: kafka.NoOffset}
-		if i := slices.IndexFunc(known, func(k follower) bool { return k.node == n }); i >= 0 {
-			f = known[i]
-		}
-		r.followers = append(r.followers, f)
-	}
-	slices.SortFunc(r.followers, func(a, b follower) int { return int(a.node) - int(b.node) })
+	r.meet(now)
 	return began, r.advance()
 }
 
@@ -121,17 +110,6 @@ func (r *Replica) Flushed(durable kafka.Offset) bool {
 	return r.advance()
 }
 
-// Fetched tells where a follower stands; it reports whether the high watermark moved.
-func (r *Replica) Fetched(node kafka.NodeID, end, durable kafka.Offset) bool {
-	i := slices.IndexFunc(r.followers, func(f follower) bool { return f.node == node })
-	if i < 0 || end > r.end || durable > end {
-		return false
-	}
-	f := &r.followers[i]
-	f.end, f.durable = max(f.end, end), max(f.durable, durable)
-	return r.advance()
-}
-
 // Truncated tells that the log was cut; the high watermark follows the end down.
 func (r *Replica) Truncated(end kafka.Offset) {
 	r.end, r.durable, r.high, r.switchAt = end, min(r.durable, end), min(r.high, end), min(r.switchAt, end)
@@ -148,6 +126,7 @@ func (r *Replica) advance() bool {
 	if r.rules == Synced {
 		low = durable
 	}
+	low = min(low, r.joining())
 	if !known || low <= r.high {
 		return false
 	}
@@ -158,19 +137,26 @@ func (r *Replica) advance() bool {
 	return true
 }
 
-// inSync returns the least log end and the least durable offset of the ISR; known is false while it has a member that we
-// know nothing of, which holds everything.
+// inSync returns the least log end and the least durable offset of the maximal ISR; known is false while the ISR has a
+// member that we know nothing of, which holds everything.
 func (r *Replica) inSync() (end, durable kafka.Offset, known bool) {
 	end, durable = r.end, r.durable
 	for _, n := range r.reg.ISR {
 		if n == r.self {
 			continue
 		}
-		i := slices.IndexFunc(r.followers, func(f follower) bool { return f.node == n })
-		if i < 0 {
+		f := r.follower(n)
+		if f == nil {
 			return kafka.NoOffset, kafka.NoOffset, false
 		}
-		end, durable = min(end, r.followers[i].end), min(durable, r.followers[i].durable)
+		end, durable = min(end, f.end), min(durable, f.durable)
+	}
+	if r.wish.under {
+		for _, m := range r.wish.now.ISR {
+			if f := r.follower(m.Node); f != nil {
+				end, durable = min(end, f.end), min(durable, f.durable)
+			}
+		}
 	}
 	return end, durable, true
 }

@@ -9,8 +9,17 @@ import (
 
 func leading(isr ...kafka.NodeID) *Replica {
 	r := New(1, 0, 0, 0)
-	r.Register(Registration{Leader: 1, LeaderEpoch: 1, Replicas: []kafka.NodeID{1, 2, 3}, ISR: isr})
+	r.Register(kafka.Instant{}, Registration{Leader: 1, LeaderEpoch: 1, Replicas: []kafka.NodeID{1, 2, 3}, ISR: isr})
 	return r
+}
+
+// registered is what the metadata says of brokers in a test.
+type registered map[kafka.NodeID]kafka.BrokerEpoch
+
+func (m registered) Member(n kafka.NodeID) (kafka.BrokerEpoch, bool) { return m[n], m[n] > 0 }
+
+func fetched(r *Replica, n kafka.NodeID, end, durable kafka.Offset) {
+	r.Leading().Fetched(kafka.Instant{}, Progress{Node: n, BrokerEpoch: 1, End: end, Durable: durable}, registered{1: 1, 2: 1, 3: 1})
 }
 
 func TestHighWatermarkWaitsForTheFlush(t *testing.T) {
@@ -38,11 +47,11 @@ func TestHighWatermarkIsTheMinimumOverTheISR(t *testing.T) {
 	if r.HighWatermark() != 0 {
 		t.Fatal("an ISR member that has not fetched must hold the high watermark")
 	}
-	r.Fetched(2, 8, 6)
+	fetched(r, 2, 8, 6)
 	if r.HighWatermark() != 6 {
 		t.Fatalf("high watermark %d, want the follower's durable 6", r.HighWatermark())
 	}
-	r.Register(Registration{Leader: 1, LeaderEpoch: 1, PartitionEpoch: 1, Replicas: []kafka.NodeID{1, 2, 3}, ISR: []kafka.NodeID{1}})
+	r.Register(kafka.Instant{}, Registration{Leader: 1, LeaderEpoch: 1, PartitionEpoch: 1, Replicas: []kafka.NodeID{1, 2, 3}, ISR: []kafka.NodeID{1}})
 	if r.HighWatermark() != 10 {
 		t.Fatalf("high watermark %d after the ISR shrank to the leader", r.HighWatermark())
 	}
@@ -59,7 +68,7 @@ func TestHighWatermarkStandsBelowMinISR(t *testing.T) {
 
 func TestOlderRegistrationIsIgnored(t *testing.T) {
 	r := leading(1)
-	r.Register(Registration{Leader: 2, LeaderEpoch: 0, PartitionEpoch: 9})
+	r.Register(kafka.Instant{}, Registration{Leader: 2, LeaderEpoch: 0, PartitionEpoch: 9})
 	if !r.Leads() {
 		t.Fatal("a registration of an older leader epoch took the leadership away")
 	}
@@ -95,7 +104,7 @@ func TestHighWatermarkInvariants(t *testing.T) {
 				n := kafka.NodeID(2 + rng.IntN(2))
 				d := held[n] + kafka.Offset(rng.IntN(int(end-held[n])+1))
 				held[n] = d
-				r.Fetched(n, d+kafka.Offset(rng.IntN(int(end-d)+1)), d)
+				fetched(r, n, d+kafka.Offset(rng.IntN(int(end-d)+1)), d)
 			}
 			high := r.HighWatermark()
 			if high < last || high > min(held[1], held[2], held[3]) {

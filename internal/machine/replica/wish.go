@@ -1,0 +1,156 @@
+package replica
+
+import (
+	"slices"
+	"time"
+
+	"github.com/milena-io/milena/internal/kafka"
+)
+
+// Member is one of a wished ISR, with the epoch of the broker that was heard (KIP-903); -1 where none was heard, which is
+// then left to the partition epoch.
+type Member struct {
+	Node        kafka.NodeID
+	BrokerEpoch kafka.BrokerEpoch
+}
+
+// Wish is an ISR that this leader asks the controller for (AlterPartition, KIP-497). It is granted only at the partition
+// epoch that it names.
+type Wish struct {
+	ID             uint64 // of this replica's wishes
+	LeaderEpoch    kafka.LeaderEpoch
+	PartitionEpoch kafka.PartitionEpoch
+	ISR            []Member
+}
+
+// wishing is the wish under way.
+type wishing struct {
+	under      bool
+	now        Wish
+	last       uint64
+	quietUntil time.Duration // after one that was refused
+}
+
+// wishPause is how long a leader keeps quiet after a refusal: metadata that explains it is on its way.
+const wishPause = 50 * time.Millisecond
+
+// Outcome is what became of a wish.
+type Outcome uint8
+
+// The outcomes.
+const (
+	Granted Outcome = iota // it is the ISR now
+	Refused                // it was not carried out and never will be
+	Stale                  // there is newer metadata, which will come and settle it: it, or an earlier try, may have been granted
+	Unknown                // nobody can tell: the same wish is to be sent again
+)
+
+// OutcomeOf tells what an error code of AlterPartition says, as Apache Kafka's Partition reads it.
+func OutcomeOf(code kafka.ErrorCode) Outcome {
+	switch code {
+	case kafka.ErrNone:
+		return Granted
+	case kafka.ErrIneligibleReplica, kafka.ErrOperationNotAttempted:
+		return Refused
+	case kafka.ErrInvalidUpdateVersion, kafka.ErrFencedLeaderEpoch, kafka.ErrNewLeaderElected, kafka.ErrUnknownTopicOrPartition,
+		kafka.ErrUnknownTopicId, kafka.ErrInvalidRequest:
+		return Stale
+	}
+	return Unknown
+}
+
+// Consider looks at all followers as time passes or brokers come and go: members of the ISR that lag behind are to leave it.
+// It reports whether there is a new wish and whether the high watermark moved.
+func (l Leading) Consider(now kafka.Instant, lag time.Duration, members Members) (moved, wish bool) {
+	r := l.r
+	if !r.Leads() {
+		return false, false
+	}
+	for i := range r.followers {
+		f := &r.followers[i]
+		f.joins = f.joins && r.mayJoin(f, members) && now.Mono-f.caughtUp <= JoinWithin
+	}
+	wish = r.consider(now, lag, members)
+	return r.advance(), wish
+}
+
+// consider wishes for another ISR where there is reason to. With a lag of zero nobody is too far behind.
+func (r *Replica) consider(now kafka.Instant, lag time.Duration, members Members) bool {
+	if r.wish.under || now.Mono < r.wish.quietUntil || !r.other(now, lag, members) {
+		return false
+	}
+	var isr []Member
+	for _, n := range r.reg.ISR {
+		m := Member{Node: n, BrokerEpoch: -1}
+		if f := r.follower(n); f != nil {
+			if r.leaves(f, now, lag) {
+				continue
+			}
+			m.BrokerEpoch = f.brokerEpoch
+		} else if n == r.self {
+			m.BrokerEpoch, _ = members.Member(n)
+		}
+		isr = append(isr, m)
+	}
+	for i := range r.followers {
+		if f := &r.followers[i]; r.enters(f, members) {
+			isr = append(isr, Member{Node: f.node, BrokerEpoch: f.brokerEpoch})
+		}
+	}
+	r.wish.last++
+	r.wish.under = true
+	r.wish.now = Wish{ID: r.wish.last, LeaderEpoch: r.reg.LeaderEpoch, PartitionEpoch: r.reg.PartitionEpoch, ISR: isr}
+	return true
+}
+
+// other reports whether another ISR is to be wished for.
+func (r *Replica) other(now kafka.Instant, lag time.Duration, members Members) bool {
+	for i := range r.followers {
+		if f := &r.followers[i]; r.leaves(f, now, lag) || r.enters(f, members) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Replica) leaves(f *follower, now kafka.Instant, lag time.Duration) bool {
+	return lag > 0 && r.lags(f, now, lag) && slices.Contains(r.reg.ISR, f.node)
+}
+
+func (r *Replica) enters(f *follower, members Members) bool {
+	return !slices.Contains(r.reg.ISR, f.node) && r.reaches(f) && r.mayJoin(f, members)
+}
+
+// Wish returns the wish whose outcome is not known, if there is one. Its members are not to be changed.
+func (l Leading) Wish() (Wish, bool) { return l.r.wish.now, l.r.wish.under }
+
+// Answered takes the outcome of a wish; of Granted isr and epoch are what the controller says. Until the outcome is certain
+// the wished members count for the high watermark (R6): they may be the ISR already, and one of them elected. It reports
+// whether the same wish is to be sent again, and whether the high watermark moved.
+func (l Leading) Answered(now kafka.Instant, w Wish, o Outcome, isr []kafka.NodeID, epoch kafka.PartitionEpoch) (again, moved bool) {
+	r := l.r
+	if !r.wish.under || w.ID != r.wish.now.ID || w.LeaderEpoch != r.wish.now.LeaderEpoch {
+		return false, false
+	}
+	switch o {
+	case Granted:
+		if epoch < r.reg.PartitionEpoch {
+			return false, false // an answer from before: the metadata that settles it is on its way
+		}
+		reg := r.reg
+		reg.PartitionEpoch, reg.ISR = epoch, slices.Clone(isr)
+		r.wish.under = false
+		_, moved = r.Register(now, reg)
+	case Refused:
+		r.wish.under = false
+		r.wish.quietUntil = now.Mono + wishPause
+		for i := range r.followers {
+			r.followers[i].joins = false // until it is heard again: the controller would not have it
+		}
+		moved = r.advance()
+	case Unknown:
+		return true, false
+	case Stale:
+	}
+	return false, moved
+}
