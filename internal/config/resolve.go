@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/milena-io/milena/internal/must"
 )
 
 // Source says where a value comes from, in the numbering of DescribeConfigs.
@@ -50,6 +52,19 @@ func (l Layers) ResolveBroker(k *Key) Resolved {
 		r.Synonyms = append(append(r.Synonyms, l.broker("log.retention.minutes")...), l.broker("log.retention.hours")...)
 	}
 	return r
+}
+
+// Broker returns the values of broker keys in these places, of those that are named.
+func (l Layers) Broker(names ...string) Values {
+	out := Values{Scope: Broker, Set: map[string]string{}}
+	for _, name := range names {
+		k, ok := Lookup(Broker, name)
+		must.Hold(ok, "no config key %q", name)
+		if r := l.ResolveBroker(k); !r.Null {
+			out.Set[name] = r.Value
+		}
+	}
+	return out
 }
 
 // Unknown lists what is set under names that no table has, by name.

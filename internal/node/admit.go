@@ -7,26 +7,26 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/migrate"
+	"github.com/milena-io/milena/internal/storage"
 )
 
 // admit looks at directories in which Apache Kafka ran last, before a byte of them is written: what this version cannot
 // serve is refused by name (architecture D14). Where one of us ran last nothing of the kind can have come about.
-func (n *Node) admit() error {
-	s := &n.storage
-	if _, formatted := s.metadata.dir.Meta(); !formatted {
+func (n *Node) admit(s *storage.Storage) error {
+	if _, formatted := s.Metadata.Dir.Meta(); !formatted {
 		return nil
 	}
-	ours, err := migrate.RanLast(n.o.FS, s.metadata.dir.PartitionPath(metadataPartition))
+	ours, err := migrate.RanLast(s.FS, s.Metadata.Dir.PartitionPath(storage.MetadataPartition))
 	if err != nil || ours {
 		return err
 	}
 	var dirs []string
-	for _, v := range s.serving() {
-		if _, formatted := v.dir.Meta(); formatted {
-			dirs = append(dirs, v.path)
+	for _, v := range s.Serving() {
+		if _, formatted := v.Dir.Meta(); formatted {
+			dirs = append(dirs, v.Path)
 		}
 	}
-	found, err := migrate.Inspect(n.o.FS, dirs, s.metadata.path)
+	found, err := migrate.Inspect(s.FS, dirs, s.Metadata.Path)
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (n *Node) admit() error {
 			all = append(all, f.Message)
 		}
 		return fault.New("node.start", kafka.ErrUnsupportedVersion, "%s was run by Apache Kafka and holds what this version cannot serve: %s; nothing was changed, "+
-			"`milena migrate check` says what to do", s.metadata.path, strings.Join(all, "; "))
+			"`milena migrate check` says what to do", s.Metadata.Path, strings.Join(all, "; "))
 	}
 	m := &found.Metadata
 	n.log("kafka.log").Info("Continuing the data of Apache Kafka in "+strings.Join(dirs, ", "), "metadata.version", m.Image.MetadataVersion().Release(),

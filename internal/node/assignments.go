@@ -135,7 +135,7 @@ func (a *assignments) sent(batch []controller.ReplicaHome, err error) {
 		return
 	}
 	a.n.o.World.After(assignmentRetry, func() {
-		if !a.n.over() {
+		if !a.n.life.Over() {
 			a.send()
 		}
 	})

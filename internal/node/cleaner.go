@@ -9,12 +9,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/milena-io/milena/internal/config"
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/log/clean"
 	"github.com/milena-io/milena/internal/metrics"
-	"github.com/milena-io/milena/internal/must"
 	"github.com/milena-io/milena/internal/partition"
 )
 
@@ -51,26 +49,20 @@ func newCleaner(n *Node) *cleaner {
 }
 
 func (s *settings) cleaner(img *image.Image) cleanerSettings {
-	layers := s.layers(img)
-	resolved := config.Values{Scope: config.Broker, Set: map[string]string{}}
-	for _, name := range []string{
+	v := s.layers(img).Broker(
 		"log.cleaner.enable", "log.cleaner.threads", "log.cleaner.dedupe.buffer.size", "log.cleaner.io.buffer.load.factor",
 		"log.cleaner.io.buffer.size", "log.cleaner.io.max.bytes.per.second",
-	} {
-		k, ok := config.Lookup(config.Broker, name)
-		must.Hold(ok, "no config key %q", name)
-		resolved.Set[name] = layers.ResolveBroker(k).Value
-	}
-	threads := max(resolved.Int("log.cleaner.threads"), 1)
+	)
+	threads := max(v.Int("log.cleaner.threads"), 1)
 	return cleanerSettings{
-		enable: resolved.Bool("log.cleaner.enable"), threads: int(resolved.Int("log.cleaner.threads")),
+		enable: v.Bool("log.cleaner.enable"), threads: int(v.Int("log.cleaner.threads")),
 		buffers: clean.Buffers{
 			// As in Kafka, no thread gets more than 2 GiB of the map.
-			MapBytes: min(resolved.Int("log.cleaner.dedupe.buffer.size")/threads, math.MaxInt32),
-			MapLoad:  resolved.Float("log.cleaner.io.buffer.load.factor"),
-			IOBytes:  int(resolved.Int("log.cleaner.io.buffer.size") / threads),
+			MapBytes: min(v.Int("log.cleaner.dedupe.buffer.size")/threads, math.MaxInt32),
+			MapLoad:  v.Float("log.cleaner.io.buffer.load.factor"),
+			IOBytes:  int(v.Int("log.cleaner.io.buffer.size") / threads),
 		},
-		bytesPerSecond: resolved.Float("log.cleaner.io.max.bytes.per.second"),
+		bytesPerSecond: v.Float("log.cleaner.io.max.bytes.per.second"),
 	}
 }
 
@@ -85,10 +77,7 @@ type candidate struct {
 // look gives idle threads what is due.
 func (c *cleaner) look() error {
 	s := c.n.settings.cleaner(c.n.feed.Image())
-	c.n.mu.Lock()
-	over := c.n.stopping || c.n.failed != nil
-	c.n.mu.Unlock()
-	if over || !s.enable {
+	if c.n.life.Over() || !s.enable {
 		return nil
 	}
 	c.mu.Lock()
@@ -128,7 +117,7 @@ func (c *cleaner) look() error {
 // candidates lists the logs that are due, in their order.
 func (c *cleaner) candidates() (due []candidate) {
 	dirtiest, overdueMs := 0.0, int64(0)
-	for _, p := range c.n.replicas.all() {
+	for _, p := range c.n.replicas.All() {
 		c.mu.Lock()
 		bad := c.uncleanable[p]
 		c.mu.Unlock()
@@ -200,12 +189,12 @@ func (c *cleaner) ended(thread int, p *partition.Partition, out partition.Compac
 
 // failed takes an error of a log: a directory whose disk failed goes offline, and any other log is not compacted again.
 func (c *cleaner) failed(p *partition.Partition, err error) {
-	v := c.n.storage.of(p)
+	v := c.n.storage.Of(p)
 	switch {
 	case fault.IsKind(err, fault.Closed) || fault.IsKind(err, fault.Full):
 		return
 	case fault.IsKind(err, fault.Disk):
-		c.n.lose(v, err)
+		c.n.storage.Lose(v, err)
 		return
 	}
 	c.mu.Lock()
@@ -215,7 +204,7 @@ func (c *cleaner) failed(p *partition.Partition, err error) {
 	if !told {
 		c.n.log("kafka.log.LogCleaner").Warn("Unexpected exception thrown when cleaning log "+p.Name().String()+
 			". Marking its partition as uncleanable: it is read and written as before, and grows. See milena log verify.",
-			"partition", p.Name().String(), "dir", v.path, "error", err)
+			"partition", p.Name().String(), "dir", v.Path, "error", err)
 	}
 }
 
@@ -249,7 +238,7 @@ func (c *cleaner) gauges() metrics.Cleaner {
 	now := c.n.o.World.Now().Mono
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := metrics.Cleaner{MaxDirty: c.dirtiest, MaxDelay: time.Duration(c.overdueMs) * time.Millisecond, SinceLastRun: now - max(c.looked, c.n.began)}
+	out := metrics.Cleaner{MaxDirty: c.dirtiest, MaxDelay: time.Duration(c.overdueMs) * time.Millisecond, SinceLastRun: now - max(c.looked, c.n.life.began)}
 	var read, left int64
 	for _, l := range c.last {
 		out.MaxClean = max(out.MaxClean, l.Took)
@@ -272,7 +261,7 @@ func (c *cleaner) uncleanableIn(dir string) (count int, bytes int64) {
 	}
 	c.mu.Unlock()
 	for _, p := range all {
-		if v := c.n.storage.of(p); v != nil && v.path == dir {
+		if v := c.n.storage.Of(p); v != nil && v.Path == dir {
 			count++
 			bytes += p.Standing().Bytes
 		}

@@ -17,7 +17,7 @@ type asleep struct {
 // or writes, and of 100,000 logs none is opened for the asking.
 func (c *cleaner) dirtAsleep(p *partition.Partition) (d clean.Dirt, due, ok bool, err error) {
 	policy, sleeps := partition.Asleep(p)
-	v := c.n.storage.of(p)
+	v := c.n.storage.Of(p)
 	c.mu.Lock()
 	known, found := c.asleep[p]
 	if !sleeps {
@@ -25,13 +25,13 @@ func (c *cleaner) dirtAsleep(p *partition.Partition) (d clean.Dirt, due, ok bool
 	}
 	c.mu.Unlock()
 	switch {
-	case !sleeps || v == nil || v.dir == nil || v.offline() != nil:
+	case !sleeps || v == nil || v.Dir == nil || v.Offline() != nil:
 		return d, false, false, nil
 	case found && known.policy == policy:
 		return known.dirt, known.due, true, nil
 	}
 	known.policy = policy
-	if known.dirt, known.due, err = v.dir.Dirt(p.Name(), policy); err != nil {
+	if known.dirt, known.due, err = v.Dir.Dirt(p.Name(), policy); err != nil {
 		return d, false, false, err
 	}
 	c.mu.Lock()

@@ -9,7 +9,7 @@ import (
 
 // open counts the logs of a topic that somebody has opened.
 func (r *rig) open(topic string) (n int) {
-	for _, p := range r.n.replicas.all() {
+	for _, p := range r.n.replicas.All() {
 		if p.Name().Topic == topic && p.Standing().Open {
 			n++
 		}

@@ -163,7 +163,7 @@ func TestTheCoordinatorReplaysACompactedLog(t *testing.T) {
 	r.logs.info = true
 	r.create("t", 4)
 	rounds := int64(0)
-	for offsets := r.n.replicas.all(); len(r.logs.with("Log cleaner thread 0 cleaned log __consumer_offsets-0")) == 0; rounds++ {
+	for offsets := r.n.replicas.All(); len(r.logs.with("Log cleaner thread 0 cleaned log __consumer_offsets-0")) == 0; rounds++ {
 		if rounds > 60 {
 			t.Fatalf("__consumer_offsets is never compacted: %d partitions", len(offsets))
 		}

@@ -16,7 +16,7 @@ type control struct{ n *Node }
 // Submit has a command decided. done is called once: with the reply, or with REQUEST_TIMED_OUT when it takes longer than
 // the timeout, in which case the change may still happen. On a disk that is all but full what would grow is refused at once.
 func (c *control) Submit(timeout time.Duration, cmd controller.Command, done func(reply any, err error)) {
-	if err := c.n.storage.space.admit(cmd); err != nil {
+	if err := c.n.storage.Space.Admit(cmd); err != nil {
 		done(nil, err)
 		return
 	}

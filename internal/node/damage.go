@@ -5,9 +5,10 @@ import (
 	"github.com/milena-io/milena/internal/log/segment"
 )
 
-// damaged returns who hears of what does not check in a partition's log. Each stretch is told once, with where it is and
+// Damaged returns who hears of what does not check in a partition's log. Each stretch is told once, with where it is and
 // which offsets it takes; it is counted for the metrics.
-func (w *news) damaged(name kafka.TopicPartition) func(segment.Damage) {
+func (r *replicas) Damaged(name kafka.TopicPartition) func(segment.Damage) {
+	w := &r.news
 	return func(d segment.Damage) {
 		w.damages.Add(1)
 		w.n.o.World.Go(func() { // whoever met it may hold locks

@@ -10,6 +10,7 @@ import (
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/quorum"
 	"github.com/milena-io/milena/internal/staterecord"
+	"github.com/milena-io/milena/internal/storage"
 )
 
 // description is the node as the handlers of broker/cluster see it.
@@ -17,18 +18,18 @@ type description struct{ *Node }
 
 // LogDirs describes the log directories and what is in them.
 func (n description) LogDirs() []cluster.LogDir {
-	dirs, logs := n.volumes(), map[*volume][]cluster.LogSize{}
-	for _, p := range n.replicas.all() {
-		v := n.storage.of(p)
-		logs[v] = append(logs[v], cluster.LogSize{Partition: p.Name(), Bytes: n.replicas.standing(p).Bytes})
+	dirs, logs := n.volumes(), map[*storage.Volume][]cluster.LogSize{}
+	for _, p := range n.replicas.All() {
+		v := n.storage.Of(p)
+		logs[v] = append(logs[v], cluster.LogSize{Partition: p.Name(), Bytes: n.storage.Standing(p).Bytes})
 	}
-	for i, v := range n.storage.volumes {
+	for i, v := range n.storage.Volumes {
 		if dirs[i].Err != nil {
 			continue
 		}
 		dirs[i].Logs = logs[v]
-		for _, c := range n.storage.moving.copies(v) {
-			dirs[i].Logs = append(dirs[i].Logs, cluster.LogSize{Partition: c.name, Bytes: c.Bytes, Lag: c.Lag, Future: true})
+		for _, c := range n.storage.Copies(v) {
+			dirs[i].Logs = append(dirs[i].Logs, cluster.LogSize{Partition: c.Name, Bytes: c.Bytes, Lag: c.Lag, Future: true})
 		}
 		slices.SortStableFunc(dirs[i].Logs, func(a, b cluster.LogSize) int {
 			return cmp.Or(strings.Compare(a.Partition.Topic, b.Partition.Topic), cmp.Compare(a.Partition.Partition, b.Partition.Partition))
@@ -41,17 +42,17 @@ func (n description) LogDirs() []cluster.LogDir {
 func (n description) volumes() []cluster.LogDir {
 	whole := n.Failed()
 	var out []cluster.LogDir
-	for _, v := range n.storage.volumes {
+	for _, v := range n.storage.Volumes {
 		d := cluster.LogDir{
-			Cordoned: n.settings.cordoned(n.feed.Image(), v.path),
-			Path:     v.path, ID: v.id(), TotalBytes: -1, FreeBytes: -1, Err: v.offline(),
+			Cordoned: n.storage.Cordoned(v.Path),
+			Path:     v.Path, ID: v.ID(), TotalBytes: -1, FreeBytes: -1, Err: v.Offline(),
 		}
 		if fault.IsKind(whole, fault.Disk) {
 			d.Err = whole
 		}
 		if d.Err == nil {
 			var err error
-			if d.TotalBytes, d.FreeBytes, err = n.o.FS.Usage(d.Path); err != nil {
+			if d.TotalBytes, d.FreeBytes, err = n.storage.FS.Usage(d.Path); err != nil {
 				d.TotalBytes, d.FreeBytes = -1, -1
 			}
 		}
@@ -62,7 +63,7 @@ func (n description) volumes() []cluster.LogDir {
 
 // AlterReplicaLogDir has a replica moved to another log directory.
 func (n description) AlterReplicaLogDir(tp kafka.TopicPartition, dir string) error {
-	return n.storage.moving.AlterReplicaLogDir(tp, dir)
+	return n.storage.AlterReplicaLogDir(tp, dir)
 }
 
 // Features lists the features that this node supports.

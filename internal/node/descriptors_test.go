@@ -11,16 +11,6 @@ import (
 	"github.com/milena-io/milena/internal/kafka"
 )
 
-// TestDescriptorsAreShared: however few there are, everybody has some and nobody has all.
-func TestDescriptorsAreShared(t *testing.T) {
-	for _, all := range []int{64, 256, 1024, 20_000, 1 << 20} {
-		files, connections := fileShare(all), connectionShare(all)
-		if files < 8 || connections < 8 || files+connections > all-all/8 {
-			t.Errorf("of %d: %d files, %d connections", all, files, connections)
-		}
-	}
-}
-
 // TestAChoreWaitsForDescriptors: a checkpoint that finds too many files open is put off, said so, and made up for; the node
 // goes on.
 func TestAChoreWaitsForDescriptors(t *testing.T) {
@@ -36,7 +26,7 @@ func TestAChoreWaitsForDescriptors(t *testing.T) {
 	r.faulty.Heal()
 	r.w.Run(10 * time.Second)
 	r.wantValues("t", 1, "value")
-	if at := r.n.storage.volumes[1].dir.Checkpointed(kafka.TopicPartition{Topic: "t", Partition: 1}); at.RecoveryPoint != 1 {
+	if at := r.n.storage.Volumes[1].Dir.Checkpointed(kafka.TopicPartition{Topic: "t", Partition: 1}); at.RecoveryPoint != 1 {
 		t.Errorf("the recovery point is %d", at.RecoveryPoint)
 	}
 }

@@ -88,7 +88,7 @@ func TestNoPlaceIsForgottenInACrash(t *testing.T) {
 		r.create("t", 3)
 		r.spread("t", "acked", 1)
 		p := must.Get(r.n.replicas.ByName(kafka.TopicPartition{Topic: "t", Partition: 1}))
-		missing := r.n.storage.of(p).path
+		missing := r.n.storage.Of(p).Path
 		r.proc.Kill()
 		r.fs = r.fs.PowerCut()
 		if missing == "d/a" {
@@ -115,7 +115,7 @@ func TestFilesThatWereMovedByHandAreFound(t *testing.T) {
 	r.wantDirs(map[string][]string{"d/a": {"t-0"}, "d/b": nil, "d/c": {"t-1", "t-2"}})
 	r.wantValues("t", 1, "x")
 	p, _ := r.n.feed.Image().TopicNamed("t").Partition(1)
-	if v := r.n.storage.withID(p.Directory(1)); v == nil || v.path != "d/c" {
+	if v := r.n.storage.WithID(p.Directory(1)); v == nil || v.Path != "d/c" {
 		t.Errorf("the metadata has it in %v", p.Directory(1))
 	}
 	r.restart()

@@ -123,7 +123,7 @@ func TestPartitionsSpreadOverTheDirectories(t *testing.T) {
 	img := r.n.feed.Image()
 	for name, dir := range map[string]string{"t": "d/b", "u": "d/c"} {
 		p, _ := img.TopicNamed(name).Partition(1)
-		if id := r.n.storage.withID(p.Directory(1)); id == nil || id.path != dir {
+		if id := r.n.storage.WithID(p.Directory(1)); id == nil || id.Path != dir {
 			t.Errorf("the metadata has %s-1 in %v", name, p.Directory(1))
 		}
 	}
@@ -248,7 +248,7 @@ func TestADirectoryStaysDeadUntilTheNextStart(t *testing.T) {
 	r.faulty.Heal()
 	r.w.Run(5 * time.Minute)
 	wantCode(t, r.write("t", 1, plain("refused")).ErrorCode, kafka.ErrKafkaStorageError)
-	if !r.n.storage.volumes[0].held || r.n.storage.volumes[1].held {
+	if !r.n.storage.Volumes[0].Held() || r.n.storage.Volumes[1].Held() {
 		t.Error("the lock of the dead directory is to be given back, and no other")
 	}
 }

@@ -14,7 +14,7 @@ func (n *Node) scheduleFlushes() {
 		return
 	}
 	n.every(flushSchedule, func() error {
-		for _, p := range n.replicas.all() {
+		for _, p := range n.replicas.All() {
 			p.FlushOld(false)
 		}
 		return nil

@@ -38,7 +38,7 @@ func (g gauges) Standing() metrics.Standing {
 		},
 		Quorum: metrics.Quorum{
 			Leader: d.Leader, Epoch: d.Epoch, Leading: d.Leading, HighWatermark: d.HighWatermark,
-			LogEnd: n.storage.log.Offsets().End, Voters: len(d.Voters), Observers: len(d.Observers),
+			LogEnd: n.metadata.Offsets().End, Voters: len(d.Voters), Observers: len(d.Observers),
 		},
 	}
 	for b := range img.Brokers() {
@@ -57,9 +57,7 @@ func (g gauges) Standing() metrics.Standing {
 
 // state is where the broker is in its life.
 func (g gauges) state(img *image.Image) metrics.BrokerState {
-	g.n.mu.Lock()
-	failed, stopping := g.n.failed != nil, g.n.stopping
-	g.n.mu.Unlock()
+	failed, stopping := g.n.life.state()
 	b := img.Broker(g.n.settings.NodeID())
 	switch {
 	case failed:
@@ -77,11 +75,11 @@ func (g gauges) state(img *image.Image) metrics.BrokerState {
 func (g gauges) dirs() []metrics.Dir {
 	var out []metrics.Dir
 	for _, d := range (description{g.n}).volumes() {
-		room := g.n.storage.space.of(d.Path)
+		room := g.n.storage.Space.Of(d.Path)
 		uncleanable, bytes := g.n.replicas.cleaner.uncleanableIn(d.Path)
 		out = append(out, metrics.Dir{
 			Path: d.Path, Offline: d.Err != nil, TotalBytes: d.TotalBytes, UsableBytes: d.FreeBytes,
-			Full: room.Full, ReserveBytes: room.Reserve, FlushAge: g.n.flushAge(d.Path), Unrecovered: g.n.storage.unrecovered(d.Path),
+			Full: room.Full, ReserveBytes: room.Reserve, FlushAge: g.n.flushAge(d.Path), Unrecovered: g.n.unrecovered(d.Path),
 			Uncleanable: uncleanable, UncleanableBytes: bytes,
 		})
 	}
@@ -123,8 +121,8 @@ func (g gauges) replicas(img *image.Image) (out metrics.Replicas) {
 func (g gauges) offline() int {
 	given := fault.IsKind(g.n.Failed(), fault.Disk)
 	count := 0
-	for _, v := range append(slices.Clone(g.n.storage.volumes), g.n.storage.nowhere) {
-		if replicas, serves := v.load(); given || !serves {
+	for _, v := range append(slices.Clone(g.n.storage.Volumes), g.n.storage.Nowhere) {
+		if replicas, serves := v.Load(); given || !serves {
 			count += replicas
 		}
 	}
@@ -175,7 +173,7 @@ func (g gauges) Partitions() []metrics.Partition {
 }
 
 func (g gauges) partition(found *partition.Partition, p *image.Partition, minISR int) metrics.Partition {
-	s := g.n.replicas.standing(found)
+	s := g.n.storage.Standing(found)
 	return metrics.Partition{
 		TopicPartition: found.Name(), Bytes: s.Bytes, LogStart: s.LogStart, High: s.High, LogEnd: s.End,
 		Leader: p.Leader, Preferred: p.Leader == p.Preferred(), Replicas: len(p.Replicas()), InSync: len(p.ISR()),

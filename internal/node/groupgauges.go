@@ -89,7 +89,7 @@ func (g gauges) committed(out *metrics.Group, r group.FetchReply) {
 		}
 		c := metrics.Committed{TopicPartition: kafka.TopicPartition{Topic: f.Topic, Partition: f.Partition.Partition}, Offset: f.Offset}
 		if p, err := g.n.replicas.ByName(c.TopicPartition); err == nil {
-			s := g.n.replicas.standing(p)
+			s := g.n.storage.Standing(p)
 			c.Lag, c.Known = int64(max(s.High-max(f.Offset, s.LogStart), 0)), true
 		}
 		out.Offsets = append(out.Offsets, c)

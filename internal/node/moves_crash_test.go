@@ -86,10 +86,10 @@ func recovers(t *testing.T, like *rig, mem *disk.Mem, records int) {
 	check()
 	img := s.n.feed.Image()
 	p, _ := img.TopicNamed("t").Partition(0)
-	v := s.n.storage.withID(p.Directory(1))
+	v := s.n.storage.WithID(p.Directory(1))
 	if v == nil {
 		t.Fatalf("the metadata has t-0 in %v", p.Directory(1))
 	}
-	s.wantHome("t", 0, v.path)
+	s.wantHome("t", 0, v.Path)
 	wantCode(t, s.write("t", 0, plain("goes on")).ErrorCode, kafka.ErrNone)
 }

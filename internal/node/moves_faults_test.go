@@ -83,7 +83,7 @@ func TestHalfALogIsNotServed(t *testing.T) {
 	r.moves("t", 1, "d/c")
 	told := func() bool {
 		p, _ := r.n.feed.Image().TopicNamed("t").Partition(1)
-		return p.Directory(1) == r.n.storage.volumes[2].id()
+		return p.Directory(1) == r.n.storage.Volumes[2].ID()
 	}
 	if !r.w.RunUntil(time.Minute, told) || len(r.named("d/c", "t-1.")) != 1 {
 		t.Fatalf("the metadata is not ahead of the move: %q", r.named("d/c", "t-1"))
@@ -127,7 +127,7 @@ func TestACompactedLogMoves(t *testing.T) {
 	r.bulky("t", 5, 12)
 	r.w.Run(time.Minute)
 	before, records := r.lastOf("t")
-	cleaned := r.n.storage.volumes[0].dir.Checkpointed(kafka.TopicPartition{Topic: "t"}).Cleaned
+	cleaned := r.n.storage.Volumes[0].Dir.Checkpointed(kafka.TopicPartition{Topic: "t"}).Cleaned
 	if cleaned == 0 {
 		t.Fatal("nothing was compacted")
 	}
@@ -143,7 +143,7 @@ func TestACompactedLogMoves(t *testing.T) {
 			t.Errorf("%s has another value", k)
 		}
 	}
-	if got := r.n.storage.volumes[2].dir.Checkpointed(kafka.TopicPartition{Topic: "t"}).Cleaned; got < cleaned {
+	if got := r.n.storage.Volumes[2].Dir.Checkpointed(kafka.TopicPartition{Topic: "t"}).Cleaned; got < cleaned {
 		t.Errorf("cleaned up to %d after the move, %d before", got, cleaned)
 	}
 }

@@ -79,7 +79,7 @@ func (r *rig) wantHome(topic string, partition int32, dir string) {
 		}
 	}
 	p, _ := r.n.feed.Image().TopicNamed(topic).Partition(partition)
-	if v := r.n.storage.withID(p.Directory(1)); v == nil || v.path != dir {
+	if v := r.n.storage.WithID(p.Directory(1)); v == nil || v.Path != dir {
 		r.t.Errorf("the metadata has %s in %v", name, p.Directory(1))
 	}
 }
@@ -219,7 +219,7 @@ func TestMovesKeepToTheThrottle(t *testing.T) {
 	began := r.w.Now().Mono
 	r.moves("t", 0, "d/c")
 	r.moves("t", 1, "d/c")
-	r.w.RunUntil(time.Minute, func() bool { return len(r.n.storage.moving.copies(r.n.storage.volumes[2])) == 0 })
+	r.w.RunUntil(time.Minute, func() bool { return len(r.n.storage.Copies(r.n.storage.Volumes[2])) == 0 })
 	if took := r.w.Now().Mono - began; took < 6*time.Second || took > 12*time.Second {
 		t.Errorf("8 MB at 1 MB a second took %v", took)
 	}

@@ -222,10 +222,7 @@ func (w *news) topics(d image.Delta) {
 
 // recovered ends what sayFound began.
 func (w *news) recovered() {
-	w.n.mu.Lock()
-	over := w.n.stopping || w.n.failed != nil
-	w.n.mu.Unlock()
-	if over {
+	if w.n.life.Over() {
 		return
 	}
 	w.mu.Lock()
@@ -235,24 +232,7 @@ func (w *news) recovered() {
 		return // the directory is new
 	}
 	w.n.log("kafka.log").Info(fmt.Sprintf("Recovered %d logs", r.logs), "segmentsChecked", r.segments, "bytesCut", r.bytesCut,
-		"failed", r.failed, "ms", (w.n.o.World.Now().Mono - w.n.began).Milliseconds())
-}
-
-// sayFound tells in what state a log directory was found.
-func (n *Node) sayFound(v *volume) {
-	all, err := v.dir.Partitions()
-	if clean, _ := v.dir.Clean(); clean || err != nil { // of an error the start fails soon
-		return
-	}
-	logs := 0
-	for _, d := range all {
-		if d.Kind == log.Current {
-			logs++
-		}
-	}
-	if logs > 0 {
-		n.log("kafka.log").Warn(fmt.Sprintf("%s was not shut down cleanly; recovering %d logs", v.path, logs))
-	}
+		"failed", r.failed, "ms", (w.n.o.World.Now().Mono - w.n.life.began).Milliseconds())
 }
 
 // sayControllers tells of listeners that nobody will answer on.

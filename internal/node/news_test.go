@@ -109,7 +109,7 @@ func TestALongRecoveryTellsHowFarItIs(t *testing.T) {
 	r.logs.info = true
 	r.create("t", 3)
 	r.logs.forget()
-	all := r.n.replicas.all()
+	all := r.n.replicas.All()
 	r.n.recoverAll(all)
 	if left := r.n.Gauges().Standing().Dirs[0].Unrecovered; left != int64(len(all)) {
 		t.Errorf("%d logs are to be recovered, the gauge says %d", len(all), left)
@@ -121,7 +121,7 @@ func TestALongRecoveryTellsHowFarItIs(t *testing.T) {
 	if got := r.logs.with("Recovering logs"); len(got) != 0 {
 		t.Errorf("a short recovery tells %q", got)
 	}
-	v := r.n.storage.volumes[0]
+	v := r.n.storage.Volumes[0]
 	long := &recovering{n: r.n, total: 7, left: 7, said: r.w.Now().Mono - recoveryWord}
 	for _, p := range all {
 		long.recover(v, p)

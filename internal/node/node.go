@@ -11,7 +11,6 @@ package node
 import (
 	"log/slog"
 	"net"
-	"sync"
 	"time"
 
 	"github.com/milena-io/milena/internal/broker/cluster"
@@ -24,11 +23,12 @@ import (
 	"github.com/milena-io/milena/internal/config"
 	"github.com/milena-io/milena/internal/coordinator"
 	"github.com/milena-io/milena/internal/disk"
-	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/feed"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/listen"
+	"github.com/milena-io/milena/internal/log"
 	"github.com/milena-io/milena/internal/quorum"
+	"github.com/milena-io/milena/internal/storage"
 	"github.com/milena-io/milena/internal/wire"
 	"github.com/milena-io/milena/internal/world"
 )
@@ -61,9 +61,10 @@ type Node struct {
 	o         Options
 	deadlines *world.Deadlines
 	settings  settings
-	began     time.Duration // monotonic time of the start
+	life      life
 
-	storage  storage
+	storage  *storage.Storage
+	metadata *log.Log // of __cluster_metadata-0
 	quorum   *quorum.Quorum
 	feed     *feed.Feed
 	replicas *replicas
@@ -71,10 +72,6 @@ type Node struct {
 	edge     edge
 	session  session
 	areas    areas
-
-	mu       sync.Mutex
-	failed   error
-	stopping bool
 }
 
 // areas are the handlers.
@@ -97,14 +94,14 @@ func Start(o Options, ready func(error)) (*Node, error) {
 	if o.Descriptors == 0 {
 		o.Descriptors = disk.Descriptors()
 	}
-	n := &Node{o: o, deadlines: world.NewDeadlines(o.World), began: o.World.Now().Mono}
+	n := &Node{o: o, deadlines: world.NewDeadlines(o.World)}
 	n.settings = settings{n: n, static: o.Values}
+	n.life = life{n: n, began: o.World.Now().Mono}
 	n.session = session{n: n, ready: ready, incarnation: kafka.IncarnationID(o.World.UUID()), epoch: -1}
 	if err := n.settings.check(); err != nil {
 		return nil, err
 	}
-	n.storage.space, n.storage.moving = newSpace(n), newRelocations(n)
-	n.o.FS = n.storage.space.fs
+	n.replicas = newReplicas(n)
 	if err := n.openStorage(); err != nil {
 		return nil, err
 	}
@@ -120,9 +117,8 @@ func Start(o Options, ready func(error)) (*Node, error) {
 
 // assemble makes every part, without starting any.
 func (n *Node) assemble() error {
-	n.replicas = newReplicas(n)
-	n.replicas.look()
-	n.feed = feed.New(n.replicas.apply, n.fail)
+	n.storage.Look()
+	n.feed = feed.New(n.replicas.apply, n.life.Fail)
 	if err := n.edge.bind(n); err != nil {
 		return err
 	}
@@ -192,40 +188,14 @@ func (n *Node) handlers() map[kafka.APIKey]wire.Handler {
 	}
 }
 
-// fail notes why the node cannot go on and tells its owner, once.
-func (n *Node) fail(err error) {
-	n.mu.Lock()
-	if n.failed != nil || n.stopping && fault.IsKind(err, fault.Closed) {
-		n.mu.Unlock()
-		return
-	}
-	n.failed = err
-	n.mu.Unlock()
-	n.log("kafka.log").Error("The node cannot go on. What was acknowledged is safe on disk; fix the disk and start again.", "stage", "storage", "error", err)
-	n.o.World.Go(func() {
-		n.session.over(err)
-		if n.o.Failed != nil {
-			n.o.Failed(err)
-		}
-	})
-}
-
-// over reports whether the node stops or has given up.
-func (n *Node) over() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.stopping || n.failed != nil
-}
-
 // abandon gives back what a start that failed has taken.
 func (n *Node) abandon() {
 	n.edge.unbind()
-	n.storage.space.abandon()
-	n.releaseDirs()
+	n.storage.Abandon()
 }
 
 // ClusterID returns the cluster's id.
-func (n *Node) ClusterID() string { return n.storage.clusterID }
+func (n *Node) ClusterID() string { return n.storage.ClusterID }
 
 // log is the node's log for one of its parts, by the names that Kafka's loggers have.
 func (n *Node) log(component string) *slog.Logger { return n.o.Logger.With("component", component) }

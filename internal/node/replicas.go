@@ -14,6 +14,7 @@ import (
 	"github.com/milena-io/milena/internal/machine/replica"
 	"github.com/milena-io/milena/internal/partition"
 	"github.com/milena-io/milena/internal/staterecord"
+	"github.com/milena-io/milena/internal/storage"
 	"github.com/milena-io/milena/internal/wire"
 	"github.com/milena-io/milena/internal/world"
 )
@@ -32,11 +33,9 @@ type replicas struct {
 	mu     sync.RWMutex
 	byID   map[kafka.TopicIDPartition]*partition.Partition
 	byName map[kafka.TopicPartition]*partition.Partition
-	found  map[kafka.TopicPartition][]*volume // whose files the start found where; nil with one directory, and later
 
 	moves   assignments
 	traffic traffic
-	dormant dormant
 	unclean atomic.Uint64 // elections of leaders that were not in sync
 	news    news
 	cleaner *cleaner
@@ -53,10 +52,6 @@ func newReplicas(n *Node) *replicas {
 		news:   news{n: n, pending: map[event]*partitions{}},
 		scrub:  scrub{n: n},
 	}
-	n.storage.nowhere.env.News = &r.news
-	for _, v := range n.storage.volumes {
-		v.env.News = &r.news
-	}
 	return r
 }
 
@@ -68,7 +63,7 @@ func (r *replicas) ByName(name kafka.TopicPartition) (*partition.Partition, erro
 	if p != nil {
 		return p, nil
 	}
-	if t := r.image().TopicNamed(name.Topic); t != nil && name.Partition >= 0 && int(name.Partition) < t.Len() {
+	if t := r.Image().TopicNamed(name.Topic); t != nil && name.Partition >= 0 && int(name.Partition) < t.Len() {
 		return nil, fault.New("node", kafka.ErrNotLeaderOrFollower, "this node has no replica of %s", name)
 	}
 	return nil, fault.New("node", kafka.ErrUnknownTopicOrPartition, "%s is not known", name)
@@ -82,7 +77,7 @@ func (r *replicas) ByID(id kafka.TopicIDPartition) (*partition.Partition, error)
 	if p != nil {
 		return p, nil
 	}
-	t := r.image().Topic(id.TopicID)
+	t := r.Image().Topic(id.TopicID)
 	switch {
 	case t == nil:
 		return nil, fault.New("node", kafka.ErrUnknownTopicId, "no topic has the id %s", id.TopicID)
@@ -92,9 +87,9 @@ func (r *replicas) ByID(id kafka.TopicIDPartition) (*partition.Partition, error)
 	return nil, fault.New("node", kafka.ErrNotLeaderOrFollower, "this node has no replica of %s-%d", t.Name, id.Partition)
 }
 
-// image is the newest image that is acted on: in the middle of a change already the new one, so that whoever waited on a
+// Image is the newest image that is acted on: in the middle of a change already the new one, so that whoever waited on a
 // partition of a deleted topic hears that it is gone.
-func (r *replicas) image() *image.Image {
+func (r *replicas) Image() *image.Image {
 	if img := r.acting.Load(); img != nil {
 		return img
 	}
@@ -126,8 +121,8 @@ func (r *replicas) Leader(listener, topic string, id kafka.TopicID, number int32
 	return &wire.LeaderHint{ID: b.ID, Epoch: p.LeaderEpoch, Host: e.Host, Port: int32(e.Port), Rack: b.Rack}
 }
 
-// all lists the replicas by name.
-func (r *replicas) all() []*partition.Partition {
+// All lists the replicas by name.
+func (r *replicas) All() []*partition.Partition {
 	r.mu.RLock()
 	out := make([]*partition.Partition, 0, len(r.byID))
 	for _, p := range r.byID {
@@ -255,37 +250,34 @@ func (r *replicas) ensure(img *image.Image, topic *image.Topic, name kafka.Topic
 	if at, ok := topic.Partition(id.Partition); ok {
 		assigned = at.Directory(r.self)
 	}
-	v, offline := r.home(name, topic.ID, assigned)
+	v, offline := r.n.storage.Home(name, topic.ID, assigned)
 	p = r.host(v, name, id, cfg)
 	p.Traffic = r.traffic.join(topic.Name)
 	r.mu.Lock()
 	r.byID[id], r.byName[name] = p, p
 	r.mu.Unlock()
-	v.count(1)
+	v.Count(1)
 	if offline == nil {
-		offline = v.offline() // also when it failed just now, too late to find the replica here
+		offline = v.Offline() // also when it failed just now, too late to find the replica here
 	}
 	if offline != nil {
-		v.env.Lose(p, offline)
+		v.Env.Lose(p, offline)
 	}
-	if v.dir != nil && v.id() != assigned {
-		r.moves.add(id, v.id())
+	if v.Dir != nil && v.ID() != assigned {
+		r.moves.add(id, v.ID())
 	}
 	return p
 }
 
 // host makes the object of a replica that lives in a directory.
-func (r *replicas) host(v *volume, name kafka.TopicPartition, id kafka.TopicIDPartition, cfg *partition.Config) *partition.Partition {
-	if v.dir == nil {
-		return partition.New(v.env, name, cfg, 0, nil) // lost before it is ever opened
+func (r *replicas) host(v *storage.Volume, name kafka.TopicPartition, id kafka.TopicIDPartition, cfg *partition.Config) *partition.Partition {
+	if v.Dir == nil {
+		return partition.New(v.Env, name, cfg, 0, nil) // lost before it is ever opened
 	}
 	open := func(cfg log.Config) (*log.Log, error) {
-		o := v.dir.Options(name, cfg, r.n.o.World.Now())
-		o.TopicID, o.Later = id.TopicID, v.later
-		o.Owner = log.Owner{Room: r.n.storage.space.room(v.path), Damaged: r.news.damaged(name)}
-		return r.news.open(o)
+		return r.news.open(v.Options(name, id.TopicID, cfg))
 	}
-	return partition.New(v.env, name, cfg, v.dir.Checkpointed(name).HighWatermark, open)
+	return partition.New(v.Env, name, cfg, v.Dir.Checkpointed(name).HighWatermark, open)
 }
 
 // remove takes a partition's files away: the topic was deleted, or its replica moved.
@@ -301,42 +293,15 @@ func (r *replicas) remove(name kafka.TopicPartition, id kafka.TopicIDPartition) 
 		return
 	}
 	r.traffic.leave(name.Topic)
-	r.dormant.forget(p)
 	r.cleaner.forget(p)
-	r.n.storage.moving.forget(name, p)
 	r.moves.drop(id)
-	v := r.n.storage.of(p)
-	v.count(-1)
-	opened, err := p.Delete()
-	if v.offline() != nil {
-		return // where the files are is not to be written; if they come back, they are nobody's and set aside
-	}
-	there := opened
-	if !opened && err == nil {
-		_, missing := r.n.o.FS.Stat(v.dir.PartitionPath(name))
-		there = missing == nil
-		err = v.dir.DeletePartition(name, id.TopicID, r.discard)
-	}
-	if there && err == nil {
-		r.news.deleted(v.path, name)
+	v, there, err := r.n.storage.Remove(p, id)
+	if there {
+		r.news.deleted(v.Path, name)
 	}
 	if err != nil {
-		if fault.IsKind(err, fault.Disk) {
-			v.env.Failed(err)
-		}
 		r.n.o.Logger.Error("A deleted partition's files could not be removed.", "partition", name.String(), "error", err)
 	}
-	v.dir.Forget(name)
-}
-
-// discard removes the files of a deleted log that was not open: nobody can be reading them. What stays is removed by the
-// next start.
-func (r *replicas) discard(remove func() error) {
-	r.n.later(0, func() {
-		if err := remove(); err != nil {
-			r.n.log("kafka.log").Warn("The files of a deleted partition are still there; the next start removes them.", "error", err)
-		}
-	})
 }
 
 // reconfigure hands changed configs to the partitions they concern. A changed broker default concerns all topics.
@@ -355,13 +320,13 @@ func (r *replicas) reconfigure(d image.Delta) {
 	}
 	if all {
 		r.n.edge.limit(r.n.settings.connectionLimits(d.To))
-		for _, v := range r.n.storage.volumes {
-			v.env.Chores.Resize(r.n.settings.recoveryThreads(d.To))
+		for _, v := range r.n.storage.Volumes {
+			v.Env.Chores.Resize(r.n.settings.recoveryThreads(d.To))
 		}
 		r.n.o.World.Go(r.n.session.beat) // cordoned.log.dirs counts for the controller, too
 	}
 	made := map[string]*partition.Config{}
-	for _, p := range r.all() {
+	for _, p := range r.All() {
 		topic := p.Name().Topic
 		if !all && !changed[topic] {
 			continue

@@ -59,13 +59,13 @@ func (s *scrub) schedule() {
 // after goes on with f unless the node stops before.
 func (s *scrub) after(d time.Duration, f func()) {
 	timer := s.n.o.World.After(d, func() {
-		if !s.n.over() {
+		if !s.n.life.Over() {
 			f()
 		}
 	})
-	s.n.mu.Lock()
-	defer s.n.mu.Unlock()
-	if s.n.stopping {
+	s.n.life.mu.Lock()
+	defer s.n.life.mu.Unlock()
+	if s.n.life.stopping {
 		timer.Stop()
 		return
 	}
@@ -73,7 +73,7 @@ func (s *scrub) after(d time.Duration, f func()) {
 }
 
 func (s *scrub) begin() {
-	all := s.n.replicas.all()
+	all := s.n.replicas.All()
 	if len(all) > 0 {
 		first := int(s.n.o.World.Uint64() % uint64(len(all)))
 		all = append(all[first:len(all):len(all)], all[:first]...)
@@ -122,7 +122,7 @@ func (s *scrub) next(p *partition.Partition) {
 		return
 	}
 	if !p.Standing().Open {
-		entries, err := s.n.o.FS.List(s.n.storage.of(p).dir.PartitionPath(p.Name()))
+		entries, err := s.n.storage.FS.List(s.n.storage.Of(p).Dir.PartitionPath(p.Name()))
 		segments := 0
 		for _, e := range entries {
 			if strings.HasSuffix(e.Name, ".log") {
@@ -142,8 +142,8 @@ func (s *scrub) next(p *partition.Partition) {
 
 // fit reports whether the directory of a log is there and has room.
 func (s *scrub) fit(p *partition.Partition) bool {
-	v := s.n.storage.of(p)
-	return v.dir != nil && v.offline() == nil && !s.n.storage.space.of(v.path).Full
+	v := s.n.storage.Of(p)
+	return v.Dir != nil && v.Offline() == nil && !s.n.storage.Space.Of(v.Path).Full
 }
 
 // ended takes note of a log that was read, or could not be.

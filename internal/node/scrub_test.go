@@ -52,7 +52,7 @@ func TestTheScrubOpensWhatHasSealedSegments(t *testing.T) {
 	r.flip("data/t-0/00000000000000000000.log", 400<<10)
 	r.w.Run(2 * time.Minute)
 	r.said("A record of t-0 is damaged")
-	for _, p := range r.n.replicas.all() {
+	for _, p := range r.n.replicas.All() {
 		if p.Name().Topic == "small" && p.Standing().Open {
 			t.Error("a log without sealed segments was opened")
 		}
@@ -92,14 +92,18 @@ func TestTheScrubLeavesAFullDirectoryAlone(t *testing.T) {
 		t.Errorf("%+v, then %+v", before, after)
 	}
 	r.said("The log directory data is full")
-	ok := newRig(t)
-	ok.create("a", 1)
-	p := ok.n.replicas.all()[0]
-	if !ok.n.replicas.scrub.fit(p) {
-		t.Error("a directory with room is not fit")
+	d := newDirsRig(t)
+	d.create("a", 3)
+	for _, p := range d.n.replicas.All() {
+		if !d.n.replicas.scrub.fit(p) {
+			t.Errorf("the directory of %s has room and is not fit", p.Name())
+		}
 	}
-	ok.n.storage.volumes[0].fail(errNotHere(p.Name(), kafka.DirectoryID{}))
-	if ok.n.replicas.scrub.fit(p) {
-		t.Error("a directory that failed is fit")
+	lost := d.n.storage.Volumes[1]
+	d.n.storage.Lose(lost, disk.ErrIO)
+	for _, p := range d.n.replicas.All() {
+		if fit := d.n.replicas.scrub.fit(p); fit == (d.n.storage.Of(p) == lost) {
+			t.Errorf("%s, the directory of which failed: %v; fit: %v", p.Name(), d.n.storage.Of(p) == lost, fit)
+		}
 	}
 }

@@ -42,7 +42,7 @@ func (s *session) begin() {
 	st := &s.n.settings
 	c.Submit(startTimeout, controller.RegisterBroker{
 		Broker: st.NodeID(), Incarnation: s.incarnation, Rack: st.rack(), Endpoints: s.n.edge.endpoints,
-		Features: staterecord.Known(), LogDirs: s.n.storage.online(), Colocated: true,
+		Features: staterecord.Known(), LogDirs: s.n.storage.Online(), Colocated: true,
 	}, func(reply any, err error) {
 		if err != nil {
 			s.over(err)
@@ -128,7 +128,7 @@ func (s *session) open() {
 				log.Info("Awaiting socket connections on "+addr.String()+".", "listener", l.Name)
 			}
 		}
-		log.Info("Kafka Server started", "node", s.n.settings.NodeID(), "cluster", s.n.ClusterID(), "startMs", (s.n.o.World.Now().Mono - s.n.began).Milliseconds())
+		log.Info("Kafka Server started", "node", s.n.settings.NodeID(), "cluster", s.n.ClusterID(), "startMs", (s.n.o.World.Now().Mono - s.n.life.began).Milliseconds())
 	}
 	ready(err)
 }

@@ -21,7 +21,7 @@ func (s *session) lost(id kafka.DirectoryID) {
 	s.mu.Unlock()
 	s.n.o.World.After(s.n.settings.static.Millis("log.dir.failure.timeout.ms"), func() {
 		if !s.knows(id) {
-			s.n.fail(fault.New("node", kafka.ErrKafkaStorageError,
+			s.n.life.Fail(fault.New("node", kafka.ErrKafkaStorageError,
 				"Shutting down because couldn't communicate offline log dir %s with controllers", id))
 		}
 	})
@@ -69,3 +69,28 @@ func (s *session) knows(id kafka.DirectoryID) bool {
 	}
 	return true
 }
+
+// cordonedDirs lists the ids of the log directories that take no new replicas, for the controller.
+func (n *Node) cordonedDirs() []kafka.DirectoryID {
+	out := []kafka.DirectoryID{}
+	for _, v := range n.storage.Serving() {
+		if n.storage.Cordoned(v.Path) {
+			out = append(out, v.ID())
+		}
+	}
+	return out
+}
+
+// homes is the controller as the log directories see it.
+type homes struct{ n *Node }
+
+// Assign has it told that a replica is in one directory, and not in another.
+func (h homes) Assign(id kafka.TopicIDPartition, in, not kafka.DirectoryID) {
+	h.n.replicas.moves.move(id, whereabouts{in: in, not: not})
+}
+
+// Knows reports whether nothing is left to be told of a replica.
+func (h homes) Knows(id kafka.TopicIDPartition) bool { return h.n.replicas.moves.knows(id) }
+
+// Lost has it told that a directory failed.
+func (h homes) Lost(id kafka.DirectoryID) { h.n.session.lost(id) }

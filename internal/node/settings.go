@@ -17,10 +17,10 @@ import (
 	"github.com/milena-io/milena/internal/log"
 	"github.com/milena-io/milena/internal/machine/controller"
 	"github.com/milena-io/milena/internal/machine/group"
-	"github.com/milena-io/milena/internal/must"
 	"github.com/milena-io/milena/internal/quorum"
 	"github.com/milena-io/milena/internal/record"
 	"github.com/milena-io/milena/internal/staterecord"
+	"github.com/milena-io/milena/internal/storage"
 )
 
 const (
@@ -38,7 +38,7 @@ type settings struct {
 // check refuses what cannot work before anything is touched.
 func (s *settings) check() error {
 	const op = "node.config"
-	if err := s.checkDirs(); err != nil {
+	if err := storage.Check(s.static); err != nil {
 		return err
 	}
 	for _, key := range []string{"controller.quorum.voters", "controller.quorum.bootstrap.servers"} {
@@ -79,9 +79,6 @@ func (s *settings) checkVoters() error {
 
 // NodeID returns node.id.
 func (s *settings) NodeID() kafka.NodeID { return kafka.NodeID(s.static.Int("node.id")) }
-
-// clusterID is what the operator says; empty where a new cluster's id is to be drawn.
-func (s *settings) clusterID() string { return s.n.o.ClusterID }
 
 func (s *settings) rack() *string {
 	if v, ok := s.static.Get("broker.rack"); ok {
@@ -132,32 +129,26 @@ func (s *settings) MaxDescribedPartitions() int {
 }
 
 // ClusterID returns the cluster's id.
-func (s *settings) ClusterID() string { return s.n.storage.clusterID }
+func (s *settings) ClusterID() string { return s.n.storage.ClusterID }
+
+// LogDirs lists log.dirs, for who sets cordoned.log.dirs.
+func (s *settings) LogDirs() []string { return storage.LogDirs(s.static) }
 
 // recoveryThreads is how many logs of a directory are recovered, or closed, at a time; it changes while the broker runs.
 func (s *settings) recoveryThreads(img *image.Image) int {
-	return brokerNumber(s.layers(img), "num.recovery.threads.per.data.dir")
-}
-
-// brokerNumber returns a key of the broker that is a whole number.
-func brokerNumber(layers config.Layers, name string) int {
-	k, ok := config.Lookup(config.Broker, name)
-	must.Hold(ok, "no config key %q", name)
-	n, err := strconv.Atoi(layers.ResolveBroker(k).Value)
-	must.OK(err) // checked when it was set
-	return n
+	const key = "num.recovery.threads.per.data.dir"
+	return int(s.layers(img).Broker(key).Int(key))
 }
 
 // connectionLimits returns the max.connections family, which changes while the broker runs.
 func (s *settings) connectionLimits(img *image.Image) listen.ConnectionLimits {
-	layers := s.layers(img)
-	number := func(name string) int { return brokerNumber(layers, name) }
+	const overrides = "max.connections.per.ip.overrides"
+	v := s.layers(img).Broker("max.connections", "max.connections.per.ip", overrides)
 	l := listen.ConnectionLimits{
-		Total: min(number("max.connections"), connectionShare(s.n.o.Descriptors)), PerIP: number("max.connections.per.ip"), PerListener: map[string]int{},
+		Total: min(int(v.Int("max.connections")), storage.ConnectionShare(s.n.o.Descriptors)), PerIP: int(v.Int("max.connections.per.ip")), PerListener: map[string]int{},
 		PerIPFor: map[netip.Addr]int{},
 	}
-	k, _ := config.Lookup(config.Broker, "max.connections.per.ip.overrides")
-	for _, entry := range config.SplitList(layers.ResolveBroker(k).Value) {
+	for _, entry := range v.List(overrides) {
 		at := strings.LastIndexByte(entry, ':')
 		if at < 0 {
 			continue

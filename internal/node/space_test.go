@@ -3,7 +3,6 @@ package node
 import (
 	"bytes"
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/kafka"
-	"github.com/milena-io/milena/internal/world"
 )
 
 const volumeBytes = 16 << 20
@@ -179,9 +177,6 @@ func TestFullDiskAnswersRetries(t *testing.T) {
 
 // A start on a full directory hears of that before it has any replica; retention looks at them once there are some.
 func TestAFullDirectoryBeforeThereAreReplicas(t *testing.T) {
-	n := &Node{o: Options{World: world.NewVirtual(1), FS: disk.NewMem(), Logger: slog.New(slog.DiscardHandler)}}
-	newSpace(n).changed(disk.Room{Dir: "data", Full: true})
-
 	r := boundedRig(t, "log.retention.bytes", "4194304", "log.segment.delete.delay.ms", "0")
 	r.create("a", 1)
 	for range 80 {

@@ -21,8 +21,8 @@ type stall struct {
 // flushers are the flush services of all log directories.
 func (n *Node) flushers() []*disk.Flusher {
 	var out []*disk.Flusher
-	for _, v := range n.storage.all() {
-		out = append(out, v.flusher)
+	for _, v := range n.storage.All() {
+		out = append(out, v.Flusher)
 	}
 	return out
 }

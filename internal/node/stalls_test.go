@@ -26,10 +26,10 @@ func (h hanging) Sync() error {
 func TestHangingFlushIsToldOf(t *testing.T) {
 	r := newRig(t, "milena.flush.stall.ms", "3000")
 	r.logs.info = true
-	mine := r.n.storage.metadata.flusher
-	defer func() { r.n.storage.metadata.flusher = mine }()
+	mine := r.n.storage.Metadata.Flusher
+	defer func() { r.n.storage.Metadata.Flusher = mine }()
 	f := disk.NewFlusher(inline{r.w}, mine.Name())
-	r.n.storage.metadata.flusher = f
+	r.n.storage.Metadata.Flusher = f
 	const hangs = "WARN A flush of log directory"
 	f.Flush([]disk.Syncer{hanging{func() { r.w.Run(2 * time.Second) }}}, must.OK)
 	r.w.Run(2 * time.Second)

@@ -5,24 +5,32 @@ import (
 	"strings"
 
 	"github.com/milena-io/milena/internal/fault"
-	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
 	"github.com/milena-io/milena/internal/machine/controller"
 	"github.com/milena-io/milena/internal/quorum"
+	"github.com/milena-io/milena/internal/storage"
 )
 
-var metadataPartition = kafka.TopicPartition{Topic: "__cluster_metadata", Partition: 0}
+// openStorage takes the log directories.
+func (n *Node) openStorage() (err error) {
+	n.storage, err = storage.Open(storage.Options{
+		World: n.o.World, FS: n.o.FS, Static: n.o.Values, Layers: n.settings.layers, ClusterID: n.o.ClusterID, Descriptors: n.o.Descriptors,
+		Synced: n.o.Synced, Logger: n.o.Logger, Admit: n.admit,
+		Replicas: n.replicas, Controller: homes{n}, Life: &n.life, News: &n.replicas.news,
+	})
+	return err
+}
 
 // openQuorum opens the metadata log, and begins one where the directory holds nothing at all. A directory that has
 // partitions and no metadata has lost it: that is refused, since a new log would know none of them.
 func (n *Node) openQuorum() error {
-	at := n.storage.metadata
-	path := at.dir.PartitionPath(metadataPartition)
+	at := n.storage.Metadata
+	path := at.Dir.PartitionPath(storage.MetadataPartition)
 	if err := n.formatQuorum(path); err != nil {
 		return err
 	}
-	opts := at.dir.Options(metadataPartition, n.settings.metadataLog(), n.o.World.Now())
-	opts.Later = at.later
+	opts := at.Dir.Options(storage.MetadataPartition, n.settings.metadataLog(), n.o.World.Now())
+	opts.Later = at.Later
 	if opts.RecoveryPoint == 0 {
 		opts.Clean = false // Kafka's marker does not speak of this log, which it closes after all others
 	}
@@ -30,11 +38,11 @@ func (n *Node) openQuorum() error {
 	if err != nil {
 		return err
 	}
-	n.storage.log = l
+	n.metadata = l
 	machine := controller.New(n.settings.controllerOptions())
 	n.quorum, err = quorum.Open(quorum.Options{
-		World: n.o.World, FS: n.o.FS, Dir: path, Log: quorum.DiskLog(l), Flusher: at.flusher, Machine: machine,
-		Self:   quorum.Key{NodeID: n.settings.NodeID(), DirectoryID: at.id()},
+		World: n.o.World, FS: n.storage.FS, Dir: path, Log: quorum.DiskLog(l), Flusher: at.Flusher, Machine: machine,
+		Self:   quorum.Key{NodeID: n.settings.NodeID(), DirectoryID: at.ID()},
 		Config: n.settings.quorumConfig(),
 		Await:  n.feed.WaitFor, Failed: n.quorumFailed, Logger: n.log("kafka.raft"),
 	})
@@ -44,15 +52,15 @@ func (n *Node) openQuorum() error {
 // quorumFailed ends the node; what the disk did is told by the directory's name.
 func (n *Node) quorumFailed(err error) {
 	if fault.IsKind(err, fault.Disk) {
-		n.lose(n.storage.metadata, err)
+		n.storage.Lose(n.storage.Metadata, err)
 		return
 	}
-	n.fail(err)
+	n.life.Fail(err)
 }
 
 func (n *Node) formatQuorum(path string) error {
 	begun := false
-	if entries, err := n.o.FS.List(path); err == nil {
+	if entries, err := n.storage.FS.List(path); err == nil {
 		for _, e := range entries {
 			begun = begun || strings.HasSuffix(e.Name, ".log") || strings.HasSuffix(e.Name, ".checkpoint")
 		}
@@ -60,28 +68,21 @@ func (n *Node) formatQuorum(path string) error {
 	if begun {
 		return nil
 	}
-	for _, v := range n.storage.serving() {
-		parts, err := v.dir.Partitions()
+	for _, v := range n.storage.Serving() {
+		parts, err := v.Dir.Partitions()
 		if err != nil {
 			return err
 		}
-		parts = slices.DeleteFunc(parts, func(p log.PartitionDir) bool { return p.Partition == metadataPartition || p.Kind != log.Current })
+		parts = slices.DeleteFunc(parts, func(p log.PartitionDir) bool {
+			return p.Partition == storage.MetadataPartition || p.Kind != log.Current
+		})
 		if len(parts) > 0 {
-			return fault.Corruption("node.start", "%s holds %d partitions (%s, ...) but no metadata log in %s: restore that directory", v.path, len(parts), parts[0].Name, path)
+			return fault.Corruption("node.start", "%s holds %d partitions (%s, ...) but no metadata log in %s: restore that directory", v.Path, len(parts), parts[0].Name, path)
 		}
 	}
 	voter := quorum.Voter{
-		ID: n.settings.NodeID(), Directory: n.storage.metadata.id(), MinKRaft: 0, MaxKRaft: 1,
+		ID: n.settings.NodeID(), Directory: n.storage.Metadata.ID(), MinKRaft: 0, MaxKRaft: 1,
 		Endpoints: n.settings.controllerEndpoints(),
 	}
-	return quorum.Format(n.o.FS, path, []quorum.Voter{voter}, n.o.World.Now())
-}
-
-// later runs the removal of deleted files; what is left when the node stops, the next start removes.
-func (n *Node) later(delayMs int64, f func()) {
-	n.storage.space.later(delayMs, func() {
-		if !n.over() {
-			f()
-		}
-	})
+	return quorum.Format(n.storage.FS, path, []quorum.Voter{voter}, n.o.World.Now())
 }

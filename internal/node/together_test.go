@@ -7,14 +7,15 @@ import (
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/storage"
 )
 
 // many is a topic with more partitions than are synced one by one, each with a record.
 func many(t *testing.T) (*rig, []int32) {
 	r := newRig(t)
-	r.create("t", manyLogs+6)
+	r.create("t", storage.ManyLogs+6)
 	var all []int32
-	for p := range int32(manyLogs + 6) {
+	for p := range int32(storage.ManyLogs + 6) {
 		all = append(all, p)
 	}
 	r.spread("t", "first", all...)
@@ -87,17 +88,17 @@ func TestALogIsRecoveredBeforeTheOthersAreSettled(t *testing.T) {
 	r.proc.Kill()
 	r.fs = r.fs.Killed()
 	r.boot()
-	v := r.n.storage.volumes[0]
-	v.settled.passed = false
-	r.n.recoverAll(r.n.replicas.all())
+	v := r.n.storage.Volumes[0]
+	v.Settled = storage.Gate{}
+	r.n.recoverAll(r.n.replicas.All())
 	r.rest()
-	if left := v.unrecovered.Load(); left == 0 {
+	if left := v.Unrecovered.Load(); left == 0 {
 		t.Error("nobody waited")
 	}
 	r.wantValues("t", 1, "first")
-	v.settled.open()
+	v.Settled.Open()
 	r.rest()
-	if left := v.unrecovered.Load(); left != 0 {
+	if left := v.Unrecovered.Load(); left != 0 {
 		t.Errorf("%d still wait", left)
 	}
 }
@@ -108,8 +109,8 @@ func TestAVolumeThatCannotBeSynced(t *testing.T) {
 	r.faulty = disk.NewFaulty(r.fs)
 	r.sick = []disk.Fault{{Op: disk.OpSyncVolume, Err: disk.ErrIO}}
 	r.boot()
-	r.create("t", manyLogs+1)
-	for p := range int32(manyLogs + 1) {
+	r.create("t", storage.ManyLogs+1)
+	for p := range int32(storage.ManyLogs + 1) {
 		r.spread("t", "first", p)
 	}
 	j := r.fs.Record()
@@ -117,12 +118,12 @@ func TestAVolumeThatCannotBeSynced(t *testing.T) {
 	if r.gaveUp != nil {
 		t.Fatalf("the node gave up: %v", r.gaveUp)
 	}
-	if each := syncsOf(j, "sync data/t-"); each < manyLogs {
+	if each := syncsOf(j, "sync data/t-"); each < storage.ManyLogs {
 		t.Errorf("%d files were synced", each)
 	}
 	r.fs = r.fs.PowerCut()
 	r.boot()
-	for p := range int32(manyLogs + 1) {
+	for p := range int32(storage.ManyLogs + 1) {
 		r.wantValues("t", p, "first")
 	}
 }
@@ -135,7 +136,7 @@ func TestTheWidthOfRecoveryChangesWhileTheNodeRuns(t *testing.T) {
 	if got := r.n.settings.recoveryThreads(r.n.feed.Image()); got != 5 {
 		t.Errorf("it is %d", got)
 	}
-	if got := fmt.Sprint(r.n.storage.volumes[0].env.Chores); !strings.Contains(got, " 5 ") {
+	if got := fmt.Sprint(r.n.storage.Volumes[0].Env.Chores); !strings.Contains(got, " 5 ") {
 		t.Errorf("the pool is %s", got)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/storage"
 	"github.com/milena-io/milena/internal/world"
 )
 
@@ -19,7 +20,7 @@ func TestAMetadataLogThatCannotBeRead(t *testing.T) {
 	for skip := 0; ; skip++ {
 		r := unbooted(t)
 		r.fs, r.faulty = base.fs.Killed(), disk.NewFaulty(base.fs)
-		r.sick = []disk.Fault{{Op: disk.OpRead, Path: metadataPartition.String() + "/", Skip: skip, Err: disk.ErrIO}}
+		r.sick = []disk.Fault{{Op: disk.OpRead, Path: storage.MetadataPartition.String() + "/", Skip: skip, Err: disk.ErrIO}}
 		r.proc = world.NewProcess(r.w)
 		var ready *error
 		_, err := Start(r.options(), func(err error) { ready = &err })

@@ -1,4 +1,4 @@
-package node
+package storage
 
 import (
 	"strconv"
@@ -38,40 +38,40 @@ func (d *dormant) forget(p *partition.Partition) {
 	delete(d.seen, p)
 }
 
-// standing tells where a partition stands. Of a log that is not open the files and checkpoints tell: after a clean stop
+// Standing tells where a partition stands. Of a log that is not open the files and checkpoints tell: after a clean stop
 // the recovery point is its end.
-func (r *replicas) standing(p *partition.Partition) partition.Standing {
-	s := p.Standing()
-	if s.Open {
-		r.dormant.forget(p)
-		return s
+func (s *Storage) Standing(p *partition.Partition) partition.Standing {
+	at := p.Standing()
+	if at.Open {
+		s.dormant.forget(p)
+		return at
 	}
-	if known, ok := r.dormant.get(p); ok {
+	if known, ok := s.dormant.get(p); ok {
 		return known
 	}
-	v := r.n.storage.of(p)
-	if v.offline() != nil {
-		return s // its files are not to be asked
+	v := s.Of(p)
+	if v.Offline() != nil {
+		return at // its files are not to be asked
 	}
-	dir := v.dir
-	at := dir.Checkpointed(p.Name())
-	s.Durable, s.LogStart = at.RecoveryPoint, at.LogStart
-	entries, err := r.n.o.FS.List(dir.PartitionPath(p.Name()))
+	dir := v.Dir
+	saved := dir.Checkpointed(p.Name())
+	at.Durable, at.LogStart = saved.RecoveryPoint, saved.LogStart
+	entries, err := s.FS.List(dir.PartitionPath(p.Name()))
 	if err != nil {
-		return s // it has none yet
+		return at // it has none yet
 	}
 	first := kafka.Offset(-1)
 	for _, e := range entries {
 		if stem, ok := strings.CutSuffix(e.Name, ".log"); ok {
-			s.Bytes += e.Size
+			at.Bytes += e.Size
 			if base, err := strconv.ParseInt(stem, 10, 64); err == nil && first < 0 {
 				first = kafka.Offset(base) // they are listed in order
 			}
 		}
 	}
-	s.LogStart = max(s.LogStart, first)
-	s.High = max(s.High, s.LogStart)
-	s.End = max(s.Durable, s.High)
-	r.dormant.put(p, s)
-	return s
+	at.LogStart = max(at.LogStart, first)
+	at.High = max(at.High, at.LogStart)
+	at.End = max(at.Durable, at.High)
+	s.dormant.put(p, at)
+	return at
 }

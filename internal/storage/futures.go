@@ -1,4 +1,4 @@
-package node
+package storage
 
 import (
 	"errors"
@@ -12,10 +12,10 @@ import (
 )
 
 // note remembers a copy that the start found in a directory.
-func (r *relocations) note(v *volume, d log.PartitionDir) { r.found[v] = append(r.found[v], d) }
+func (r *relocations) note(v *Volume, d log.PartitionDir) { r.found[v] = append(r.found[v], d) }
 
 // holds reports whether the start found a copy of a partition in a directory.
-func (r *relocations) holds(v *volume, name kafka.TopicPartition) bool {
+func (r *relocations) holds(v *Volume, name kafka.TopicPartition) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.ContainsFunc(r.found[v], func(d log.PartitionDir) bool { return d.Partition == name })
@@ -24,41 +24,40 @@ func (r *relocations) holds(v *volume, name kafka.TopicPartition) bool {
 // resume goes on with the copies that the start found, as Apache Kafka does: the replica still is on its way. A copy where the
 // replica already lives, or beside another copy, is of no use any more, and one of a topic that is not known is set aside.
 func (r *relocations) resume() {
-	for _, v := range r.n.storage.serving() {
+	for _, v := range r.of.Serving() {
 		r.mu.Lock()
 		found := r.found[v]
 		r.mu.Unlock()
 		for _, d := range found {
 			if err := r.resumeOne(v, d); err != nil && !errors.Is(err, disk.ErrNotExist) {
-				r.n.blame(v, err)
+				r.of.Blame(v, err)
 				break
 			}
 		}
 	}
 	r.mu.Lock()
-	r.found = map[*volume][]log.PartitionDir{}
+	r.found = map[*Volume][]log.PartitionDir{}
 	r.mu.Unlock()
 	r.next()
 }
 
-func (r *relocations) resumeOne(v *volume, d log.PartitionDir) error {
-	s := &r.n.storage
-	topic, known, err := v.dir.TopicID(d)
+func (r *relocations) resumeOne(v *Volume, d log.PartitionDir) error {
+	topic, known, err := v.Dir.TopicID(d)
 	if err != nil {
 		return err
 	}
 	id := kafka.TopicIDPartition{TopicID: topic, Partition: d.Partition.Partition}
 	if !known {
 		// The move ended before anything of the copy was on the disk.
-		return v.dir.Arrival(d.Partition, d.Name).Delete(topic, r.n.replicas.discard)
+		return v.Dir.Arrival(d.Partition, d.Name).Delete(topic, r.of.discard)
 	}
-	p, err := r.n.replicas.ByID(id)
+	p, err := r.of.o.Replicas.ByID(id)
 	if err != nil {
-		r.n.log("kafka.log").Warn("A copy belongs to no topic of this cluster; it is set aside and never read.", "directory", v.path+"/"+d.Name)
-		return v.dir.SetAside(d, kafka.UUID(r.n.o.World.UUID()))
+		r.of.log("kafka.log").Warn("A copy belongs to no topic of this cluster; it is set aside and never read.", "directory", v.Path+"/"+d.Name)
+		return v.Dir.SetAside(d, kafka.UUID(r.of.o.World.UUID()))
 	}
-	at := s.of(p)
-	if at.offline() != nil {
+	at := r.of.Of(p)
+	if at.Offline() != nil {
 		return nil // the copy may be all that is left of it
 	}
 	r.mu.Lock()
@@ -70,16 +69,16 @@ func (r *relocations) resumeOne(v *volume, d log.PartitionDir) error {
 	if moving == nil && at != v {
 		return nil
 	}
-	r.n.log("kafka.log").Info(fmt.Sprintf("The copy %s is of no use any more and is deleted", v.path+"/"+d.Name))
-	return v.dir.Arrival(d.Partition, d.Name).Delete(topic, r.n.replicas.discard)
+	r.of.log("kafka.log").Info(fmt.Sprintf("The copy %s is of no use any more and is deleted", v.Path+"/"+d.Name))
+	return v.Dir.Arrival(d.Partition, d.Name).Delete(topic, r.of.discard)
 }
 
 // errHalfMoved is why a replica is offline that was about to move when the node stopped, and whose old log directory is gone.
 // The copy may lack what was acknowledged last, so nobody is served from it unasked.
-func errHalfMoved(name kafka.TopicPartition, v *volume) error {
+func errHalfMoved(name kafka.TopicPartition, v *Volume) error {
 	e := fault.New("node", kafka.ErrKafkaStorageError, "%s was moving to %s, and the log directory that it moves from is not among log.dirs, or not mounted. "+
 		"Bring that back; if it is lost for good, rename the copy in %s from %s.*-future to %s while the node is stopped: the newest records may be missing in it",
-		name, v.path, v.path, name, name)
+		name, v.Path, v.Path, name, name)
 	e.Kind = fault.Disk
 	return e
 }

@@ -1,4 +1,4 @@
-package node
+package storage
 
 import (
 	"cmp"
@@ -18,15 +18,15 @@ import (
 // relocations are the replicas that move between the log directories of this node (KIP-113), as many at a time as
 // num.replica.alter.log.dirs.threads says, together no faster than replica.alter.log.dirs.io.max.bytes.per.second.
 type relocations struct {
-	n *Node
+	of *Storage
 
 	mu     sync.Mutex
 	all    map[kafka.TopicPartition]*relocation
 	asked  uint64                           // how many were begun
-	wanted map[kafka.TopicPartition]*volume // where replicas that are not here yet are to be made
-	found  map[*volume][]log.PartitionDir   // copies of an earlier life, until they are gone on with
-	kept   map[*volume]checkpoint.Offsets   // where copies end that a clean stop has closed
-	spoilt map[*volume]error                // of a clean stop that could not close a copy
+	wanted map[kafka.TopicPartition]*Volume // where replicas that are not here yet are to be made
+	found  map[*Volume][]log.PartitionDir   // copies of an earlier life, until they are gone on with
+	kept   map[*Volume]checkpoint.Offsets   // where copies end that a clean stop has closed
+	spoilt map[*Volume]error                // of a clean stop that could not close a copy
 	free   time.Duration                    // monotonic time when the throttle lets somebody on
 }
 
@@ -36,9 +36,9 @@ type relocation struct {
 	p     *partition.Partition
 	id    kafka.TopicIDPartition
 	name  kafka.TopicPartition
-	from  *volume
-	to    *volume
-	wish  *volume // where it is to be in the end: another one when somebody changed his mind
+	from  *Volume
+	to    *Volume
+	wish  *Volume // where it is to be in the end: another one when somebody changed his mind
 	copy  string  // the name of the copy's directory
 	order uint64
 	began time.Duration
@@ -53,34 +53,29 @@ type relocation struct {
 // wantedMost bounds what is remembered of partitions that are not here.
 const wantedMost = 10_000
 
-func newRelocations(n *Node) *relocations {
+func newRelocations(s *Storage) *relocations {
 	return &relocations{
-		n: n, all: map[kafka.TopicPartition]*relocation{}, wanted: map[kafka.TopicPartition]*volume{},
-		found: map[*volume][]log.PartitionDir{}, kept: map[*volume]checkpoint.Offsets{}, spoilt: map[*volume]error{},
+		of: s, all: map[kafka.TopicPartition]*relocation{}, wanted: map[kafka.TopicPartition]*Volume{},
+		found: map[*Volume][]log.PartitionDir{}, kept: map[*Volume]checkpoint.Offsets{}, spoilt: map[*Volume]error{},
 	}
 }
 
-// AlterReplicaLogDir has a replica of this node moved to the log directory with a path. It returns once that is under way.
-// Errors, in Apache Kafka's order: INVALID_TOPIC_EXCEPTION for a name too long for a copy, LOG_DIR_NOT_FOUND,
-// KAFKA_STORAGE_ERROR for a directory or replica that is offline, INVALID_REPLICA_ASSIGNMENT for a cordoned directory
-// (KIP-1066), UNKNOWN_TOPIC_OR_PARTITION, and REPLICA_NOT_AVAILABLE for a partition that is not here: it will be made in that
-// directory.
-func (r *relocations) AlterReplicaLogDir(name kafka.TopicPartition, path string) error {
+// alter is Storage.AlterReplicaLogDir.
+func (r *relocations) alter(name kafka.TopicPartition, path string) error {
 	const op = "node.AlterReplicaLogDirs"
-	s := &r.n.storage
 	if _, fits := log.FutureName(name, kafka.UUID{}); !fits {
 		return fault.New(op, kafka.ErrInvalidTopicException, "The topic name is too long.")
 	}
-	v := s.withPath(path)
+	v := r.of.withPath(path)
 	switch {
 	case v == nil:
 		return fault.New(op, kafka.ErrLogDirNotFound, "Log dir %s is not found in the config.", path)
-	case v.offline() != nil:
+	case v.Offline() != nil:
 		return fault.New(op, kafka.ErrKafkaStorageError, "Log directory %s is offline", path)
-	case r.n.settings.cordoned(r.n.feed.Image(), v.path):
+	case r.of.Cordoned(v.Path):
 		return fault.New(op, kafka.ErrInvalidReplicaAssignment, "Log directory %s is cordoned", path)
 	}
-	p, err := r.n.replicas.ByName(name)
+	p, err := r.of.o.Replicas.ByName(name)
 	if err != nil {
 		r.prefer(name, v)
 		if fault.CodeOf(err) == kafka.ErrNotLeaderOrFollower { // as Apache Kafka says it here, for compatibility
@@ -88,15 +83,15 @@ func (r *relocations) AlterReplicaLogDir(name kafka.TopicPartition, path string)
 		}
 		return err
 	}
-	at := s.of(p)
-	if at.offline() != nil {
+	at := r.of.Of(p)
+	if at.Offline() != nil {
 		return fault.New(op, kafka.ErrKafkaStorageError, "Partition %s is offline", name)
 	}
-	if missing := s.missing(); at != v && len(missing) > 0 {
+	if missing := r.of.missing(); at != v && len(missing) > 0 {
 		// A copy might be in one of them already.
 		return fault.New(op, kafka.ErrKafkaStorageError, "Can not create log for %s because log directories %s are offline", name, strings.Join(missing, ","))
 	}
-	t := r.n.replicas.image().TopicNamed(name.Topic)
+	t := r.of.o.Replicas.Image().TopicNamed(name.Topic)
 	if t == nil {
 		return fault.New(op, kafka.ErrUnknownTopicOrPartition, "%s is not known", name)
 	}
@@ -104,7 +99,7 @@ func (r *relocations) AlterReplicaLogDir(name kafka.TopicPartition, path string)
 }
 
 // wish has a replica moved. One that is moving elsewhere is called back first. It returns once a restart would go on with it.
-func (r *relocations) wish(p *partition.Partition, name kafka.TopicPartition, id kafka.TopicIDPartition, v *volume) error {
+func (r *relocations) wish(p *partition.Partition, name kafka.TopicPartition, id kafka.TopicIDPartition, v *Volume) error {
 	r.mu.Lock()
 	m := r.all[name]
 	begun := false
@@ -114,8 +109,8 @@ func (r *relocations) wish(p *partition.Partition, name kafka.TopicPartition, id
 		if m.to != v {
 			m.callBack()
 		}
-	case r.n.storage.of(p) != v:
-		copy, _ := log.FutureName(name, kafka.UUID(r.n.o.World.UUID()))
+	case r.of.Of(p) != v:
+		copy, _ := log.FutureName(name, kafka.UUID(r.of.o.World.UUID()))
 		m, begun = r.add(p, name, id, v, copy), true
 		m.state.marking = true
 	}
@@ -139,20 +134,20 @@ func (r *relocations) mark(m *relocation) error {
 	}
 	r.mu.Unlock()
 	if fault.IsKind(err, fault.Disk) {
-		m.to.env.Failed(err)
+		m.to.Env.Failed(err)
 	}
 	return err
 }
 
 // add begins with a replica. Called with the mutex held.
-func (r *relocations) add(p *partition.Partition, name kafka.TopicPartition, id kafka.TopicIDPartition, v *volume, copy string) *relocation {
+func (r *relocations) add(p *partition.Partition, name kafka.TopicPartition, id kafka.TopicIDPartition, v *Volume, copy string) *relocation {
 	r.asked++
 	m := &relocation{
-		r: r, p: p, id: id, name: name, from: r.n.storage.of(p), to: v, wish: v, copy: copy, order: r.asked, began: r.n.o.World.Now().Mono,
+		r: r, p: p, id: id, name: name, from: r.of.Of(p), to: v, wish: v, copy: copy, order: r.asked, began: r.of.o.World.Now().Mono,
 	}
 	r.all[name] = m
-	v.count(1) // as in Apache Kafka a copy counts where the next replica goes
-	r.n.log("kafka.server.ReplicaAlterLogDirsManager").Info(fmt.Sprintf("Moving %s from %s to %s", name, m.from.path, v.path))
+	v.Count(1) // as in Apache Kafka a copy counts where the next replica goes
+	r.of.log("kafka.server.ReplicaAlterLogDirsManager").Info(fmt.Sprintf("Moving %s from %s to %s", name, m.from.Path, v.Path))
 	return m
 }
 
@@ -165,10 +160,10 @@ func (m *relocation) callBack() {
 
 // next lets those go on that have waited longest.
 func (r *relocations) next() {
-	if r.n.over() {
+	if r.of.o.Life.Over() {
 		return
 	}
-	most := r.n.settings.moveThreads()
+	most := r.of.settings.moveThreads()
 	r.mu.Lock()
 	var start, drop []*relocation
 	running := 0
@@ -192,7 +187,7 @@ func (r *relocations) next() {
 	for _, m := range drop {
 		err := m.Discard()
 		if fault.IsKind(err, fault.Disk) {
-			m.to.env.Failed(err)
+			m.to.Env.Failed(err)
 		}
 		r.ended(m, partition.Moved{})
 	}
@@ -200,21 +195,21 @@ func (r *relocations) next() {
 
 // ended takes note of a relocation that has come to its end, whichever that is.
 func (r *relocations) ended(m *relocation, out partition.Moved) {
-	at := r.n.storage.of(m.p)
-	logger := r.n.log("kafka.server.ReplicaAlterLogDirsManager")
+	at := r.of.Of(m.p)
+	logger := r.of.log("kafka.server.ReplicaAlterLogDirsManager")
 	switch {
 	case out.Done:
-		m.from.count(-1)
-		r.n.replicas.dormant.forget(m.p)
-		logger.Info(fmt.Sprintf("Moved %s from %s to %s", m.name, m.from.path, m.to.path), "bytes", out.Bytes, "ms", (r.n.o.World.Now().Mono - m.began).Milliseconds())
-		if err := m.to.offline(); err != nil {
-			m.to.env.Lose(m.p, err) // it failed too late to find the replica there
+		m.from.Count(-1)
+		r.of.dormant.forget(m.p)
+		logger.Info(fmt.Sprintf("Moved %s from %s to %s", m.name, m.from.Path, m.to.Path), "bytes", out.Bytes, "ms", (r.of.o.World.Now().Mono - m.began).Milliseconds())
+		if err := m.to.Offline(); err != nil {
+			m.to.Env.Lose(m.p, err) // it failed too late to find the replica there
 		}
 	case out.Err != nil:
-		logger.Error(fmt.Sprintf("%s was not moved to %s", m.name, m.to.path), "error", out.Err)
+		logger.Error(fmt.Sprintf("%s was not moved to %s", m.name, m.to.Path), "error", out.Err)
 	}
 	if !out.Done {
-		m.to.count(-1)
+		m.to.Count(-1)
 	}
 	r.mu.Lock()
 	announced := m.state.announced
@@ -226,21 +221,21 @@ func (r *relocations) ended(m *relocation, out partition.Moved) {
 			r.kept[m.to] = checkpoint.Offsets{}
 		}
 		r.kept[m.to][m.name] = out.End
-	} else if r.n.over() && !out.Done && out.Err != nil {
+	} else if r.of.o.Life.Over() && !out.Done && out.Err != nil {
 		r.spoilt[m.to] = out.Err
 	}
 	r.mu.Unlock()
-	here, err := r.n.replicas.ByID(m.id)
+	here, err := r.of.o.Replicas.ByID(m.id)
 	if err != nil || here != m.p {
 		r.next()
 		return // it was deleted
 	}
-	if announced && !out.Done && !r.n.over() && at.dir != nil {
-		r.n.replicas.moves.move(m.id, whereabouts{in: at.id(), not: m.to.id()})
+	if announced && !out.Done && !r.of.o.Life.Over() && at.Dir != nil {
+		r.of.o.Controller.Assign(m.id, at.ID(), m.to.ID())
 	}
-	if out.Err == nil && m.wish != at && !out.Kept && m.wish.offline() == nil && at.offline() == nil {
+	if out.Err == nil && m.wish != at && !out.Kept && m.wish.Offline() == nil && at.Offline() == nil {
 		if err := r.wish(m.p, m.name, m.id, m.wish); err != nil {
-			logger.Error(fmt.Sprintf("%s was not moved to %s", m.name, m.wish.path), "error", err)
+			logger.Error(fmt.Sprintf("%s was not moved to %s", m.name, m.wish.Path), "error", err)
 		}
 		return
 	}
@@ -249,7 +244,7 @@ func (r *relocations) ended(m *relocation, out partition.Moved) {
 
 // lost hears that a log directory failed, before the controller does: what was about to leave it has not left, and what was
 // about to come has not come.
-func (r *relocations) lost(v *volume) {
+func (r *relocations) lost(v *Volume) {
 	r.mu.Lock()
 	var back []*relocation
 	for _, m := range r.all {
@@ -260,7 +255,7 @@ func (r *relocations) lost(v *volume) {
 	r.mu.Unlock()
 	slices.SortFunc(back, func(a, b *relocation) int { return cmp.Compare(a.order, b.order) })
 	for _, m := range back {
-		r.n.replicas.moves.move(m.id, whereabouts{in: m.from.id(), not: m.to.id()})
+		r.of.o.Controller.Assign(m.id, m.from.ID(), m.to.ID())
 	}
 }
 
@@ -279,7 +274,7 @@ func (r *relocations) forget(name kafka.TopicPartition, p *partition.Partition) 
 }
 
 // prefer remembers where a replica is to be made that is not here.
-func (r *relocations) prefer(name kafka.TopicPartition, v *volume) {
+func (r *relocations) prefer(name kafka.TopicPartition, v *Volume) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, known := r.wanted[name]; known || len(r.wanted) < wantedMost {
@@ -288,25 +283,25 @@ func (r *relocations) prefer(name kafka.TopicPartition, v *volume) {
 }
 
 // preferred takes out where a replica is to be made; nil when nobody said, or the directory has failed since.
-func (r *relocations) preferred(name kafka.TopicPartition) *volume {
+func (r *relocations) preferred(name kafka.TopicPartition) *Volume {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	v := r.wanted[name]
 	delete(r.wanted, name)
-	if v == nil || v.offline() != nil {
+	if v == nil || v.Offline() != nil {
 		return nil
 	}
 	return v
 }
 
-// copying is a copy and how far it has come.
-type copying struct {
-	name kafka.TopicPartition
+// Copying is a copy and how far it has come.
+type Copying struct {
+	Name kafka.TopicPartition
 	partition.Copied
 }
 
 // copies lists what is on its way to a directory, by name.
-func (r *relocations) copies(v *volume) []copying {
+func (r *relocations) copies(v *Volume) []Copying {
 	type pair struct {
 		m    *relocation
 		move *partition.Move
@@ -320,9 +315,9 @@ func (r *relocations) copies(v *volume) []copying {
 	}
 	r.mu.Unlock()
 	slices.SortFunc(all, func(a, b pair) int { return cmp.Compare(a.m.name.String(), b.m.name.String()) })
-	var out []copying
+	var out []Copying
 	for _, one := range all {
-		c := copying{name: one.m.name}
+		c := Copying{Name: one.m.name}
 		if one.move != nil {
 			c.Copied = one.move.Copied()
 		} else {
@@ -334,7 +329,7 @@ func (r *relocations) copies(v *volume) []copying {
 }
 
 // closed tells a clean stop where the copies in a directory end, and why not all of them are closed.
-func (r *relocations) closed(v *volume) (checkpoint.Offsets, error) {
+func (r *relocations) closed(v *Volume) (checkpoint.Offsets, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.kept[v], r.spoilt[v]

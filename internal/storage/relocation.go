@@ -1,4 +1,4 @@
-package node
+package storage
 
 import (
 	"fmt"
@@ -16,52 +16,45 @@ import (
 const moveStep = 1 << 20
 
 // Env is the directory's.
-func (m *relocation) Env() *partition.Env { return m.to.env }
+func (m *relocation) Env() *partition.Env { return m.to.Env }
 
-func (m *relocation) arrival() log.Arrival { return m.to.dir.Arrival(m.name, m.copy) }
+func (m *relocation) arrival() log.Arrival { return m.to.Dir.Arrival(m.name, m.copy) }
 
-func (m *relocation) now() kafka.Instant { return m.r.n.o.World.Now() }
-
-// complete adds to options what a log in the directory has of the node.
-func (m *relocation) complete(o log.Options) log.Options {
-	o.TopicID, o.Later = m.id.TopicID, m.to.later
-	o.Owner = log.Owner{Room: m.r.n.storage.space.room(m.to.path), Damaged: m.r.n.replicas.news.damaged(m.name)}
-	return o
-}
+func (m *relocation) now() kafka.Instant { return m.r.of.o.World.Now() }
 
 // Open opens the copy.
 func (m *relocation) Open(c log.Config) (*log.Log, error) {
 	if err := m.unmark(); err != nil {
 		return nil, err
 	}
-	return log.Open(m.complete(m.arrival().Options(c, m.now())))
+	return log.Open(m.to.complete(m.arrival().Options(c, m.now()), m.name, m.id.TopicID))
 }
 
 // unmark takes the new directory out of those whose logs the old log has replaced: there is none there any more, and soon the
 // new log replaces this one.
 func (m *relocation) unmark() error {
-	before, err := m.from.dir.MovedFrom(m.name)
-	if err != nil || !slices.Contains(before, m.to.id()) {
+	before, err := m.from.Dir.MovedFrom(m.name)
+	if err != nil || !slices.Contains(before, m.to.ID()) {
 		return err
 	}
-	return m.from.dir.Settle(m.name, slices.DeleteFunc(before, func(id kafka.DirectoryID) bool { return id == m.to.id() }))
+	return m.from.Dir.Settle(m.name, slices.DeleteFunc(before, func(id kafka.DirectoryID) bool { return id == m.to.ID() }))
 }
 
 // Discard removes the copy while it is not open.
 func (m *relocation) Discard() error {
-	return m.arrival().Delete(m.id.TopicID, m.r.n.replicas.discard)
+	return m.arrival().Delete(m.id.TopicID, m.r.of.discard)
 }
 
 // Room tells why nothing may be copied there now: a directory that is full, or would be.
 func (m *relocation) Room(bytes int) error {
-	if room := m.r.n.storage.space.room(m.to.path); room != nil {
+	if room := m.r.of.Space.room(m.to.Path); room != nil {
 		if err := room.Refuse(bytes); err != nil {
 			return err
 		}
 	}
-	_, usable, err := m.r.n.o.FS.Usage(m.to.path)
+	_, usable, err := m.r.of.FS.Usage(m.to.Path)
 	if err == nil && usable >= 0 && usable < int64(bytes) {
-		return fmt.Errorf("%s has %d bytes left", m.to.path, usable)
+		return fmt.Errorf("%s has %d bytes left", m.to.Path, usable)
 	}
 	return nil
 }
@@ -73,18 +66,18 @@ func (m *relocation) Waits(why error) {
 	m.state.said = true
 	m.r.mu.Unlock()
 	if !said {
-		m.r.n.log("kafka.server.ReplicaAlterLogDirsManager").Warn(fmt.Sprintf("The move of %s to %s waits; nothing else does.", m.name, m.to.path), "reason", why)
+		m.r.of.log("kafka.server.ReplicaAlterLogDirsManager").Warn(fmt.Sprintf("The move of %s to %s waits; nothing else does.", m.name, m.to.Path), "reason", why)
 	}
 }
 
 // Pace is a second's worth of the throttle at most.
 func (m *relocation) Pace() int {
-	return int(min(max(m.r.n.settings.moveRate(m.r.n.feed.Image()), 1), moveStep))
+	return int(min(max(m.r.of.settings.moveRate(m.r.of.o.Replicas.Image()), 1), moveStep))
 }
 
 // Wait is how long to wait after so many bytes, so that all relocations together keep to the throttle.
 func (m *relocation) Wait(moved int64) time.Duration {
-	rate := m.r.n.settings.moveRate(m.r.n.feed.Image())
+	rate := m.r.of.settings.moveRate(m.r.of.o.Replicas.Image())
 	now, r := m.now().Mono, m.r
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -102,19 +95,19 @@ func (m *relocation) Told() bool {
 	m.state.announced = true
 	m.r.mu.Unlock()
 	if !announced {
-		m.r.n.replicas.moves.move(m.id, whereabouts{in: m.to.id(), not: m.from.id()})
+		m.r.of.o.Controller.Assign(m.id, m.to.ID(), m.from.ID())
 	}
-	return m.r.n.replicas.moves.knows(m.id)
+	return m.r.of.o.Controller.Knows(m.id)
 }
 
 // Prepare readies the copy to become the log.
 func (m *relocation) Prepare(at log.Checkpointed) error {
-	before, err := m.from.dir.MovedFrom(m.name)
+	before, err := m.from.Dir.MovedFrom(m.name)
 	if err != nil {
 		return err
 	}
-	at.Cleaned = m.from.dir.Checkpointed(m.name).Cleaned
-	return m.arrival().Prepare(append(before, m.from.id()), at)
+	at.Cleaned = m.from.Dir.Checkpointed(m.name).Cleaned
+	return m.arrival().Prepare(append(before, m.from.ID()), at)
 }
 
 // Promote makes it the log.
@@ -122,39 +115,37 @@ func (m *relocation) Promote() (begun bool, err error) { return m.arrival().Prom
 
 // Promoted opens it as the log.
 func (m *relocation) Promoted(c log.Config) (*log.Log, error) {
-	return log.Open(m.complete(m.arrival().Promoted(c, m.now())))
+	return log.Open(m.to.complete(m.arrival().Promoted(c, m.now()), m.name, m.id.TopicID))
 }
 
 // Settle notes that the old log is gone; those in directories that are not here stay noted.
 func (m *relocation) Settle() error {
-	before, err := m.to.dir.MovedFrom(m.name)
+	before, err := m.to.Dir.MovedFrom(m.name)
 	if err != nil {
 		return err
 	}
-	s := &m.r.n.storage
-	return m.to.dir.Settle(m.name, slices.DeleteFunc(before, func(id kafka.DirectoryID) bool { return s.withID(id) != nil }))
+	return m.to.Dir.Settle(m.name, slices.DeleteFunc(before, func(id kafka.DirectoryID) bool { return m.r.of.WithID(id) != nil }))
 }
 
 // Over reports whether nothing may be done in the directory any more.
-func (m *relocation) Over() bool { return m.to.offline() != nil || m.r.n.Failed() != nil }
+func (m *relocation) Over() bool { return m.to.Offline() != nil || m.r.of.o.Life.Failed() != nil }
 
 // superseded deletes the logs of a replica that a move has replaced but not deleted any more (log.Survivors).
-func (r *replicas) superseded(name kafka.TopicPartition, topic kafka.TopicID, holders []*volume) ([]*volume, error) {
-	s := &r.n.storage
+func (s *Storage) superseded(name kafka.TopicPartition, topic kafka.TopicID, holders []*Volume) ([]*Volume, error) {
 	var dirs []*log.Dir
 	for _, v := range holders {
-		dirs = append(dirs, v.dir)
+		dirs = append(dirs, v.Dir)
 	}
-	left, err := log.Survivors(name, topic, dirs, func(id kafka.DirectoryID) bool { return s.withID(id) != nil }, r.discard)
+	left, err := log.Survivors(name, topic, dirs, func(id kafka.DirectoryID) bool { return s.WithID(id) != nil }, s.discard)
 	if err != nil {
 		return nil, err
 	}
-	var out []*volume
+	var out []*Volume
 	for _, v := range holders {
-		if slices.Contains(left, v.dir) {
+		if slices.Contains(left, v.Dir) {
 			out = append(out, v)
 		} else {
-			r.n.log("kafka.log").Info(fmt.Sprintf("%s was moved from %s; the old log is deleted now", name, v.path))
+			s.log("kafka.log").Info(fmt.Sprintf("%s was moved from %s; the old log is deleted now", name, v.Path))
 		}
 	}
 	return out, nil

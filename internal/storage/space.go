@@ -1,9 +1,10 @@
-package node
+package storage
 
 import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
@@ -12,16 +13,16 @@ import (
 	"github.com/milena-io/milena/internal/world"
 )
 
-// space is what the node does about full log directories. Clients' records are refused there, retention runs at once, and
+// Space is what the node does about full log directories. Clients' records are refused there, retention runs at once, and
 // what is deleted goes without its delay. Everything else draws on the reserve.
-type space struct {
-	n  *Node
+type Space struct {
+	of *Storage
 	fs *disk.Space
 
 	mu       sync.Mutex
 	reserves map[string]*disk.Reserve // by directory
 	removals []*removal               // in the order in which they were asked for
-	begun    bool                     // there are replicas, and retention may look at them
+	retain   func() error             // nil until there are replicas that retention may look at
 }
 
 // removal is files that wait to be removed.
@@ -31,20 +32,20 @@ type removal struct {
 }
 
 // newSpace puts the reserves under the file system that the whole node uses.
-func newSpace(n *Node) *space {
-	s := &space{n: n, fs: disk.NewSpace(n.o.World, n.o.FS), reserves: map[string]*disk.Reserve{}}
+func newSpace(of *Storage) *Space {
+	s := &Space{of: of, fs: disk.NewSpace(of.o.World, of.o.FS), reserves: map[string]*disk.Reserve{}}
 	s.fs.Bulk, s.fs.Changed = bulk, s.changed
 	return s
 }
 
 // bulk are the records of partitions, groups' among them: they may use half of the reserve, and the metadata log all.
 func bulk(path string) bool {
-	return (strings.HasSuffix(path, ".log") || strings.HasSuffix(path, ".cleaned")) && !strings.Contains(path, metadataPartition.String()+"/")
+	return (strings.HasSuffix(path, ".log") || strings.HasSuffix(path, ".cleaned")) && !strings.Contains(path, MetadataPartition.String()+"/")
 }
 
 // keep makes the reserve of a directory that was just locked.
-func (s *space) keep(dir string) error {
-	r, err := s.fs.Keep(dir, s.n.o.Values.Int("milena.disk.reserve.bytes"))
+func (s *Space) keep(dir string) error {
+	r, err := s.fs.Keep(dir, s.of.o.Static.Int("milena.disk.reserve.bytes"))
 	if err != nil {
 		return err
 	}
@@ -55,7 +56,7 @@ func (s *space) keep(dir string) error {
 }
 
 // room is what the logs of a directory ask before they take clients' records.
-func (s *space) room(dir string) log.Room {
+func (s *Space) room(dir string) log.Room {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r := s.reserves[dir]; r != nil {
@@ -64,16 +65,16 @@ func (s *space) room(dir string) log.Room {
 	return nil
 }
 
-// admit refuses to make topics and partitions while hardly anything is left for the metadata log: without that nothing could be
+// Admit refuses to make topics and partitions while hardly anything is left for the metadata log: without that nothing could be
 // deleted either, and the node could not go on. What is deleted or altered may give room back.
-func (s *space) admit(cmd controller.Command) error {
+func (s *Space) Admit(cmd controller.Command) error {
 	switch cmd.(type) {
 	case controller.CreateTopics, controller.CreatePartitions:
 	default:
 		return nil
 	}
 	s.mu.Lock()
-	r := s.reserves[s.n.storage.metadata.path]
+	r := s.reserves[s.of.Metadata.Path]
 	s.mu.Unlock()
 	if r == nil {
 		return nil
@@ -81,8 +82,8 @@ func (s *space) admit(cmd controller.Command) error {
 	return r.RefuseGrowth()
 }
 
-// of tells how a directory stands; the zero Room where it has no reserve.
-func (s *space) of(dir string) disk.Room {
+// Of tells how a directory stands; the zero Room where it has no reserve.
+func (s *Space) Of(dir string) disk.Room {
 	s.mu.Lock()
 	r := s.reserves[dir]
 	s.mu.Unlock()
@@ -93,21 +94,21 @@ func (s *space) of(dir string) disk.Room {
 }
 
 // release removes the reserves, for a clean stop.
-func (s *space) release() {
+func (s *Space) release() {
 	for _, r := range s.take() {
 		_ = r.Release() // an empty file that stays is made whole by the next start
 	}
 }
 
 // abandon leaves the reserves' files as they are.
-func (s *space) abandon() {
+func (s *Space) abandon() {
 	for _, r := range s.take() {
 		r.Abandon()
 	}
 }
 
 // leave is abandon for one directory, which has failed.
-func (s *space) leave(dir string) {
+func (s *Space) leave(dir string) {
 	s.mu.Lock()
 	r := s.reserves[dir]
 	delete(s.reserves, dir)
@@ -117,7 +118,7 @@ func (s *space) leave(dir string) {
 	}
 }
 
-func (s *space) take() (all []*disk.Reserve) {
+func (s *Space) take() (all []*disk.Reserve) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.reserves {
@@ -128,8 +129,8 @@ func (s *space) take() (all []*disk.Reserve) {
 }
 
 // changed tells the operator, and makes room where it can.
-func (s *space) changed(r disk.Room) {
-	logger := s.n.log("kafka.log")
+func (s *Space) changed(r disk.Room) {
+	logger := s.of.log("kafka.log")
 	if !r.Full {
 		logger.Info("The log directory "+r.Dir+" has room again; clients' records are taken.", "freeBytes", r.Usable, "reserveBytes", r.Reserve)
 		return
@@ -139,32 +140,33 @@ func (s *space) changed(r disk.Room) {
 	s.makeRoom()
 }
 
-// begin tells that the node has its replicas. A directory that was full at the start waits for that.
-func (s *space) begin() {
+// Begin tells that the node has its replicas, and how retention looks at them. A directory that was full at the start waits for
+// that.
+func (s *Space) Begin(retain func() error) {
 	s.mu.Lock()
-	s.begun = true
+	s.retain = retain
 	s.mu.Unlock()
 	if s.full() {
-		s.n.o.World.Go(s.makeRoom)
+		s.of.o.World.Go(s.makeRoom)
 	}
 }
 
 // makeRoom removes what waits to be removed, and what retention gives up.
-func (s *space) makeRoom() {
+func (s *Space) makeRoom() {
 	s.hurry()
 	s.mu.Lock()
-	begun := s.begun
+	retain := s.retain
 	s.mu.Unlock()
-	if !begun {
+	if retain == nil {
 		return
 	}
-	if err := s.n.retain(); err != nil && !fault.IsKind(err, fault.Closed) {
-		s.n.fail(err)
+	if err := retain(); err != nil && !fault.IsKind(err, fault.Closed) {
+		s.of.o.Life.Fail(err)
 	}
 }
 
 // full reports whether any directory is.
-func (s *space) full() bool {
+func (s *Space) full() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.reserves {
@@ -176,7 +178,7 @@ func (s *space) full() bool {
 }
 
 // later runs a removal after a delay, or at once when its room is needed.
-func (s *space) later(delayMs int64, run func()) {
+func (s *Space) later(delayMs int64, run func()) {
 	if s.full() {
 		delayMs = 0
 	}
@@ -195,11 +197,11 @@ func (s *space) later(delayMs int64, run func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.removals = append(s.removals, r)
-	r.timer = s.n.o.World.After(millis(delayMs), r.run)
+	r.timer = s.of.o.World.After(time.Duration(delayMs)*time.Millisecond, r.run)
 }
 
 // hurry runs the removals that wait.
-func (s *space) hurry() {
+func (s *Space) hurry() {
 	s.mu.Lock()
 	waiting := slices.Clone(s.removals)
 	s.mu.Unlock()

@@ -1,0 +1,17 @@
+package node
+
+import "time"
+
+// holdEvery is how often it is looked whether too many files wait to be durable.
+const holdEvery = 250 * time.Millisecond
+
+// easeHolds flushes all logs when half of the files that logs may have open wait to be durable: under page-cache durability
+// nobody else does, and clients that need one more would be refused.
+func (n *Node) easeHolds() error {
+	if n.storage.Crowded() {
+		for _, p := range n.replicas.All() {
+			p.FlushOld(true)
+		}
+	}
+	return nil
+}

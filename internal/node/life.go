@@ -1,0 +1,70 @@
+package node
+
+import (
+	"sync"
+	"time"
+
+	"github.com/milena-io/milena/internal/fault"
+)
+
+// life is how far the node is: it runs, it stops, or it cannot go on.
+type life struct {
+	n     *Node
+	began time.Duration // monotonic time of the start
+
+	mu       sync.Mutex
+	failed   error
+	stopping bool
+}
+
+// Fail notes why the node cannot go on and tells its owner, once.
+func (l *life) Fail(err error) {
+	l.mu.Lock()
+	if l.failed != nil || l.stopping && fault.IsKind(err, fault.Closed) {
+		l.mu.Unlock()
+		return
+	}
+	l.failed = err
+	l.mu.Unlock()
+	n := l.n
+	n.log("kafka.log").Error("The node cannot go on. What was acknowledged is safe on disk; fix the disk and start again.", "stage", "storage", "error", err)
+	n.o.World.Go(func() {
+		n.session.over(err)
+		if n.o.Failed != nil {
+			n.o.Failed(err)
+		}
+	})
+}
+
+// Over reports whether the node stops or has given up.
+func (l *life) Over() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stopping || l.failed != nil
+}
+
+// Failed returns why the node cannot go on, nil while it can.
+func (l *life) Failed() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.failed
+}
+
+// stop ends it; again tells that it was ended before.
+func (l *life) stop() (failed error, again bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	again = l.stopping
+	l.stopping = true
+	return l.failed, again
+}
+
+// state tells whether it has failed and whether it stops.
+func (l *life) state() (failed, stopping bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.failed != nil, l.stopping
+}
+
+// Failed returns why the node cannot go on, nil while it can.
+func (n *Node) Failed() error { return n.life.Failed() }
