@@ -145,7 +145,7 @@ func (v *voter) send(to quorum.Voter, msg []byte) {
 		return
 	}
 	other.actor.Go(func() {
-		if err := other.q.Receive(msg); err != nil {
+		if err := other.q.Receive(quorum.Envelope{From: v.key, To: other.key}, msg); err != nil {
 			v.council.failed = errors.Join(v.council.failed, fmt.Errorf("node %d refuses a message: %w", other.key.NodeID, err))
 		}
 	})

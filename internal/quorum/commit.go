@@ -70,6 +70,11 @@ func (e *engine) changeVoters(entry *raftpb.Entry) error {
 	if change != nil {
 		e.node.ApplyConfChange(change)
 	}
+	lead := e.q.lead.role.lead
+	_, led := e.q.voters.byRaftID(lead)
+	_, leads := to.byRaftID(lead)
 	e.q.setVoters(to)
+	e.q.lead.orphaned = led && !leads && lead != e.q.self.raft
+	e.q.log("metadata voters", "voters", to.String(), "offset", b.BaseOffset())
 	return nil
 }

@@ -327,6 +327,9 @@ func (r seededReader) Read(b []byte) (int, error) {
 }
 
 func newCluster(t testing.TB, seed uint64, n int, conf Config) *cluster {
+	if conf.ElectionTimeout == 0 {
+		conf.ElectionTimeout = timeoutShare * time.Second // long enough for a storm to do something between two ticks
+	}
 	saved := rand.Reader
 	rand.Reader = seededReader{mrand.New(mrand.NewPCG(seed, 7))}
 	t.Cleanup(func() { rand.Reader = saved })
@@ -391,7 +394,7 @@ func (c *cluster) carry(from *simNode, to kafka.NodeID, msg []byte) {
 	c.w.After(time.Duration(c.w.Rand().IntN(3000))*time.Microsecond, func() {
 		nd := c.nodes[to-1]
 		if nd.proc.Alive() && !c.cut[[2]kafka.NodeID{from.key.NodeID, to}] {
-			if err := nd.q.Receive(msg); err != nil && nd.failed == nil {
+			if err := nd.q.Receive(Envelope{From: from.key, To: nd.key}, msg); err != nil && nd.failed == nil {
 				c.t.Fatalf("node %d refuses a message of node %d: %v", to, from.key.NodeID, err)
 			}
 		}

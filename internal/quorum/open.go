@@ -70,10 +70,15 @@ func Open(o Options) (*Quorum, error) {
 	}
 	newest := q.snaps.refs[len(q.snaps.refs)-1]
 	q.voters = newest.voters
+	// Who is no voter as far as its log goes may be one by what was committed since: it gives its vote and takes what a leader
+	// sends, and never campaigns.
 	self, ok := q.voters.byKey(o.Self)
-	if !ok {
+	if !ok && o.Voting == nil {
 		return nil, fault.New("quorum.open", kafka.ErrInvalidRequest,
 			"node %d with directory %s is no voter of this cluster; a node whose metadata directory is new has to be added again", o.Self.NodeID, kafka.UUID(o.Self.DirectoryID))
+	}
+	if !ok {
+		self = member{Voter{ID: o.Self.NodeID, Directory: o.Self.DirectoryID}, o.Self, o.Self.RaftID()}
 	}
 	q.self = self
 	store := &storage{log: o.Log, snap: newest, kraft: newest.kraft, load: q.snaps.bytesOf}
@@ -88,7 +93,7 @@ func Open(o Options) (*Quorum, error) {
 	}
 	q.committed, q.lead.props.applied, q.snaps.at = newest.offset, newest.offset, o.World.Now()
 	node, err := raft.NewRawNode(&raft.Config{
-		ID: self.raft, ElectionTick: electionTicks, HeartbeatTick: heartbeatTicks,
+		ID: q.self.raft, ElectionTick: electionTicks, HeartbeatTick: heartbeatTicks,
 		Storage: store, Applied: newest.index, AsyncStorageWrites: true,
 		MaxSizePerMsg: 1 << 20, MaxCommittedSizePerReady: 16 << 20, MaxInflightMsgs: 64,
 		CheckQuorum: true, PreVote: true, DisableProposalForwarding: true,

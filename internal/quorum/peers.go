@@ -1,8 +1,10 @@
 package quorum
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
+	"time"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -16,16 +18,37 @@ import (
 type peers struct {
 	voters    map[uint64]*peer
 	observers map[Key]*peer
-	granted   map[uint64]bool // voters that elected this leader, itself included
-	term      uint64          // of granted
+	strangers map[uint64]Voter // who sent what only a voter sends, and is none as far as this log goes
+	granted   map[uint64]bool  // voters that elected this leader, itself included
+	term      uint64           // of granted
 }
 
 type peer struct {
 	fetchMs    int64 // wall clock; -1 for never
 	caughtUpMs int64
+	caughtUp   time.Duration // of an observer, monotonic; 0 for never
 	end        kafka.Offset
 	stuck      int // ticks that its snapshot has been under way
 }
+
+// caughtUp reports whether an observer had all that was committed not long ago.
+func (p *peers) caughtUp(k Key, o Options) bool {
+	v := p.observers[k]
+	return v != nil && v.caughtUp > 0 && o.World.Now().Mono-v.caughtUp <= o.Config.ElectionTimeout
+}
+
+// meet remembers a voter that this voter's log does not name yet, so that it can be answered.
+func (p *peers) meet(k Key) {
+	if p.strangers == nil {
+		p.strangers = map[uint64]Voter{}
+	}
+	if len(p.strangers) < maxStrangers {
+		p.strangers[k.RaftID()] = Voter{ID: k.NodeID, Directory: k.DirectoryID}
+	}
+}
+
+// maxStrangers bounds what others can make this voter remember.
+const maxStrangers = 16
 
 func (p *peers) reset(kafka.Instant) {
 	p.voters, p.observers = map[uint64]*peer{}, map[Key]*peer{}
@@ -101,32 +124,32 @@ func (q *Quorum) Describe() Description {
 		d.Observers = append(d.Observers, Replica{Voter: Voter{ID: k.NodeID, Directory: k.DirectoryID},
 			LogEnd: p.end, LastFetchMs: p.fetchMs, LastCaughtUpMs: p.caughtUpMs})
 	}
-	slices.SortFunc(d.Observers, func(a, b Replica) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(d.Observers, func(a, b Replica) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), bytes.Compare(a.Directory[:], b.Directory[:]))
+	})
 	return d
 }
 
-// Observed notes that a broker fetched the metadata log from the offset. Observers that have been silent for five
+// observed notes that an observer fetched the metadata log from the offset. Observers that have been silent for five
 // minutes are forgotten, as Kafka does.
-func (q *Quorum) Observed(k Key, from kafka.Offset) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if !q.lead.role.leading {
-		return
+func (q *Quorum) observed(k Key, from kafka.Offset) {
+	if _, voter := q.voters.byKey(k); voter {
+		return // not yet told that it is one
 	}
-	now := q.o.World.Now().WallMs
+	now := q.o.World.Now()
 	p := q.peers.observers[k]
 	if p == nil {
 		for other, o := range q.peers.observers {
-			if now-o.fetchMs > observerTimeoutMs {
+			if now.WallMs-o.fetchMs > observerTimeoutMs {
 				delete(q.peers.observers, other)
 			}
 		}
 		p = &peer{caughtUpMs: -1}
 		q.peers.observers[k] = p
 	}
-	p.fetchMs, p.end = now, from
+	p.fetchMs, p.end = now.WallMs, from
 	if from >= q.committed {
-		p.caughtUpMs = now
+		p.caughtUpMs, p.caughtUp = now.WallMs, now.Mono
 	}
 }
 

@@ -43,10 +43,16 @@ func (e *engine) pump() {
 		if !e.pipe.flushing {
 			e.q.lead.propose()
 		}
+		e.q.lead.advanceChange()
+		e.q.lead.advanceHandover()
 		if !e.node.HasReady() {
 			break
 		}
 		e.handle(e.node.Ready())
+		if e.q.lead.orphaned { // and what made it so is applied: only now may this voter campaign
+			e.q.lead.orphaned = false
+			e.q.lead.succeed()
+		}
 		e.flush()
 	}
 }
@@ -215,6 +221,9 @@ func (e *engine) noteVote(h *raftpb.HardState) {
 		next.voted, next.votedDirectory = e.vote.voted, e.vote.votedDirectory
 	default:
 		m, ok := e.q.voters.byRaftID(h.GetVote())
+		if !ok { // perhaps of one that came since, and asked
+			m.Voter, ok = e.q.peers.strangers[h.GetVote()]
+		}
 		must.Hold(ok, "a vote for Raft id %d, which is no voter", h.GetVote())
 		next.voted, next.votedDirectory = m.ID, m.Directory
 	}

@@ -47,6 +47,9 @@ func (p *proposals) take() (base kafka.Offset, wallMs int64, values [][]byte) {
 	return base, wallMs, values
 }
 
+// skip leaves room in the log for a batch that is none of the machine's.
+func (p *proposals) skip(to kafka.Offset) { p.base, p.applied = to, to }
+
 // clear forgets everything and returns who waited.
 func (p *proposals) clear() []func(error) {
 	var out []func(error)
@@ -71,6 +74,9 @@ func (q *Quorum) Submit(cmd Command, done func(Reply, error)) {
 			q.later(func() { done(nil, err) })
 		case !q.lead.role.leading:
 			err := q.lead.notController("quorum.Submit", "this node does not lead the metadata quorum")
+			q.later(func() { done(nil, err) })
+		case q.lead.handing != nil:
+			err := q.lead.notController("quorum.Submit", "this node hands the leadership of the metadata quorum over")
 			q.later(func() { done(nil, err) })
 		case q.lead.role.active:
 			q.lead.decide(cmd, done)

@@ -24,6 +24,12 @@ type leadership struct {
 	q     *Quorum
 	role  role
 	props proposals
+
+	handing *handover    // while the leadership is handed over
+	change  *voterChange // while a voter comes, goes or moves
+
+	gone     departed // the last leader that was told to be gone
+	orphaned bool     // the voters have just lost their leader by a change that it made itself
 }
 
 // noteRole looks at what the last step did to the leadership.
@@ -80,10 +86,12 @@ func (l *leadership) abandon(err error) {
 	for _, done := range l.props.clear() {
 		l.q.later(func() { done(err) })
 	}
+	l.handedOver(err)
+	l.changed(err)
 }
 
 // notController refuses a command with the name of who would take it.
-func (l *leadership) notController(op, why string) error {
+func (l *leadership) notController(op, why string) *fault.Error {
 	if leader := l.q.voters.node(l.role.lead); leader != kafka.NoNode && leader != l.q.self.ID {
 		return fault.New(op, kafka.ErrNotController, "%s; the active controller is node %d", why, leader)
 	}

@@ -15,7 +15,18 @@ const (
 	electionTicks  = 20
 	heartbeatTicks = 2
 	snapshotTicks  = 5 * electionTicks // a snapshot that has not arrived by then is sent again
+
+	// timeoutShare is the part of controller.quorum.election.timeout.ms that one election timeout takes. Raft draws each
+	// voter's between one and two of them, and an election that nobody wins wants another: so that silence of the leader
+	// ends within Kafka's time, and at its default of a second within 0.2 to 0.4 s.
+	timeoutShare = 5
 )
+
+// tick is how long one of Raft's ticks takes.
+func (c Config) tick() time.Duration { return c.ElectionTimeout / (timeoutShare * electionTicks) }
+
+// patience is how long a voter hears nothing before it campaigns, at the least.
+func (c Config) patience() time.Duration { return c.tick() * electionTicks }
 
 // clock drives what happens by itself: Raft's ticks and the machine's timers.
 type clock struct {
@@ -33,7 +44,7 @@ func (c *clock) armTicks() {
 }
 
 func (c *clock) tickLater() {
-	c.q.o.World.After(c.q.o.Config.ElectionTimeout/electionTicks, func() {
+	c.q.o.World.After(c.q.o.Config.tick(), func() {
 		c.q.locked(func() {
 			if c.q.err != nil {
 				return
@@ -82,6 +93,10 @@ func (c *clock) runTimers() {
 				return
 			}
 			now := c.q.o.World.Now()
+			if c.q.lead.handing != nil {
+				c.runTimers() // whoever leads next looks at its own
+				return
+			}
 			for _, cmd := range c.q.o.Machine.Due(now) {
 				c.q.lead.decide(cmd, func(Reply, error) {})
 			}

@@ -14,7 +14,9 @@ import (
 func (e *engine) send(m *raftpb.Message) {
 	to, ok := e.q.voters.byRaftID(m.GetTo())
 	if !ok {
-		return // removed meanwhile
+		if to.Voter, ok = e.q.peers.strangers[m.GetTo()]; !ok {
+			return // removed meanwhile
+		}
 	}
 	if m, ok = e.filled(m); !ok {
 		return
@@ -46,9 +48,9 @@ func (e *engine) filled(m *raftpb.Message) (*raftpb.Message, bool) {
 	return m, true
 }
 
-// Receive takes a message that another voter sent. An error means that the message was refused; after one that shows
-// this voter to have lost what it acknowledged, the quorum has failed.
-func (q *Quorum) Receive(b []byte) error {
+// Receive takes a message that another voter sent, as the envelope names it. An error means that the message was refused;
+// after one that shows this voter to have lost what it acknowledged, the quorum has failed.
+func (q *Quorum) Receive(env Envelope, b []byte) error {
 	m, err := decodeMessage(b)
 	if err != nil {
 		return err
@@ -57,10 +59,17 @@ func (q *Quorum) Receive(b []byte) error {
 		if err = q.err; err != nil {
 			return
 		}
+		if err = q.addressed(env, m); err != nil {
+			return
+		}
 		if err = q.engine.admit(m); err != nil {
 			return
 		}
-		q.peers.heard(m, q.o.World.Now(), q.engine.store.pos.next()-1)
+		now := q.o.World.Now()
+		if q.lead.gone.says(m, now) {
+			return
+		}
+		q.peers.heard(m, now, q.engine.store.pos.next()-1)
 		_ = q.engine.node.Step(m) // refused: a response from somebody who is no member any more
 	})
 	return err
@@ -137,14 +146,10 @@ func checkEntries(m *raftpb.Message) error {
 	return nil
 }
 
-// admit refuses what would make the library panic: strangers, a committed entry contradicted, and above all a leader
+// admit refuses what would make the library panic: a committed entry contradicted, and above all a leader
 // that knows this voter to hold entries which its log has not.
 func (e *engine) admit(m *raftpb.Message) error {
 	const op = "quorum.Receive"
-	from, ok := e.q.voters.byRaftID(m.GetFrom())
-	if !ok || m.GetFrom() == e.q.self.raft || m.GetTo() != e.q.self.raft {
-		return fault.New(op, kafka.ErrInvalidRequest, "a %v message from Raft id %d to %d, this is %d", m.GetType(), m.GetFrom(), m.GetTo(), e.q.self.raft)
-	}
 	last := e.store.pos.next() - 1
 	if m.GetTerm() != 0 && m.GetTerm() < e.q.lead.role.term {
 		return nil // late: Raft ignores it
@@ -154,7 +159,7 @@ func (e *engine) admit(m *raftpb.Message) error {
 		if m.GetCommit() > last {
 			err := fault.Corruption(op, "node %d leads epoch %d and knows that this voter acknowledged entry %d, but the log ends at "+
 				"entry %d, offset %d: acknowledged metadata is lost here; remove this voter, delete its metadata directory and add it again",
-				from.ID, m.GetTerm(), m.GetCommit(), last, e.store.pos.end())
+				e.q.voters.node(m.GetFrom()), m.GetTerm(), m.GetCommit(), last, e.store.pos.end())
 			e.q.fail(err)
 			return err
 		}
@@ -165,7 +170,7 @@ func (e *engine) admit(m *raftpb.Message) error {
 				break
 			}
 			if t, err := e.store.Term(entry.GetIndex()); err == nil && t != entry.GetTerm() {
-				return fault.Corruption(op, "node %d sends entry %d of term %d, committed here with term %d", from.ID, entry.GetIndex(), entry.GetTerm(), t)
+				return fault.Corruption(op, "node %d sends entry %d of term %d, committed here with term %d", e.q.voters.node(m.GetFrom()), entry.GetIndex(), entry.GetTerm(), t)
 			}
 		}
 	case raftpb.MsgSnap:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"strings"
 
 	"go.etcd.io/raft/v3/raftpb"
 
@@ -93,6 +94,15 @@ func (s voterSet) byRaftID(id uint64) (member, bool) {
 		}
 	}
 	return member{}, false
+}
+
+// String lists the voters.
+func (s voterSet) String() string {
+	names := make([]string, len(s))
+	for i, m := range s {
+		names[i] = m.key.String()
+	}
+	return "[" + strings.Join(names, ", ") + "]"
 }
 
 // node names the voter of a Raft id, NoNode when there is none.
