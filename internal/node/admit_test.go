@@ -55,7 +55,7 @@ func TestADirectoryOfKafkaIsServedInPlace(t *testing.T) {
 	versions := kmsg.NewPtrApiVersionsRequest()
 	versions.Version, versions.ClientSoftwareName, versions.ClientSoftwareVersion = 4, "test", "1"
 	for _, f := range ask[*kmsg.ApiVersionsResponse](r, versions).FinalizedFeatures {
-		if f.Name != staterecord.FeatureMetadataVersion {
+		if f.Name != staterecord.FeatureMetadataVersion && f.Name != staterecord.FeatureElr {
 			t.Errorf("clients hear of %s at %d, which is not built or off", f.Name, f.MaxVersionLevel)
 		}
 	}

@@ -39,7 +39,7 @@ func TestDescribeConfigsOneByOne(t *testing.T) {
 			{"this broker", ofBroker, "1", 0, "", 200},
 			{"another broker", ofBroker, "2", kafka.ErrInvalidRequest, "Unexpected broker id, expected 1 or empty string, but received 2", 0},
 			{"no integer", ofBroker, "one", kafka.ErrInvalidRequest, "Broker id must be an integer, but it is: one", 0},
-			{"all brokers", ofBroker, "", 0, "", 0},
+			{"all brokers", ofBroker, "", 0, "", 1}, // min.insync.replicas (KIP-966)
 			{"a group that nobody configured", ofGroup, "g", 0, "", 4},
 			{"no group", ofGroup, "", kafka.ErrInvalidRequest, "Group name must not be empty", 0},
 			{"log levels", 8, "1", kafka.ErrInvalidRequest, "The broker's loggers cannot be described or changed: log levels are set with --log-level when it is started", 0},
@@ -64,10 +64,10 @@ func TestDescribeConfigsOfAllBrokers(t *testing.T) {
 	req := describingConfigs(4, ofBroker, "")
 	req.IncludeSynonyms = true
 	got := ask[*kmsg.DescribeConfigsResponse](r, req).Resources[0]
-	if len(got.Configs) != 2 {
+	if len(got.Configs) != 3 {
 		t.Fatalf("%+v", got.Configs)
 	}
-	c, plugin := got.Configs[0], got.Configs[1]
+	c, plugin := got.Configs[0], got.Configs[2]
 	if c.Name != "log.retention.ms" || *c.Value != "888" || c.Source != 3 || c.ReadOnly || c.ConfigType != kmsg.ConfigTypeLong ||
 		len(c.ConfigSynonyms) != 1 || c.ConfigSynonyms[0].Source != 3 || *c.ConfigSynonyms[0].Value != "888" {
 		t.Errorf("%+v", c)

@@ -85,11 +85,11 @@ func (r *rig) metadataOf(topic string, partition int32) kmsg.MetadataResponseTop
 func (r *rig) wantOffline(topic string, partition int32, want bool) {
 	r.t.Helper()
 	p := r.metadataOf(topic, partition)
-	code, leader, offline := kafka.ErrNone, int32(1), []int32{}
+	code, leader, offline, isr := kafka.ErrNone, int32(1), []int32{}, []int32{1}
 	if want {
-		code, leader, offline = kafka.ErrLeaderNotAvailable, -1, []int32{1}
+		code, leader, offline, isr = kafka.ErrLeaderNotAvailable, -1, []int32{1}, []int32{} // it is eligible (KIP-966)
 	}
-	if kafka.ErrorCode(p.ErrorCode) != code || p.Leader != leader || !slices.Equal(p.OfflineReplicas, offline) || !slices.Equal(p.ISR, []int32{1}) {
+	if kafka.ErrorCode(p.ErrorCode) != code || p.Leader != leader || !slices.Equal(p.OfflineReplicas, offline) || !slices.Equal(p.ISR, isr) {
 		r.t.Errorf("%s-%d: %v, leader %d, offline %v, isr %v; offline wanted: %v", topic, partition, kafka.ErrorCode(p.ErrorCode), p.Leader, p.OfflineReplicas, p.ISR, want)
 	}
 }

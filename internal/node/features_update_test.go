@@ -90,8 +90,8 @@ func TestApiVersionsTellsFeatures(t *testing.T) {
 	r := newRig(t)
 	for version, want := range map[int16]string{
 		0: "[] []", 2: "[] []",
-		3: "[kraft.version 1-1 metadata.version 7-30] [kraft.version 1 metadata.version 30]",
-		4: "[kraft.version 1-1 metadata.version 7-30] [kraft.version 1 metadata.version 30]",
+		3: "[kraft.version 1-1 metadata.version 7-30] [kraft.version 1 eligible.leader.replicas.version 1 metadata.version 30]",
+		4: "[eligible.leader.replicas.version 0-1 kraft.version 1-1 metadata.version 7-30] [kraft.version 1 eligible.leader.replicas.version 1 metadata.version 30]",
 	} {
 		req := kmsg.NewPtrApiVersionsRequest()
 		req.Version, req.ClientSoftwareName, req.ClientSoftwareVersion = version, "test", "1.0"

@@ -66,6 +66,7 @@ func built(all []staterecord.FeatureRange, name string) int16 {
 // built stays at 0: a client that sees transaction.version 2 would use it.
 func Supported() []staterecord.FeatureRange {
 	return []staterecord.FeatureRange{
+		{Name: "eligible.leader.replicas.version", Max: 1},
 		{Name: "kraft.version", Min: 1, Max: 1},
 		{Name: "metadata.version", Min: int16(staterecord.OldestMetadataVersion), Max: int16(staterecord.LatestMetadataVersion)},
 	}

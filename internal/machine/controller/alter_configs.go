@@ -31,7 +31,11 @@ func alterConfigs(d *decision, c AlterConfigs) (any, error) {
 		}
 		out[i].Problem = problem(err)
 	}
-	return out, d.finish(c.ValidateOnly)
+	if err := d.finish(c.ValidateOnly); err != nil {
+		return nil, err
+	}
+	reconsider(d)
+	return out, nil
 }
 
 // alterResource adds the records of one resource's changes. What is explicitly set comes first, as it was asked; then,
@@ -74,6 +78,9 @@ func alterResource(d *decision, rules *configRules, a *AlterResource) error {
 		return err
 	}
 	if err := checkExists(d.img, resource); err != nil {
+		return err
+	}
+	if err := holdMinInSync(d, records); err != nil {
 		return err
 	}
 	d.add(records...)

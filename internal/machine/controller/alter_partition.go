@@ -45,10 +45,8 @@ func grant(d *decision, configs *topicConfigs, from kafka.NodeID, w *PartitionWi
 	if err := checkWish(d.img, from, p, w); err != nil {
 		return err
 	}
-	change := newChange(t.ID, w.ID.Partition, p)
+	change := newChange(t.ID, w.ID.Partition, p, configs.rules(t.Name), d.leaders().of(p))
 	change.isr, change.recovery = w.ISR, w.Recovery
-	change.unclean = configs.unclean(t.Name)
-	change.acceptable = leaders{img: d.img, leaves: kafka.NoNode, joins: kafka.NoNode}.of(p)
 	*out = AlteredPartition{
 		ID: w.ID, Leader: p.Leader, LeaderEpoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch, ISR: p.ISR(), Recovery: p.Recovery,
 	}

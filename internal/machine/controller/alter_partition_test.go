@@ -107,7 +107,7 @@ func TestUncleanElectionOnlyByConfig(t *testing.T) {
 	l.seed("loose", staterecord.Partition{Replicas: nodes(1, 2), ISR: nodes(1), Leader: 1})
 	l.alter(alter(ofTopic, "loose", "unclean.leader.election.enable=true"))
 	l.expire(2)
-	l.expect("safe", 0, "replicas [1 2] isr [1] leader -1 epoch 1.1")
+	l.expect("safe", 0, "replicas [1 2] isr [] leader -1 epoch 1.1 elr [1] last [1]")
 	l.expect("loose", 0, "replicas [1 2] isr [2] leader 2 epoch 1.1 recovering")
 	w := PartitionWish{ID: kafka.TopicIDPartition{TopicID: topicID("loose")}, LeaderEpoch: 1, PartitionEpoch: 1, ISR: nodes(2)}
 	l.must(AlterPartition{Broker: 2, Epoch: l.epoch(2), Partitions: []PartitionWish{w}})

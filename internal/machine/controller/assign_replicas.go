@@ -44,22 +44,22 @@ func assignReplica(d *decision, configs *topicConfigs, b *image.Broker, h Replic
 	case p.Directory(b.ID) == h.Directory:
 		return nil
 	}
-	c := newChange(t.ID, h.ID.Partition, p)
-	c.moved = moved(p, b.ID, h.Directory)
-	c.unclean = configs.unclean(t.Name)
-	works, others := b.HasDirectory(h.Directory), leaders{img: d.img, leaves: kafka.NoNode, joins: kafka.NoNode}.of(p)
-	c.acceptable = func(id kafka.NodeID) bool {
+	works, others := b.HasDirectory(h.Directory), d.leaders().of(p)
+	c := newChange(t.ID, h.ID.Partition, p, configs.rules(t.Name), func(id kafka.NodeID) bool {
 		if id == b.ID {
 			return works && b.Active()
 		}
 		return others(id)
-	}
+	})
+	c.directory = moved(p, b.ID, h.Directory)
 	if !works {
 		c.isr = without(p.ISR(), b.ID)
 	}
-	if r := c.record(); r != nil {
-		d.add(r)
+	if !sole(p) && !b.HasDirectory(p.Directory(b.ID)) {
+		// It was in a directory that the broker came back without, so it was made anew, or brought back by somebody.
+		c.lost = b.ID
 	}
+	d.change(c)
 	return nil
 }
 

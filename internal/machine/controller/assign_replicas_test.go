@@ -58,9 +58,9 @@ func TestAReplicaInADeadDirectoryDoesNotLead(t *testing.T) {
 		l.assign("pair", 0, dir)
 		l.assign("alone", 0, dir)
 		l.expect("pair", 0, "replicas [1 2] isr [2] leader 2 epoch 1.1")
-		l.expect("alone", 0, "replicas [1] isr [1] leader -1 epoch 1.1")
+		l.expect("alone", 0, "replicas [1] isr [] leader -1 epoch 1.1 elr [1] last [1]")
 		l.beat(1) // a heartbeat makes nobody lead from there
-		l.expect("alone", 0, "replicas [1] isr [1] leader -1 epoch 1.1")
+		l.expect("alone", 0, "replicas [1] isr [] leader -1 epoch 1.1 elr [1] last [1]")
 		l.assign("alone", 0, dirC)
 		l.expect("alone", 0, "replicas [1] isr [1] leader 1 epoch 2.2")
 	}
@@ -90,10 +90,10 @@ func TestReplicasWithoutAPlaceAreGivenUpWithAMissingDirectory(t *testing.T) {
 		want  kafka.DirectoryID
 		state string
 	}{
-		"all there":   {[]kafka.DirectoryID{dirOf(1), dirB, dirC}, kafka.DirectoryUnassigned, "leader 1 epoch 2.2"},
-		"one more":    {[]kafka.DirectoryID{dirOf(1), dirB, dirC, {0: 0xd}}, kafka.DirectoryUnassigned, "leader 1 epoch 2.2"},
-		"one missing": {[]kafka.DirectoryID{dirOf(1), dirB}, dirC, "leader -1 epoch 1.2"},
-		"two missing": {[]kafka.DirectoryID{dirB}, kafka.DirectoryLost, "leader -1 epoch 1.2"},
+		"all there":   {[]kafka.DirectoryID{dirOf(1), dirB, dirC}, kafka.DirectoryUnassigned, "isr [1] leader 1 epoch 2.2"},
+		"one more":    {[]kafka.DirectoryID{dirOf(1), dirB, dirC, {0: 0xd}}, kafka.DirectoryUnassigned, "isr [1] leader 1 epoch 2.2"},
+		"one missing": {[]kafka.DirectoryID{dirOf(1), dirB}, dirC, "isr [] leader -1 epoch 1.2 elr [1] last [1]"},
+		"two missing": {[]kafka.DirectoryID{dirB}, kafka.DirectoryLost, "isr [] leader -1 epoch 1.2 elr [1] last [1]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := severalDirs(t)
@@ -114,7 +114,7 @@ func TestReplicasWithoutAPlaceAreGivenUpWithAMissingDirectory(t *testing.T) {
 			if got := l.directory("t", 0); got != c.want {
 				t.Errorf("the replica is in %s, want %s", got, c.want)
 			}
-			l.expect("t", 0, "replicas [1] isr [1] "+c.state)
+			l.expect("t", 0, "replicas [1] "+c.state)
 			l.expect("t", 1, "replicas [1] isr [1] leader 1 epoch 2.2") // which place is known keeps it
 		})
 	}

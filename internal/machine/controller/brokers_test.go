@@ -100,7 +100,7 @@ func TestNewIncarnationBumpsWhatTheOldOneLed(t *testing.T) {
 	if last := l.last[len(l.last)-1]; last.Type() != staterecord.TypeRegisterBroker || reply.Epoch != kafka.BrokerEpoch(l.next-1) {
 		t.Errorf("the last record is %s, epoch %d, log end %d", last.Type(), reply.Epoch, l.next)
 	}
-	l.expect("alone", 0, "replicas [1] isr [1] leader -1 epoch 1.1")
+	l.expect("alone", 0, "replicas [1] isr [] leader -1 epoch 1.1 elr [1] last [1]")
 	l.expect("pair", 0, "replicas [1 2] isr [2] leader 2 epoch 1.1")
 	l.beat(1)
 	l.expect("alone", 0, "replicas [1] isr [1] leader 1 epoch 2.2")
@@ -128,9 +128,9 @@ func TestUnfencedOnlyWhenCaughtUp(t *testing.T) {
 func TestHeartbeatOfAnotherEpochIsStale(t *testing.T) {
 	l := newLab(t)
 	l.start(1)
-	l.refused(Heartbeat{Broker: 1, Epoch: 99}, kafka.ErrStaleBrokerEpoch, "Expected broker epoch 4, but got broker epoch 99")
-	l.refused(Heartbeat{Broker: 5, Epoch: 4}, kafka.ErrStaleBrokerEpoch, "No broker registration found for broker id 5")
-	l.refused(AllocateProducerIDs{Broker: 1, Epoch: 99}, kafka.ErrStaleBrokerEpoch, "Expected broker epoch 4, but got broker epoch 99")
+	l.refused(Heartbeat{Broker: 1, Epoch: 99}, kafka.ErrStaleBrokerEpoch, "Expected broker epoch 6, but got broker epoch 99")
+	l.refused(Heartbeat{Broker: 5, Epoch: 6}, kafka.ErrStaleBrokerEpoch, "No broker registration found for broker id 5")
+	l.refused(AllocateProducerIDs{Broker: 1, Epoch: 99}, kafka.ErrStaleBrokerEpoch, "Expected broker epoch 6, but got broker epoch 99")
 }
 
 func TestSilentBrokersAreFencedOneAfterTheOther(t *testing.T) {
@@ -140,7 +140,7 @@ func TestSilentBrokersAreFencedOneAfterTheOther(t *testing.T) {
 		staterecord.Partition{Replicas: nodes(2, 1), ISR: nodes(2, 1), Leader: 2})
 	l.expire(3)
 	l.expect("t", 0, "replicas [1 2 3] isr [3] leader 3 epoch 2.2")
-	l.expect("t", 1, "replicas [2 1] isr [2] leader -1 epoch 1.2")
+	l.expect("t", 1, "replicas [2 1] isr [] leader -1 epoch 1.2 elr [2] last [2]")
 	for id, fenced := range map[kafka.NodeID]bool{1: true, 2: true, 3: false} {
 		if l.broker(id).Fenced != fenced {
 			t.Errorf("broker %d fenced %v", id, !fenced)
@@ -149,7 +149,7 @@ func TestSilentBrokersAreFencedOneAfterTheOther(t *testing.T) {
 	if b := l.beat(1); b.Fenced {
 		t.Errorf("broker 1 came back: %+v", b)
 	}
-	l.expect("t", 1, "replicas [2 1] isr [2] leader -1 epoch 1.2") // 1 is not in sync
+	l.expect("t", 1, "replicas [2 1] isr [] leader -1 epoch 1.2 elr [2] last [2]") // 1 is not in sync
 	l.beat(2)
 	l.expect("t", 1, "replicas [2 1] isr [2] leader 2 epoch 2.3")
 	if due := l.m.Due(l.now); len(due) != 0 {
@@ -211,7 +211,7 @@ func TestLoneBrokerShutsDownAtOnce(t *testing.T) {
 	if b := l.beat(1, wantShutdown); !b.MayShutdown || !b.Fenced {
 		t.Errorf("%+v", b)
 	}
-	l.expect("t", 0, "replicas [1] isr [1] leader -1 epoch 1.1")
+	l.expect("t", 0, "replicas [1] isr [] leader -1 epoch 1.1 elr [1] last [1]")
 	l.start(1)
 }
 

@@ -50,9 +50,26 @@ type RegisterBroker struct {
 	Endpoints   []staterecord.Endpoint
 	Features    []staterecord.FeatureRange
 	LogDirs     []kafka.DirectoryID
+	// PreviousEpoch is that of the incarnation that stopped this broker cleanly, when that was the last: -1 after any other
+	// stop (KIP-966, BrokerRegistration v3).
+	PreviousEpoch kafka.BrokerEpoch
+	// LastEpochs is for each log directory the newest epoch of the broker that is noted in it, whatever the stop was, -1 for
+	// none: a directory that was wiped or restored says another than the last. Nil where none is noted.
+	LastEpochs []kafka.BrokerEpoch
 	// Colocated says that the broker runs in the process of the active controller: it is replaced by a newer incarnation
 	// at once, since two processes cannot hold one directory.
 	Colocated bool
+	// Dead is the epoch of an incarnation of this broker whose process is proven to have ended, so that its session need not
+	// be waited for (architecture D6); no epoch is 0.
+	Dead kafka.BrokerEpoch
+}
+
+// BrokerDead fences a broker whose process is proven to have ended: it refuses connections, or another answers in its place
+// (architecture D11). All it led is led by others in the same batch. The reply is nil. Error: STALE_BROKER_EPOCH, when it
+// has been registered anew since.
+type BrokerDead struct {
+	Broker kafka.NodeID
+	Epoch  kafka.BrokerEpoch
 }
 
 // Registered is the reply to RegisterBroker; the epoch is the offset of the registration's record.

@@ -17,7 +17,7 @@ import (
 // (LogConfig.validate, ControllerConfigurationValidator).
 type configRules struct{ topicConfigs }
 
-func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // topic checks all that a topic would have set; old is what it has set so far.
 func (c *configRules) topic(old, set map[string]string) error {

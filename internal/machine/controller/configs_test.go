@@ -148,7 +148,7 @@ func TestBrokersAndGroupsHaveConfigs(t *testing.T) {
 	if len(l.last) != 2 {
 		t.Errorf("%d records the second time, want those of the brokers", len(l.last))
 	}
-	l.configs(image.ClusterDefaults, "log.retention.ms=5")
+	l.configs(image.ClusterDefaults, "log.retention.ms=5 min.insync.replicas=1")
 	l.configs(image.Resource{Type: ofBroker, Name: "1"}, "some.plugin.key=x")
 	l.configs(image.Resource{Type: ofGroup, Name: "g"}, "consumer.session.timeout.ms=50000")
 }

@@ -28,6 +28,7 @@ func options() Options {
 		Node: 1, DefaultPartitions: 1, DefaultReplicas: 1, SessionTimeout: sessionTimeout, Seed: 7,
 		Supported: []staterecord.FeatureRange{
 			{Name: staterecord.FeatureKRaft, Min: 1, Max: 1}, {Name: staterecord.FeatureMetadataVersion, Min: 7, Max: 30},
+			{Name: staterecord.FeatureElr, Max: 1},
 		},
 	}
 }
@@ -169,6 +170,12 @@ func (l *lab) partition(topic string, id int32) string {
 	s := fmt.Sprintf("replicas %v isr %v leader %d epoch %d.%d", p.Replicas(), p.ISR(), p.Leader, p.LeaderEpoch, p.PartitionEpoch)
 	if p.Recovery != staterecord.Recovered {
 		s += " recovering"
+	}
+	if len(p.ELR()) > 0 {
+		s += fmt.Sprint(" elr ", p.ELR())
+	}
+	if len(p.LastKnownELR()) > 0 {
+		s += fmt.Sprint(" last ", p.LastKnownELR())
 	}
 	return s
 }

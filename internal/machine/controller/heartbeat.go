@@ -70,7 +70,7 @@ func cordon(d *decision, b *image.Broker, dirs []kafka.DirectoryID) {
 
 // fence takes a broker out of every ISR and leadership, and marks it.
 func fence(d *decision, b *image.Broker) {
-	leave(d, b.ID, nil)
+	leave(d, departure{broker: b.ID})
 	d.add(&staterecord.BrokerRegistrationChange{BrokerID: b.ID, BrokerEpoch: b.Epoch, Fenced: staterecord.FenceOff})
 }
 
@@ -85,7 +85,7 @@ func beginShutdown(d *decision, b *image.Broker, s *session) {
 	d.add(&staterecord.BrokerRegistrationChange{
 		BrokerID: b.ID, BrokerEpoch: b.Epoch, InControlledShutdown: staterecord.ShuttingDown,
 	})
-	leave(d, b.ID, nil)
+	leave(d, departure{broker: b.ID})
 	s.shutdownAt = d.next + kafka.Offset(len(d.records)) - 1
 }
 
@@ -108,9 +108,9 @@ func slowest(d *decision, but kafka.NodeID) kafka.Offset {
 
 // loseDirectories takes a broker out of the ISR of what it keeps in directories that are no longer online (KIP-858).
 func loseDirectories(d *decision, b *image.Broker, online []kafka.DirectoryID) {
-	leave(d, b.ID, func(p *image.Partition) bool {
+	leave(d, departure{broker: b.ID, from: func(p *image.Partition) bool {
 		dir := p.Directory(b.ID)
 		return slices.Contains(b.LogDirs, dir) && !slices.Contains(online, dir)
-	})
+	}})
 	d.add(&staterecord.BrokerRegistrationChange{BrokerID: b.ID, BrokerEpoch: b.Epoch, LogDirs: online})
 }

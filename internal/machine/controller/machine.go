@@ -120,6 +120,8 @@ func (d *decision) decide(cmd any, inTransaction bool) (any, error) {
 		return heartbeat(d, c)
 	case UnregisterBroker:
 		return nil, unregisterBroker(d, c)
+	case BrokerDead:
+		return nil, brokerDead(d, c)
 	case ExpireSessions:
 		expireSessions(d)
 		return nil, nil

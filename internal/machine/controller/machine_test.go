@@ -132,7 +132,7 @@ func (r *run) invariants(before, after *image.Image) {
 	for t := range after.Topics() {
 		for id, p := range t.Partitions() {
 			where := r.at(t, id, p)
-			if len(p.ISR()) == 0 || !subset(p.ISR(), p.Replicas()) || !distinct(p.ISR()) || !distinct(p.Replicas()) {
+			if !subset(p.ISR(), p.Replicas()) || !distinct(p.ISR()) || !distinct(p.Replicas()) {
 				r.t.Fatalf("%s: the ISR is no subset of the replicas", where)
 			}
 			if p.Leader != kafka.NoNode {
@@ -248,7 +248,9 @@ func TestAFollowerThatAppliesHasTheSameImage(t *testing.T) {
 			follower.Apply(l.next-kafka.Offset(len(l.last)-i), rec)
 		}
 	}
-	follower.Apply(3, &staterecord.FeatureLevel{Name: "metadata.version", Level: 30})
+	for i, rec := range slices.Collect(l.m.Snapshot()) {
+		follower.Apply(kafka.Offset(3+i), rec)
+	}
 	for _, cmd := range []any{registration(1, 1), CreateTopics{Topics: []NewTopic{assigned("t", Assigned{0, nodes(1)})}}} {
 		l.must(cmd)
 		follow()

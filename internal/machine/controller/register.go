@@ -15,17 +15,17 @@ import (
 func registerBroker(d *decision, c RegisterBroker) (any, error) {
 	have := d.img.Broker(c.Broker)
 	same := have != nil && have.Incarnation == c.Incarnation
-	if have != nil && !same && !c.Colocated && d.sessions.alive(d.now, have.ID, have.Epoch) {
+	if have != nil && !same && !d.replaceable(have, c) {
 		return nil, fault.New(op, kafka.ErrDuplicateBrokerRegistration, "Another broker is registered with that broker id. If the "+
 			"broker was recently restarted this should self-resolve once the heartbeat manager expires the broker's session.")
 	}
-	if err := checkStrings(c); err != nil {
+	if err := checkStrings(c.Rack, c.Endpoints, c.Features); err != nil {
 		return nil, err
 	}
 	if err := checkDirectories(d.img, c); err != nil {
 		return nil, err
 	}
-	if err := checkBrokerFeatures(d, c.Features); err != nil {
+	if err := checkFeatures(d, "broker", c.Features); err != nil {
 		return nil, err
 	}
 	r := &staterecord.RegisterBroker{
@@ -38,8 +38,12 @@ func registerBroker(d *decision, c RegisterBroker) (any, error) {
 		d.sessions.touch(d.now, c.Broker, have.Epoch, kafka.NoOffset)
 		return Registered{Epoch: have.Epoch}, nil
 	}
+	gone := departure{broker: c.Broker}
+	if d.img.Feature(staterecord.FeatureElr) > 0 {
+		gone.loses = lost(have, c)
+	}
+	leave(d, gone)
 	if have != nil {
-		leave(d, c.Broker, nil)
 		giveUpUnplaced(d, have, c.LogDirs)
 	}
 	r.BrokerEpoch = kafka.BrokerEpoch(d.next) + kafka.BrokerEpoch(len(d.records))
@@ -48,16 +52,47 @@ func registerBroker(d *decision, c RegisterBroker) (any, error) {
 	return Registered{Epoch: r.BrokerEpoch}, nil
 }
 
-// checkStrings refuses what a record cannot hold.
-func checkStrings(c RegisterBroker) error {
-	longest := 0
-	if c.Rack != nil {
-		longest = len(*c.Rack)
+// replaceable reports whether another incarnation may take a registration over: its session is over, or it goes by its own
+// will, as in Kafka; or nobody needs to wait because its process is known to have ended.
+func (d *decision) replaceable(have *image.Broker, c RegisterBroker) bool {
+	return c.Colocated || c.Dead == have.Epoch || have.ShuttingDown || !d.sessions.alive(d.now, have.ID, have.Epoch)
+}
+
+// lost tells of which partitions a broker that comes back may lack what it acknowledged. By KIP-966 that is all of them,
+// unless its last incarnation stopped cleanly. Where acknowledged means durable (architecture D5) it is those whose
+// directory is not there any more or is not as the last incarnation left it: wiped, or restored from before. The only
+// replica there is keeps its place, since nobody could do without it.
+func lost(have *image.Broker, c RegisterBroker) func(rules, *image.Partition) bool {
+	clean := have != nil && c.PreviousEpoch == have.Epoch
+	return func(r rules, p *image.Partition) bool {
+		if clean || sole(p) {
+			return false
+		}
+		dir := p.Directory(c.Broker)
+		i := slices.Index(c.LogDirs, dir)
+		switch {
+		case !r.durable:
+			return true
+		case i < 0:
+			return dir != kafka.DirectoryUnassigned && dir != kafka.DirectoryMigrating
+		}
+		return have != nil && i < len(c.LastEpochs) && c.LastEpochs[i] != have.Epoch
 	}
-	for _, e := range c.Endpoints {
+}
+
+// sole reports whether a partition has one replica.
+func sole(p *image.Partition) bool { return len(p.Replicas()) == 1 }
+
+// checkStrings refuses what a record cannot hold.
+func checkStrings(rack *string, endpoints []staterecord.Endpoint, features []staterecord.FeatureRange) error {
+	longest := 0
+	if rack != nil {
+		longest = len(*rack)
+	}
+	for _, e := range endpoints {
 		longest = max(longest, len(e.Name), len(e.Host))
 	}
-	for _, f := range c.Features {
+	for _, f := range features {
 		longest = max(longest, len(f.Name))
 	}
 	if longest > staterecord.MaxString {
@@ -96,11 +131,11 @@ func reserved(d kafka.DirectoryID) bool {
 	return d.IsZero() && last < 100
 }
 
-// checkBrokerFeatures refuses a broker that cannot run what is finalized.
-func checkBrokerFeatures(d *decision, offered []staterecord.FeatureRange) error {
+// checkFeatures refuses a broker, or a controller, that cannot run what is finalized.
+func checkFeatures(d *decision, who string, offered []staterecord.FeatureRange) error {
 	unsupported := func(f staterecord.FeatureRange, level int16) error {
-		return fault.New(op, kafka.ErrUnsupportedVersion, "Unable to register because the broker does not support finalized version %d of %s. "+
-			"The broker wants a version between %d and %d, inclusive.", level, f.Name, f.Min, f.Max)
+		return fault.New(op, kafka.ErrUnsupportedVersion, "Unable to register because the %s does not support finalized version %d of %s. "+
+			"The %s wants a version between %d and %d, inclusive.", who, level, f.Name, who, f.Min, f.Max)
 	}
 	metadata := false
 	for _, f := range offered {
@@ -120,13 +155,14 @@ func checkBrokerFeatures(d *decision, offered []staterecord.FeatureRange) error 
 	return nil
 }
 
-// unregisterBroker takes a broker out of every ISR and forgets it. It stays in the replica lists.
+// unregisterBroker takes a broker out of every ISR and forgets it. It stays in the replica lists, and eligible where it
+// was: what it holds is judged when it registers again.
 func unregisterBroker(d *decision, c UnregisterBroker) error {
 	b := d.img.Broker(c.Broker)
 	if b == nil {
 		return fault.New(op, kafka.ErrBrokerIdNotRegistered, "Broker ID %d is not currently registered", c.Broker)
 	}
-	leave(d, b.ID, nil)
+	leave(d, departure{broker: b.ID})
 	d.add(&staterecord.UnregisterBroker{BrokerID: b.ID, BrokerEpoch: b.Epoch})
 	d.sessions.drop(b.ID)
 	return nil

@@ -24,6 +24,7 @@ type session struct {
 	heard      kafka.Instant
 	applied    kafka.Offset // how far the broker has applied the metadata log
 	shutdownAt kafka.Offset // what the others must have applied before the broker may stop
+	dead       bool         // the process is proven to have ended
 }
 
 // renew gives every registered broker a fresh session.
@@ -40,6 +41,10 @@ func (s *sessions) begin(now kafka.Instant, broker kafka.NodeID, epoch kafka.Bro
 	s.all[broker] = &session{broker: broker, epoch: epoch, heard: now, applied: kafka.NoOffset}
 }
 
+func (have *session) over(now kafka.Instant, timeout time.Duration) bool {
+	return have.dead || now.Since(have.heard) > timeout
+}
+
 // touch notes a heartbeat.
 func (s *sessions) touch(now kafka.Instant, broker kafka.NodeID, epoch kafka.BrokerEpoch, applied kafka.Offset) *session {
 	have := s.all[broker]
@@ -47,14 +52,14 @@ func (s *sessions) touch(now kafka.Instant, broker kafka.NodeID, epoch kafka.Bro
 		s.begin(now, broker, epoch)
 		have = s.all[broker]
 	}
-	have.heard, have.applied = now, applied
+	have.heard, have.applied, have.dead = now, applied, false
 	return have
 }
 
 // alive reports whether the broker's session holds.
 func (s *sessions) alive(now kafka.Instant, broker kafka.NodeID, epoch kafka.BrokerEpoch) bool {
 	have := s.all[broker]
-	return have != nil && have.epoch == epoch && now.Since(have.heard) <= s.timeout
+	return have != nil && have.epoch == epoch && !have.over(now, s.timeout)
 }
 
 func (s *sessions) drop(broker kafka.NodeID) { delete(s.all, broker) }
@@ -63,7 +68,7 @@ func (s *sessions) drop(broker kafka.NodeID) { delete(s.all, broker) }
 func (s *sessions) over(now kafka.Instant) []*session {
 	var out []*session
 	for _, have := range s.all {
-		if now.Since(have.heard) > s.timeout {
+		if have.over(now, s.timeout) {
 			out = append(out, have)
 		}
 	}
@@ -85,4 +90,20 @@ func expireSessions(d *decision) {
 		}
 		d.sessions.drop(s.broker)
 	}
+}
+
+// brokerDead fences a broker that is proven dead. Its session is over from now on, so that the timers do it again should
+// this not get into the log.
+func brokerDead(d *decision, c BrokerDead) error {
+	b, err := registered(d, c.Broker, c.Epoch)
+	if err != nil {
+		return err
+	}
+	if !b.Fenced {
+		fence(d, b)
+	}
+	if s := d.sessions.all[b.ID]; s != nil && s.epoch == b.Epoch {
+		s.dead = true
+	}
+	return nil
 }

@@ -15,6 +15,9 @@ type topicConfigs struct {
 	d         *decision
 	layers    config.Layers
 	inherited map[string]string // what topics have that don't set a key
+	last      string            // the topic whose rules were asked for last
+	known     bool
+	of        rules // of that topic
 }
 
 // inherit returns what a topic has that does not set the key: this controller's dynamic and static configs stand
@@ -39,13 +42,42 @@ func (c *topicConfigs) inherit(name string) string {
 	return v
 }
 
-// unclean returns unclean.leader.election.enable of a topic.
-func (c *topicConfigs) unclean(topic string) bool {
-	const name = "unclean.leader.election.enable"
-	if v, ok := c.d.img.Configs(image.TopicResource(topic)).Get(name); ok {
-		return isTrue(v)
-	}
-	return isTrue(c.inherit(name))
+// rules are what the configs of a topic, and the features of the cluster, say about leadership.
+type rules struct {
+	eligible bool // eligible leader replicas are kept (KIP-966)
+	minISR   int  // min.insync.replicas
+	unclean  bool // unclean.leader.election.enable: a replica that may lack records may lead when no other can
+	durable  bool // milena.durability=sync: what was acknowledged survives an unclean stop
 }
+
+// rules returns those of a topic.
+func (c *topicConfigs) rules(topic string) rules {
+	if c.known && c.last == topic {
+		return c.of
+	}
+	set := c.d.img.Configs(image.TopicResource(topic))
+	value := func(name string) string {
+		if v, ok := set.Get(name); ok {
+			return v
+		}
+		return c.inherit(name)
+	}
+	least, err := strconv.Atoi(strings.TrimSpace(value(minInSync)))
+	if err != nil {
+		least = 1 // checked when it was set; a level that was found is read as Kafka's default
+	}
+	c.last, c.known, c.of = topic, true, rules{
+		eligible: c.d.img.Feature(staterecord.FeatureElr) > 0, minISR: max(least, 1),
+		unclean: isTrue(value(uncleanElection)), durable: value(durability) != "cache",
+	}
+	return c.of
+}
+
+// The keys that decide about leadership.
+const (
+	minInSync       = "min.insync.replicas"
+	uncleanElection = "unclean.leader.election.enable"
+	durability      = "milena.durability"
+)
 
 func isTrue(v string) bool { return strings.EqualFold(strings.TrimSpace(v), "true") }

@@ -74,8 +74,26 @@ func updateFeature(d *decision, f FeatureUpdate, again bool) error {
 		}
 		return fault.New(op, kafka.ErrInvalidUpdateVersion, "Unsupported metadata.version downgrade from %d to %d. %s", current, f.Level, why)
 	}
+	if f.Name == staterecord.FeatureElr && f.Level > 0 && current == 0 {
+		if pendingLevel(d, staterecord.FeatureMetadataVersion) < int16(staterecord.MetadataVersion40IV1) {
+			return refused(fmt.Sprintf("%s could not be set to %d because it depends on %s level %d", f.Name, f.Level,
+				staterecord.FeatureMetadataVersion, staterecord.MetadataVersion40IV1))
+		}
+		fixMinInSync(d)
+	}
 	d.add(&staterecord.FeatureLevel{Name: f.Name, Level: f.Level})
 	return nil
+}
+
+// pendingLevel is a feature's level once what is decided so far has been applied.
+func pendingLevel(d *decision, name string) int16 {
+	level := d.finalized(name)
+	for _, r := range d.records {
+		if f, ok := r.(*staterecord.FeatureLevel); ok && f.Name == name {
+			level = f.Level
+		}
+	}
+	return level
 }
 
 // notSupported tells who cannot run a feature at a level: this controller first, then brokers, then other controllers.
