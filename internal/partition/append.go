@@ -39,6 +39,7 @@ func Refused(err error) Appended {
 type waits struct {
 	list  []wait // sorted by need
 	spare *taken // to answer the next ones with
+	look  bool   // at followers that are to join is on its way: they hold the high watermark up
 }
 
 // wait is one append on its way to the high watermark, or to the disk.
@@ -98,6 +99,9 @@ func (p *Partition) appendLocked(a Append, done func(Appended)) (result Appended
 	result.Appended = out
 	o := p.log.Offsets()
 	calls = p.settle(p.rep.Appended(o.End))
+	if calls == nil {
+		calls = p.wakeFollowers()
+	}
 	due := p.flushAppended(o, out.Bytes) && !out.Duplicate && a.Acks != 0
 	w := wait{need: out.Last + 1, synced: due, committed: a.Acks == -1, result: result, done: done}
 	if p.over(&w) {

@@ -25,6 +25,7 @@ type flushing struct {
 	last  time.Duration
 	early int64       // bytes since writing was begun that nobody waits for
 	done  func(error) // Partition.flushed, made a func once
+	tell  func()      // Replication.Durable, likewise
 }
 
 // flushAll asks for everything that was appended to become durable. Called with the mutex held.
@@ -118,6 +119,9 @@ func (p *Partition) flushed(err error) {
 		p.log.Flushed(p.flush.upTo)
 		calls = p.settle(p.rep.Flushed(p.log.Offsets().Durable))
 		calls = append(calls, p.completeWaits()...)
+		if p.at().Replication != nil && !p.rep.Leads() {
+			calls = append(calls, p.flush.tell)
+		}
 		p.flushNext()
 	}
 	calls = append(calls, p.ended()...)

@@ -41,6 +41,17 @@ type Env struct {
 	// Failed is told once when an IO call of a log failed; the log dir is to be given up.
 	Failed func(error)
 	News   News // may be nil
+	// Replication talks to other brokers for the partitions; nil on a node without any.
+	Replication Replication
+}
+
+// Replication is what carries on between brokers what partitions want. It is called without locks, and has to be quick.
+type Replication interface {
+	replica.Members
+	// Wish hears that Leading.Wish has something for the controller that has not been sent, or is to be sent again.
+	Wish(p *Partition)
+	// Durable hears that more of a follower's log is durable: its leader is to be told at once (architecture D7).
+	Durable(p *Partition)
 }
 
 // Partition is this node's replica of one partition. Its methods are safe for concurrent use.
@@ -105,6 +116,7 @@ func New(env *Env, name kafka.TopicPartition, cfg *Config, high kafka.Offset, op
 	p.env.Store(env)
 	p.watchers.init()
 	p.flush.done = p.flushed
+	p.flush.tell = func() { p.at().Replication.Durable(p) }
 	return p
 }
 
@@ -179,14 +191,17 @@ func (p *Partition) ready() error {
 }
 
 // lead checks that this node leads the partition in the epoch a request names. Called with the mutex held.
-func (p *Partition) lead(epoch kafka.LeaderEpoch) error {
+func (p *Partition) lead(epoch kafka.LeaderEpoch) error { return p.serve(epoch, false) }
+
+// serve is lead, or for what any replica may answer only the check of the epoch. Called with the mutex held.
+func (p *Partition) serve(epoch kafka.LeaderEpoch, any bool) error {
 	if err := p.ready(); err != nil {
 		return err
 	}
 	if code := p.rep.Check(epoch); code != kafka.ErrNone {
 		return fault.New("partition", code, "%s is at leader epoch %d, the request at %d", p.name, p.reg.LeaderEpoch, epoch)
 	}
-	if !p.rep.Leads() {
+	if !any && !p.rep.Leads() {
 		return fault.New("partition", kafka.ErrNotLeaderOrFollower, "node %d leads %s, not this node", p.reg.Leader, p.name)
 	}
 	return nil

@@ -14,6 +14,7 @@ type Read struct {
 	Committed    bool // read_committed: stop at the last stable offset, list aborted transactions
 	CurrentEpoch kafka.LeaderEpoch
 	LastEpoch    kafka.LeaderEpoch // LastFetchedEpoch, -1 for no check of divergence
+	AnyReplica   bool              // a follower may answer, too (KIP-392)
 }
 
 // Records is what a read gives. Slice must be released.
@@ -40,32 +41,28 @@ type positions struct {
 }
 
 // Read returns committed records from an offset on; with none there yet the slice is empty. Errors:
-// OFFSET_OUT_OF_RANGE, NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, KAFKA_STORAGE_ERROR,
-// CORRUPT_MESSAGE. High, LastStable and LogStart are set in any case that got as far as the log.
+// OFFSET_OUT_OF_RANGE, OFFSET_NOT_AVAILABLE, NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH,
+// KAFKA_STORAGE_ERROR, CORRUPT_MESSAGE. High, LastStable and LogStart are set in any case that got as far as the log.
+//
+// A follower knows less than a client that was at the leader before: what is beyond its high watermark it calls not
+// available, and doesn't judge.
 func (p *Partition) Read(r Read) (Records, error) {
 	p.mu.Lock()
-	if err := p.lead(r.CurrentEpoch); err != nil {
+	if err := p.serve(r.CurrentEpoch, r.AnyReplica); err != nil {
 		p.mu.Unlock()
 		return Records{High: kafka.NoOffset, LastStable: kafka.NoOffset, LogStart: kafka.NoOffset, traffic: p.Traffic}, err
 	}
-	l, o, at, moves := p.log, p.offsets(), p.reg.LeaderEpoch, p.watchers.moves
+	l, o, at, moves, leads := p.log, p.offsets(), p.reg.LeaderEpoch, p.watchers.moves, p.rep.Leads()
 	p.mu.Unlock()
 
 	out := Records{High: o.High, LastStable: o.LastStable, LogStart: o.LogStart, Moves: moves, traffic: p.Traffic}
-	if r.LastEpoch != kafka.NoLeaderEpoch {
-		e := endOf(l, at, o.End, r.LastEpoch)
-		if e.Epoch < 0 || e.End < 0 {
-			return out, fault.New("partition.Read", kafka.ErrOffsetOutOfRange, "%s knows no epoch at or before %d", p.name, r.LastEpoch)
-		}
-		if e.Epoch < r.LastEpoch || e.End < r.From {
-			parted := e // and not e itself, which would be allocated with each read
-			out.Diverging = &parted
-			return out, nil
-		}
+	if !leads && r.From > o.High {
+		return out, fault.New("partition.Read", kafka.ErrOffsetNotAvailable,
+			"offset %d of %s is past the high watermark %d of this follower", r.From, p.name, o.High)
 	}
-	if r.From < o.LogStart || r.From > o.End {
-		return out, fault.New("partition.Read", kafka.ErrOffsetOutOfRange,
-			"offset %d of %s is outside %d..%d", r.From, p.name, o.LogStart, o.End)
+	var err error
+	if out.Diverging, err = p.parted(l, at, o, r.From, r.LastEpoch); err != nil || out.Diverging != nil {
+		return out, err
 	}
 	upper := o.High
 	if r.Committed {
@@ -97,6 +94,31 @@ func (p *Partition) Read(r Read) (Records, error) {
 		}
 	}
 	return out, err
+}
+
+// parted compares a reader's position with the log: where the log that it has read parts from this one it is told where (KIP-595).
+func (p *Partition) parted(l *log.Log, at kafka.LeaderEpoch, o positions, from kafka.Offset, last kafka.LeaderEpoch) (*EpochEnd, error) {
+	if from < o.LogStart { // also where the epochs part: nothing before the start says anything
+		return nil, p.outside(from, o)
+	}
+	if last != kafka.NoLeaderEpoch {
+		e := endOf(l, at, o.End, last)
+		if e.Epoch < 0 || e.End < 0 {
+			return nil, fault.New("partition.Read", kafka.ErrOffsetOutOfRange, "%s knows no epoch at or before %d", p.name, last)
+		}
+		if e.Epoch < last || e.End < from {
+			parted := e // and not e itself, which would be allocated with each read
+			return &parted, nil
+		}
+	}
+	if from > o.End {
+		return nil, p.outside(from, o)
+	}
+	return nil, nil
+}
+
+func (p *Partition) outside(from kafka.Offset, o positions) error {
+	return fault.New("partition.Read", kafka.ErrOffsetOutOfRange, "offset %d of %s is outside %d..%d", from, p.name, o.LogStart, o.End)
 }
 
 // offsets reads every position. Called with the mutex held and the log open.
