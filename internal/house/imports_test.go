@@ -10,6 +10,7 @@ import (
 var lines = [][]string{
 	{"internal/kafka", "internal/fault", "internal/must", "internal/config"},
 	{"internal/world", "internal/disk", "internal/golden", "internal/record", "internal/wire", "internal/staterecord", "internal/staterecord/group"},
+	{"internal/peer"},
 	{"internal/image/cow", "internal/image"},
 	{"internal/machine/..."},
 	{"internal/log/checkpoint", "internal/log/epoch", "internal/log/producer", "internal/log/segment", "internal/log/clean", "internal/log"},
@@ -19,7 +20,7 @@ var lines = [][]string{
 	{"internal/node"},
 	{"."},
 	{"milenatest", "internal/inspect", "internal/cli", "internal/server", "cmd/milena"},
-	{"internal/history", "internal/history/records", "internal/history/groups", "internal/history/replicas", "internal/history/faults", "internal/sim", "internal/crash", "internal/house"},
+	{"internal/history", "internal/history/records", "internal/history/groups", "internal/history/replicas", "internal/history/faults", "internal/sim/network", "internal/sim", "internal/crash", "internal/house"},
 }
 
 func place(dir string) (line, column int, ok bool) {

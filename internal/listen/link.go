@@ -22,9 +22,10 @@ type Link struct {
 	stalled bool   // the client doesn't read
 	owed    bool   // Output was asked for while the client didn't read
 	ended   bool
+	closing bool // by the server: the client is told behind what is on its way to it
 }
 
-// Connect opens a connection; receive is handed what the client gets.
+// Connect opens a connection; receive is handed what the client gets, and nil when the server closed the connection.
 func Connect(cfg *Config, w world.World, peer wire.Peer, dispatch func(*wire.Request), receive func([]byte)) *Link {
 	l := &Link{cfg: cfg, world: w, receive: receive}
 	l.session = NewSession(cfg, w, peer, dispatch, l)
@@ -141,7 +142,17 @@ func (l *Link) Resume() {
 
 // Close implements Transport.
 func (l *Link) Close(reason string) {
-	l.world.Go(func() { l.end(reason) })
+	l.world.Go(func() { l.close(reason) })
+}
+
+// close is the server's end of the connection.
+func (l *Link) close(reason string) {
+	if l.ended {
+		return
+	}
+	l.end(reason)
+	l.closing = true
+	l.deliver()
 }
 
 func (l *Link) write() {
@@ -157,13 +168,20 @@ func (l *Link) write() {
 		b, err := a.Out.AppendTo(nil)
 		l.session.Written(a)
 		if err != nil {
-			l.end(reasonFile)
+			l.close(reasonFile)
 			break
 		}
 		l.cfg.Observer.Sent(l.session.peer, len(b))
 		l.back = append(l.back, b...)
 	}
-	if len(l.back) > 0 && !l.giving {
+	if len(l.back) > 0 {
+		l.deliver()
+	}
+}
+
+// deliver has what came back given to the client.
+func (l *Link) deliver() {
+	if !l.giving {
 		l.giving = true
 		l.world.Go(l.give)
 	}
@@ -174,5 +192,9 @@ func (l *Link) give() {
 	if b := l.back; len(b) > 0 {
 		l.back = nil
 		l.receive(b)
+	}
+	if l.closing {
+		l.closing = false
+		l.receive(nil)
 	}
 }

@@ -72,6 +72,9 @@ func (f *Framer) Starved() bool {
 	return !f.overdraft
 }
 
+// WhenFree calls wake, as Budget.WhenFree does, when Starved is worth asking again.
+func (f *Framer) WhenFree(wake func()) { f.pool.budget.WhenFree(wake) }
+
 // roomy reports whether the next bytes need no new memory.
 func (f *Framer) roomy() bool {
 	n := len(f.chunks)
