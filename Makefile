@@ -26,7 +26,7 @@ lint: ## vet, staticcheck, module checksums, known vulnerabilities
 	@./scripts/vulncheck $(GOVULNCHECK)
 
 race: ## the packages where goroutines meet, under the race detector (needs a C compiler), freed buffers overwritten
-	CGO_ENABLED=1 $(GO) test -race -tags poison ./internal/listen/... ./internal/partition/... ./internal/coordinator/... ./internal/broker/... ./internal/node/... ./internal/storage/... ./internal/disk/... ./internal/feed/... ./internal/metrics/... ./internal/server/... ./internal/world/... .
+	CGO_ENABLED=1 $(GO) test -race -tags poison ./internal/listen/... ./internal/partition/... ./internal/coordinator/... ./internal/broker/... ./internal/node/... ./internal/storage/... ./internal/upkeep/... ./internal/disk/... ./internal/feed/... ./internal/metrics/... ./internal/server/... ./internal/world/... .
 
 fuzz: ## every fuzz target for FUZZTIME
 	@./scripts/fuzz $(FUZZTIME)

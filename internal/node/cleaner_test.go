@@ -66,7 +66,7 @@ func TestTheCleanerCompactsATopic(t *testing.T) {
 	if last["k0"] != "7" || last["k1"] != "7" || records > 6 {
 		t.Errorf("%d records, last %v", records, last)
 	}
-	if g := r.n.replicas.cleaner.gauges(); g.Recopied <= 0 || g.Recopied > 0.5 || g.MaxBuffer <= 0 || g.SinceLastRun > 20*time.Second {
+	if g := r.n.upkeep.Cleaner(); g.Recopied <= 0 || g.Recopied > 0.5 || g.MaxBuffer <= 0 || g.SinceLastRun > 20*time.Second {
 		t.Errorf("gauges %+v", g)
 	}
 	for _, how := range []func(){r.restart, r.kill, r.powerCut} {
@@ -134,7 +134,7 @@ func TestALogThatDoesNotCompact(t *testing.T) {
 	}
 	r.said("cleaned log good-0")
 	wantCode(t, r.write("bad", 0, keyed("k", "v")).ErrorCode, kafka.ErrNone)
-	if count, bytes := r.n.replicas.cleaner.uncleanableIn("data"); count != 1 || bytes == 0 {
+	if count, bytes := r.n.upkeep.Uncleanable("data"); count != 1 || bytes == 0 {
 		t.Errorf("%d logs of %d bytes are uncleanable", count, bytes)
 	}
 }

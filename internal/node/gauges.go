@@ -27,8 +27,8 @@ func (g gauges) Standing() metrics.Standing {
 	at := img.Position()
 	budget := n.edge.sessions.Budget
 	s := metrics.Standing{
-		Node: n.settings.NodeID(), State: g.state(img), Dirs: g.dirs(), Cleaner: n.replicas.cleaner.gauges(),
-		Scrub:   n.replicas.scrub.gauges(),
+		Node: n.settings.NodeID(), State: g.state(img), Dirs: g.dirs(), Cleaner: metrics.Cleaner(n.upkeep.Cleaner()),
+		Scrub:   metrics.Scrub(n.upkeep.Scrub()),
 		Memory:  metrics.Memory{Used: budget.Used(), Limit: n.o.Values.Int("milena.request.memory.max.bytes")},
 		Traffic: n.replicas.traffic.all(), Damages: n.replicas.news.damages.Load(),
 		Controller: metrics.Controller{
@@ -76,10 +76,10 @@ func (g gauges) dirs() []metrics.Dir {
 	var out []metrics.Dir
 	for _, d := range (description{g.n}).volumes() {
 		room := g.n.storage.Space.Of(d.Path)
-		uncleanable, bytes := g.n.replicas.cleaner.uncleanableIn(d.Path)
+		uncleanable, bytes := g.n.upkeep.Uncleanable(d.Path)
 		out = append(out, metrics.Dir{
 			Path: d.Path, Offline: d.Err != nil, TotalBytes: d.TotalBytes, UsableBytes: d.FreeBytes,
-			Full: room.Full, ReserveBytes: room.Reserve, FlushAge: g.n.flushAge(d.Path), Unrecovered: g.n.unrecovered(d.Path),
+			Full: room.Full, ReserveBytes: room.Reserve, FlushAge: g.n.upkeep.FlushAge(d.Path), Unrecovered: g.n.upkeep.Unrecovered(d.Path),
 			Uncleanable: uncleanable, UncleanableBytes: bytes,
 		})
 	}

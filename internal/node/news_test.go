@@ -1,7 +1,6 @@
 package node
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -103,14 +102,14 @@ func TestAnUncleanStopIsTold(t *testing.T) {
 	}
 }
 
-// TestALongRecoveryTellsHowFarItIs opens logs after an unclean stop, the last word about which was long ago.
-func TestALongRecoveryTellsHowFarItIs(t *testing.T) {
+// TestAShortRecoveryTellsNothing opens logs after an unclean stop; the gauge knows how many are left.
+func TestAShortRecoveryTellsNothing(t *testing.T) {
 	r := newRig(t)
 	r.logs.info = true
 	r.create("t", 3)
 	r.logs.forget()
 	all := r.n.replicas.All()
-	r.n.recoverAll(all)
+	r.n.upkeep.Recover(all)
 	if left := r.n.Gauges().Standing().Dirs[0].Unrecovered; left != int64(len(all)) {
 		t.Errorf("%d logs are to be recovered, the gauge says %d", len(all), left)
 	}
@@ -120,23 +119,6 @@ func TestALongRecoveryTellsHowFarItIs(t *testing.T) {
 	}
 	if got := r.logs.with("Recovering logs"); len(got) != 0 {
 		t.Errorf("a short recovery tells %q", got)
-	}
-	v := r.n.storage.Volumes[0]
-	long := &recovering{n: r.n, total: 7, left: 7, said: r.w.Now().Mono - recoveryWord}
-	for _, p := range all {
-		long.recover(v, p)
-	}
-	r.said("INFO Recovering logs (1/7 completed)", "dir=data", "remaining=6")
-	if got := r.logs.with("Recovering logs"); len(got) != 1 {
-		t.Errorf("told more than once a second: %q", got)
-	}
-	var told []string
-	r.n.o.Recovering = func(done, total int) { told = append(told, fmt.Sprintf("%d/%d", done, total)) }
-	long.left, long.said = 2, r.w.Now().Mono-recoveryWord
-	long.recover(v, all[0])
-	long.recover(v, all[1])
-	if got := strings.Join(told, " "); got != "6/7 7/7" {
-		t.Errorf("whoever draws a bar was told %s", got)
 	}
 }
 

@@ -29,6 +29,7 @@ import (
 	"github.com/milena-io/milena/internal/log"
 	"github.com/milena-io/milena/internal/quorum"
 	"github.com/milena-io/milena/internal/storage"
+	"github.com/milena-io/milena/internal/upkeep"
 	"github.com/milena-io/milena/internal/wire"
 	"github.com/milena-io/milena/internal/world"
 )
@@ -65,6 +66,7 @@ type Node struct {
 
 	storage  *storage.Storage
 	metadata *log.Log // of __cluster_metadata-0
+	upkeep   *upkeep.Upkeep
 	quorum   *quorum.Quorum
 	feed     *feed.Feed
 	replicas *replicas
@@ -105,6 +107,10 @@ func Start(o Options, ready func(error)) (*Node, error) {
 	if err := n.openStorage(); err != nil {
 		return nil, err
 	}
+	n.upkeep = upkeep.New(upkeep.Options{
+		World: o.World, Static: o.Values, Layers: n.settings.layers, Storage: n.storage, Logger: o.Logger, Began: n.life.began,
+		Recovering: o.Recovering, Recovered: n.replicas.news.recovered, Replicas: n.replicas, Life: &n.life,
+	})
 	if err := n.assemble(); err != nil {
 		n.abandon()
 		return nil, err

@@ -16,7 +16,6 @@ import (
 	"github.com/milena-io/milena/internal/staterecord"
 	"github.com/milena-io/milena/internal/storage"
 	"github.com/milena-io/milena/internal/wire"
-	"github.com/milena-io/milena/internal/world"
 )
 
 // replicas is this node's partitions, kept in step with the image. It finds them for the handlers.
@@ -26,10 +25,6 @@ type replicas struct {
 
 	acting atomic.Pointer[image.Image]
 
-	// chores are the timers of tend by their keys, under the node's mutex; one that is left would keep a stopped node in
-	// memory.
-	chores map[string]world.Timer
-
 	mu     sync.RWMutex
 	byID   map[kafka.TopicIDPartition]*partition.Partition
 	byName map[kafka.TopicPartition]*partition.Partition
@@ -38,19 +33,15 @@ type replicas struct {
 	traffic traffic
 	unclean atomic.Uint64 // elections of leaders that were not in sync
 	news    news
-	cleaner *cleaner
-	scrub   scrub
 }
 
 func newReplicas(n *Node) *replicas {
 	r := &replicas{
-		n: n, cleaner: newCleaner(n), self: n.settings.NodeID(),
-		chores: map[string]world.Timer{},
+		n: n, self: n.settings.NodeID(),
 		byID:   map[kafka.TopicIDPartition]*partition.Partition{},
 		byName: map[kafka.TopicPartition]*partition.Partition{},
 		moves:  assignments{n: n, pending: map[kafka.TopicIDPartition]whereabouts{}},
 		news:   news{n: n, pending: map[event]*partitions{}},
-		scrub:  scrub{n: n},
 	}
 	return r
 }
@@ -293,7 +284,7 @@ func (r *replicas) remove(name kafka.TopicPartition, id kafka.TopicIDPartition) 
 		return
 	}
 	r.traffic.leave(name.Topic)
-	r.cleaner.forget(p)
+	r.n.upkeep.Forget(p)
 	r.moves.drop(id)
 	v, there, err := r.n.storage.Remove(p, id)
 	if there {

@@ -92,18 +92,16 @@ func TestTheScrubLeavesAFullDirectoryAlone(t *testing.T) {
 		t.Errorf("%+v, then %+v", before, after)
 	}
 	r.said("The log directory data is full")
-	d := newDirsRig(t)
-	d.create("a", 3)
-	for _, p := range d.n.replicas.All() {
-		if !d.n.replicas.scrub.fit(p) {
-			t.Errorf("the directory of %s has room and is not fit", p.Name())
-		}
-	}
-	lost := d.n.storage.Volumes[1]
-	d.n.storage.Lose(lost, disk.ErrIO)
-	for _, p := range d.n.replicas.All() {
-		if fit := d.n.replicas.scrub.fit(p); fit == (d.n.storage.Of(p) == lost) {
-			t.Errorf("%s, the directory of which failed: %v; fit: %v", p.Name(), d.n.storage.Of(p) == lost, fit)
-		}
-	}
+}
+
+// So is one that has failed.
+func TestTheScrubLeavesALostDirectoryAlone(t *testing.T) {
+	r := newDirsRig(t, "milena.scrub.interval.ms", "60000")
+	r.logs.info = true
+	r.create("t", 3, "segment.bytes", "1048576", "retention.ms", "-1")
+	r.w.Run(90 * time.Second)
+	r.said("INFO Scrubbed the sealed segments of", "leftOut=0")
+	r.n.storage.Lose(r.n.storage.Volumes[1], disk.ErrIO)
+	r.w.Run(time.Minute)
+	r.said("INFO Scrubbed the sealed segments of", "leftOut=1")
 }

@@ -118,7 +118,7 @@ func (s *session) open() {
 		ready(fault.Shutdown("node.start"))
 		return
 	}
-	s.n.tend()
+	s.n.upkeep.Start()
 	err := s.n.edge.open(s.n)
 	if err == nil {
 		log := s.n.log("kafka.server")

@@ -13,9 +13,7 @@ const drainTime = 5 * time.Second
 // says so to the next start. done is called once, with why the end was not clean if it was not.
 func (n *Node) Stop(done func(error)) {
 	failed, again := n.life.stop()
-	for _, t := range n.replicas.chores {
-		t.Stop()
-	}
+	n.upkeep.Stop()
 	switch {
 	case again:
 		done(failed)

@@ -90,7 +90,7 @@ func TestALogIsRecoveredBeforeTheOthersAreSettled(t *testing.T) {
 	r.boot()
 	v := r.n.storage.Volumes[0]
 	v.Settled = storage.Gate{}
-	r.n.recoverAll(r.n.replicas.All())
+	r.n.upkeep.Recover(r.n.replicas.All())
 	r.rest()
 	if left := v.Unrecovered.Load(); left == 0 {
 		t.Error("nobody waited")

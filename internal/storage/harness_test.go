@@ -2,6 +2,7 @@ package storage
 
 import (
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,7 +59,7 @@ func (r *rig) options(dirs ...string) Options {
 	}
 }
 
-func (r *rig) All() []*partition.Partition { return r.all }
+func (r *rig) All() []*partition.Partition { return slices.Clone(r.all) }
 
 func (r *rig) ByName(name kafka.TopicPartition) (*partition.Partition, error) {
 	for _, p := range r.all {

@@ -53,7 +53,7 @@ type Options struct {
 
 // Replicas are the node's partitions.
 type Replicas interface {
-	All() []*partition.Partition // by name
+	All() []*partition.Partition // by name, in a slice of the caller's own
 	ByName(kafka.TopicPartition) (*partition.Partition, error)
 	ByID(kafka.TopicIDPartition) (*partition.Partition, error)
 	// Image is the newest image that is acted on.

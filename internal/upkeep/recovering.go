@@ -1,4 +1,4 @@
-package node
+package upkeep
 
 import (
 	"fmt"
@@ -13,7 +13,7 @@ import (
 // recovering is the recovery, after an unclean stop, of the logs that nobody has asked for yet: as many of a directory at a
 // time as num.recovery.threads.per.data.dir says. Whoever asks for a log has it recovered at once.
 type recovering struct {
-	n     *Node
+	of    *Upkeep
 	total int
 
 	mu   sync.Mutex
@@ -24,20 +24,20 @@ type recovering struct {
 // recoveryWord is how often a long recovery says how far it is, and from when on it is a long one.
 const recoveryWord = time.Second
 
-// recoverAll opens the logs of partitions.
-func (n *Node) recoverAll(all []*partition.Partition) {
+// Recover opens the logs of partitions, after an unclean stop.
+func (u *Upkeep) Recover(all []*partition.Partition) {
 	if len(all) == 0 {
-		n.replicas.news.recovered()
+		u.o.Recovered()
 		return
 	}
-	r := &recovering{n: n, total: len(all), left: len(all), said: n.o.World.Now().Mono}
+	r := &recovering{of: u, total: len(all), left: len(all), said: u.o.World.Now().Mono}
 	of := map[*storage.Volume][]*partition.Partition{}
 	for _, p := range all {
-		v := n.storage.Of(p)
+		v := u.o.Storage.Of(p)
 		v.Unrecovered.Add(1)
 		of[v] = append(of[v], p)
 	}
-	for _, v := range n.storage.Volumes {
+	for _, v := range u.o.Storage.Volumes {
 		v.Settled.Then(func() {
 			for _, p := range of[v] {
 				v.Env.Chores.Go(func() { r.recover(v, p) })
@@ -49,10 +49,10 @@ func (n *Node) recoverAll(all []*partition.Partition) {
 // recover opens one log.
 func (r *recovering) recover(v *storage.Volume, p *partition.Partition) {
 	if err := p.Open(); err != nil && !fault.IsKind(err, fault.Closed) {
-		r.n.log("kafka.log").Error("A log could not be recovered; its partition answers with an error. See milena log verify.", "partition", p.Name().String(), "error", err)
+		r.of.log("kafka.log").Error("A log could not be recovered; its partition answers with an error. See milena log verify.", "partition", p.Name().String(), "error", err)
 	}
 	v.Unrecovered.Add(-1)
-	now := r.n.o.World.Now().Mono
+	now := r.of.o.World.Now().Mono
 	r.mu.Lock()
 	r.left--
 	left, tell := r.left, now-r.said >= recoveryWord
@@ -63,7 +63,7 @@ func (r *recovering) recover(v *storage.Volume, p *partition.Partition) {
 	switch {
 	case left == 0:
 		r.tell(0, v)
-		r.n.replicas.news.recovered()
+		r.of.o.Recovered()
 	case tell:
 		r.tell(left, v)
 	}
@@ -72,17 +72,17 @@ func (r *recovering) recover(v *storage.Volume, p *partition.Partition) {
 // tell says how far it is; a node that stops has other things to say.
 func (r *recovering) tell(left int, at *storage.Volume) {
 	switch {
-	case r.n.life.Over():
-	case r.n.o.Recovering != nil:
-		r.n.o.Recovering(r.total-left, r.total)
+	case r.of.o.Life.Over():
+	case r.of.o.Recovering != nil:
+		r.of.o.Recovering(r.total-left, r.total)
 	case left > 0:
-		r.n.log("kafka.log").Info(fmt.Sprintf("Recovering logs (%d/%d completed)", r.total-left, r.total), "dir", at.Path, "remaining", left)
+		r.of.log("kafka.log").Info(fmt.Sprintf("Recovering logs (%d/%d completed)", r.total-left, r.total), "dir", at.Path, "remaining", left)
 	}
 }
 
-// unrecovered is how many logs of a directory are still to be recovered.
-func (n *Node) unrecovered(path string) int64 {
-	for _, v := range n.storage.Volumes {
+// Unrecovered is how many logs of a directory are still to be recovered.
+func (u *Upkeep) Unrecovered(path string) int64 {
+	for _, v := range u.o.Storage.Volumes {
 		if v.Path == path {
 			return v.Unrecovered.Load()
 		}

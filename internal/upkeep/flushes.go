@@ -1,4 +1,4 @@
-package node
+package upkeep
 
 import (
 	"math"
@@ -9,12 +9,12 @@ import (
 const flushSchedule = "log.flush.scheduler.interval.ms"
 
 // scheduleFlushes starts Kafka's log flush scheduler: flush.ms does nothing without it.
-func (n *Node) scheduleFlushes() {
-	if n.o.Values.Int(flushSchedule) > math.MaxInt64/int64(time.Millisecond) {
+func (u *Upkeep) scheduleFlushes() {
+	if u.o.Static.Int(flushSchedule) > math.MaxInt64/int64(time.Millisecond) {
 		return
 	}
-	n.every(flushSchedule, func() error {
-		for _, p := range n.replicas.All() {
+	u.every(flushSchedule, func() error {
+		for _, p := range u.o.Replicas.All() {
 			p.FlushOld(false)
 		}
 		return nil

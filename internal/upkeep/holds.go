@@ -1,4 +1,4 @@
-package node
+package upkeep
 
 import "time"
 
@@ -7,9 +7,9 @@ const holdEvery = 250 * time.Millisecond
 
 // easeHolds flushes all logs when half of the files that logs may have open wait to be durable: under page-cache durability
 // nobody else does, and clients that need one more would be refused.
-func (n *Node) easeHolds() error {
-	if n.storage.Crowded() {
-		for _, p := range n.replicas.All() {
+func (u *Upkeep) easeHolds() error {
+	if u.o.Storage.Crowded() {
+		for _, p := range u.o.Replicas.All() {
 			p.FlushOld(true)
 		}
 	}

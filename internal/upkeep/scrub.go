@@ -1,4 +1,4 @@
-package node
+package upkeep
 
 import (
 	"fmt"
@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/milena-io/milena/internal/fault"
-	"github.com/milena-io/milena/internal/metrics"
 	"github.com/milena-io/milena/internal/partition"
 )
 
@@ -19,11 +18,21 @@ import (
 // A round begins at a log that chance chooses, so that a node that never runs for as long as a round takes reads all of them
 // in the end. It is one chain of steps on the World, with never more than one timer.
 type scrub struct {
-	n *Node
+	of *Upkeep
 
 	mu    sync.Mutex
-	stats metrics.Scrub
+	stats ScrubFigures
 	round scrubRound
+}
+
+// ScrubFigures are how the scrub goes.
+type ScrubFigures struct {
+	Running      bool
+	Left         int   // logs that the round under way has still to read
+	Bytes        int64 // read since the start
+	Rounds       int64 // finished since the start
+	LastFinished int64 // wall time in ms; 0 for never
+	Damages      int   // stretches that did not check in what the last finished round read
 }
 
 // scrubRound is what the round under way has done; only its chain of steps touches it.
@@ -47,7 +56,7 @@ const (
 	scrubGlance = 100
 )
 
-func (s *scrub) interval() time.Duration { return s.n.o.Values.Millis("milena.scrub.interval.ms") }
+func (s *scrub) interval() time.Duration { return s.of.o.Static.Millis("milena.scrub.interval.ms") }
 
 // schedule sets the first round up.
 func (s *scrub) schedule() {
@@ -58,27 +67,20 @@ func (s *scrub) schedule() {
 
 // after goes on with f unless the node stops before.
 func (s *scrub) after(d time.Duration, f func()) {
-	timer := s.n.o.World.After(d, func() {
-		if !s.n.life.Over() {
+	s.of.chores.set("milena.scrub.interval.ms", s.of.o.World.After(d, func() {
+		if !s.of.o.Life.Over() {
 			f()
 		}
-	})
-	s.n.life.mu.Lock()
-	defer s.n.life.mu.Unlock()
-	if s.n.life.stopping {
-		timer.Stop()
-		return
-	}
-	s.n.replicas.chores["milena.scrub.interval.ms"] = timer
+	}))
 }
 
 func (s *scrub) begin() {
-	all := s.n.replicas.All()
+	all := s.of.o.Replicas.All()
 	if len(all) > 0 {
-		first := int(s.n.o.World.Uint64() % uint64(len(all)))
+		first := int(s.of.o.World.Uint64() % uint64(len(all)))
 		all = append(all[first:len(all):len(all)], all[:first]...)
 	}
-	s.round = scrubRound{began: s.n.o.World.Now().Mono, left: all}
+	s.round = scrubRound{began: s.of.o.World.Now().Mono, left: all}
 	s.step()
 }
 
@@ -104,7 +106,7 @@ func (s *scrub) step() {
 		s.after(0, s.step)
 		return
 	}
-	rate := s.n.o.Values.Int("milena.scrub.io.max.bytes.per.second")
+	rate := s.of.o.Static.Int("milena.scrub.io.max.bytes.per.second")
 	done, read, err := r.log.Step(min(rate, scrubStep))
 	r.bytes += read
 	s.note(read)
@@ -122,7 +124,7 @@ func (s *scrub) next(p *partition.Partition) {
 		return
 	}
 	if !p.Standing().Open {
-		entries, err := s.n.storage.FS.List(s.n.storage.Of(p).Dir.PartitionPath(p.Name()))
+		entries, err := s.of.o.Storage.FS.List(s.of.o.Storage.Of(p).Dir.PartitionPath(p.Name()))
 		segments := 0
 		for _, e := range entries {
 			if strings.HasSuffix(e.Name, ".log") {
@@ -142,8 +144,8 @@ func (s *scrub) next(p *partition.Partition) {
 
 // fit reports whether the directory of a log is there and has room.
 func (s *scrub) fit(p *partition.Partition) bool {
-	v := s.n.storage.Of(p)
-	return v.Dir != nil && v.Offline() == nil && !s.n.storage.Space.Of(v.Path).Full
+	v := s.of.o.Storage.Of(p)
+	return v.Dir != nil && v.Offline() == nil && !s.of.o.Storage.Space.Of(v.Path).Full
 }
 
 // ended takes note of a log that was read, or could not be.
@@ -164,19 +166,19 @@ func (s *scrub) gaveUp(p *partition.Partition, err error) {
 	if fault.IsKind(err, fault.Closed) || fault.IsKind(err, fault.Full) {
 		return
 	}
-	s.n.log("kafka.log").Warn("The log of "+p.Name().String()+" could not be scrubbed to its end; the next scrub reads it again.", "error", err)
+	s.of.log("kafka.log").Warn("The log of "+p.Name().String()+" could not be scrubbed to its end; the next scrub reads it again.", "error", err)
 }
 
 // finish tells of the round and sets the next one up.
 func (s *scrub) finish() {
-	r, now := s.round, s.n.o.World.Now()
+	r, now := s.round, s.of.o.World.Now()
 	s.round = scrubRound{}
 	s.mu.Lock()
 	s.stats.Running, s.stats.Left = false, 0
 	s.stats.Rounds++
 	s.stats.LastFinished, s.stats.Damages = now.WallMs, r.damages
 	s.mu.Unlock()
-	s.n.log("kafka.log").Info(fmt.Sprintf("Scrubbed the sealed segments of %d logs: %d damaged stretches", r.logs, r.damages),
+	s.of.log("kafka.log").Info(fmt.Sprintf("Scrubbed the sealed segments of %d logs: %d damaged stretches", r.logs, r.damages),
 		"bytes", r.bytes, "leftOut", r.out, "ms", (now.Mono - r.began).Milliseconds())
 	s.after(s.interval(), s.begin)
 }
@@ -192,8 +194,8 @@ func (s *scrub) note(read int64) {
 	s.stats.Bytes += read
 }
 
-// gauges are what metrics shows.
-func (s *scrub) gauges() metrics.Scrub {
+// figures are how the scrub goes.
+func (s *scrub) figures() ScrubFigures {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.stats

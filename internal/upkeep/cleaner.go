@@ -1,4 +1,4 @@
-package node
+package upkeep
 
 import (
 	"context"
@@ -10,9 +10,7 @@ import (
 	"time"
 
 	"github.com/milena-io/milena/internal/fault"
-	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/log/clean"
-	"github.com/milena-io/milena/internal/metrics"
 	"github.com/milena-io/milena/internal/partition"
 )
 
@@ -20,7 +18,7 @@ import (
 // max.compaction.lag.ms first and then the filthiest, together no faster than log.cleaner.io.max.bytes.per.second. A log
 // that does not compact is left alone until the next start, and everything else goes on.
 type cleaner struct {
-	n *Node
+	of *Upkeep
 
 	mu          sync.Mutex
 	threads     []*partition.Partition // what each works on; nil while it has nothing to do
@@ -44,12 +42,13 @@ type cleanerSettings struct {
 // cleanerStep is how many bytes a compaction moves before it lets others on.
 const cleanerStep = 1 << 20
 
-func newCleaner(n *Node) *cleaner {
-	return &cleaner{n: n, uncleanable: map[*partition.Partition]bool{}, asleep: map[*partition.Partition]asleep{}}
+func newCleaner(u *Upkeep) *cleaner {
+	return &cleaner{of: u, uncleanable: map[*partition.Partition]bool{}, asleep: map[*partition.Partition]asleep{}}
 }
 
-func (s *settings) cleaner(img *image.Image) cleanerSettings {
-	v := s.layers(img).Broker(
+// settings are those of the newest image.
+func (c *cleaner) settings() cleanerSettings {
+	v := c.of.o.Layers(c.of.o.Replicas.Image()).Broker(
 		"log.cleaner.enable", "log.cleaner.threads", "log.cleaner.dedupe.buffer.size", "log.cleaner.io.buffer.load.factor",
 		"log.cleaner.io.buffer.size", "log.cleaner.io.max.bytes.per.second",
 	)
@@ -76,8 +75,8 @@ type candidate struct {
 
 // look gives idle threads what is due.
 func (c *cleaner) look() error {
-	s := c.n.settings.cleaner(c.n.feed.Image())
-	if c.n.life.Over() || !s.enable {
+	s := c.settings()
+	if c.of.o.Life.Over() || !s.enable {
 		return nil
 	}
 	c.mu.Lock()
@@ -117,7 +116,7 @@ func (c *cleaner) look() error {
 // candidates lists the logs that are due, in their order.
 func (c *cleaner) candidates() (due []candidate) {
 	dirtiest, overdueMs := 0.0, int64(0)
-	for _, p := range c.n.replicas.All() {
+	for _, p := range c.of.o.Replicas.All() {
 		c.mu.Lock()
 		bad := c.uncleanable[p]
 		c.mu.Unlock()
@@ -152,14 +151,14 @@ func (c *cleaner) candidates() (due []candidate) {
 	})
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.looked, c.dirtiest, c.overdueMs = c.n.o.World.Now().Mono, dirtiest, overdueMs
+	c.looked, c.dirtiest, c.overdueMs = c.of.o.World.Now().Mono, dirtiest, overdueMs
 	return due
 }
 
 // wait is how long to wait after so many bytes, so that all threads together keep to the throttle.
 func (c *cleaner) wait(moved int64) time.Duration {
-	rate := c.n.settings.cleaner(c.n.feed.Image()).bytesPerSecond
-	now := c.n.o.World.Now().Mono
+	rate := c.settings().bytesPerSecond
+	now := c.of.o.World.Now().Mono
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if costs := float64(moved) / rate * float64(time.Second); costs >= 1 {
@@ -184,17 +183,17 @@ func (c *cleaner) ended(thread int, p *partition.Partition, out partition.Compac
 	default:
 		c.tell(thread, p, out)
 	}
-	c.n.o.World.Go(func() { _ = c.look() })
+	c.of.o.World.Go(func() { _ = c.look() })
 }
 
 // failed takes an error of a log: a directory whose disk failed goes offline, and any other log is not compacted again.
 func (c *cleaner) failed(p *partition.Partition, err error) {
-	v := c.n.storage.Of(p)
+	v := c.of.o.Storage.Of(p)
 	switch {
 	case fault.IsKind(err, fault.Closed) || fault.IsKind(err, fault.Full):
 		return
 	case fault.IsKind(err, fault.Disk):
-		c.n.storage.Lose(v, err)
+		c.of.o.Storage.Lose(v, err)
 		return
 	}
 	c.mu.Lock()
@@ -202,7 +201,7 @@ func (c *cleaner) failed(p *partition.Partition, err error) {
 	c.uncleanable[p] = true
 	c.mu.Unlock()
 	if !told {
-		c.n.log("kafka.log.LogCleaner").Warn("Unexpected exception thrown when cleaning log "+p.Name().String()+
+		c.of.log("kafka.log.LogCleaner").Warn("Unexpected exception thrown when cleaning log "+p.Name().String()+
 			". Marking its partition as uncleanable: it is read and written as before, and grows. See milena log verify.",
 			"partition", p.Name().String(), "dir", v.Path, "error", err)
 	}
@@ -210,7 +209,7 @@ func (c *cleaner) failed(p *partition.Partition, err error) {
 
 // tell writes Kafka's line at the end of a cleaning.
 func (c *cleaner) tell(thread int, p *partition.Partition, out partition.Compacted) {
-	logger, s := c.n.log("kafka.log.LogCleaner"), out.Stats
+	logger, s := c.of.log("kafka.log.LogCleaner"), out.Stats
 	if !logger.Enabled(context.Background(), slog.LevelInfo) {
 		return
 	}
@@ -233,12 +232,17 @@ func (c *cleaner) forget(p *partition.Partition) {
 	delete(c.asleep, p)
 }
 
-// gauges are what the cleaner's MBeans tell.
-func (c *cleaner) gauges() metrics.Cleaner {
-	now := c.n.o.World.Now().Mono
+// CleanerFigures are what the cleaner's MBeans tell.
+type CleanerFigures struct {
+	MaxClean, MaxDelay, SinceLastRun time.Duration
+	MaxBuffer, MaxDirty, Recopied    float64
+}
+
+func (c *cleaner) figures() CleanerFigures {
+	now := c.of.o.World.Now().Mono
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := metrics.Cleaner{MaxDirty: c.dirtiest, MaxDelay: time.Duration(c.overdueMs) * time.Millisecond, SinceLastRun: now - max(c.looked, c.n.life.began)}
+	out := CleanerFigures{MaxDirty: c.dirtiest, MaxDelay: time.Duration(c.overdueMs) * time.Millisecond, SinceLastRun: now - max(c.looked, c.of.o.Began)}
 	var read, left int64
 	for _, l := range c.last {
 		out.MaxClean = max(out.MaxClean, l.Took)
@@ -261,7 +265,7 @@ func (c *cleaner) uncleanableIn(dir string) (count int, bytes int64) {
 	}
 	c.mu.Unlock()
 	for _, p := range all {
-		if v := c.n.storage.Of(p); v != nil && v.Path == dir {
+		if v := c.of.o.Storage.Of(p); v != nil && v.Path == dir {
 			count++
 			bytes += p.Standing().Bytes
 		}

@@ -1,4 +1,4 @@
-package node
+package upkeep
 
 import (
 	"fmt"
@@ -19,37 +19,37 @@ type stall struct {
 }
 
 // flushers are the flush services of all log directories.
-func (n *Node) flushers() []*disk.Flusher {
+func (u *Upkeep) flushers() []*disk.Flusher {
 	var out []*disk.Flusher
-	for _, v := range n.storage.All() {
+	for _, v := range u.o.Storage.All() {
 		out = append(out, v.Flusher)
 	}
 	return out
 }
 
 // watchFlushes looks for flushes that hang.
-func (n *Node) watchFlushes() {
-	limit := n.o.Values.Millis("milena.flush.stall.ms")
+func (u *Upkeep) watchFlushes() {
+	limit := u.o.Static.Millis("milena.flush.stall.ms")
 	stalls := map[string]*stall{}
-	n.repeat("milena.flush.stall.ms", stallEvery, func() error {
-		for _, f := range n.flushers() {
+	u.repeat("milena.flush.stall.ms", stallEvery, func() error {
+		for _, f := range u.flushers() {
 			s := stalls[f.Name()]
 			if s == nil {
 				s = &stall{}
 				stalls[f.Name()] = s
 			}
-			n.watchFlush(f, s, limit)
+			u.watchFlush(f, s, limit)
 		}
 		return nil
 	})
 }
 
 // watchFlush tells of a flush that hangs, again each time its age has doubled, and of its end.
-func (n *Node) watchFlush(f *disk.Flusher, s *stall, limit time.Duration) {
-	now := n.o.World.Now().Mono
+func (u *Upkeep) watchFlush(f *disk.Flusher, s *stall, limit time.Duration) {
+	now := u.o.World.Now().Mono
 	since, busy := f.UnderWay()
 	if s.told > 0 && (!busy || since != s.since) {
-		n.log("kafka.log").Info("Flushes of log directory "+f.Name()+" end again.", "dir", f.Name(), "stalled", s.told.String())
+		u.log("kafka.log").Info("Flushes of log directory "+f.Name()+" end again.", "dir", f.Name(), "stalled", s.told.String())
 		*s = stall{}
 	}
 	age := now - since
@@ -57,21 +57,21 @@ func (n *Node) watchFlush(f *disk.Flusher, s *stall, limit time.Duration) {
 		return
 	}
 	s.since, s.told = since, age
-	n.log("kafka.log").Warn(fmt.Sprintf("A flush of log directory %s has been under way for %v: its device hangs or is very slow. %s",
-		f.Name(), age.Round(time.Millisecond), n.stranded()), "dir", f.Name(), "age", age.String())
+	u.log("kafka.log").Warn(fmt.Sprintf("A flush of log directory %s has been under way for %v: its device hangs or is very slow. %s",
+		f.Name(), age.Round(time.Millisecond), u.stranded()), "dir", f.Name(), "age", age.String())
 }
 
 // stranded says what becomes of the partitions that are led from a directory whose flush hangs. Where another replica is in
 // sync, here is the place to move their leadership to it (architecture D5); a node alone keeps them all.
-func (n *Node) stranded() string {
+func (u *Upkeep) stranded() string {
 	return "Producers with acks=all wait for it; no other replica could take the leadership over."
 }
 
-// flushAge is how long the flush of a directory has been under way; zero while none is.
-func (n *Node) flushAge(dir string) time.Duration {
-	for _, f := range n.flushers() {
+// FlushAge is how long the flush of a directory has been under way; zero while none is.
+func (u *Upkeep) FlushAge(dir string) time.Duration {
+	for _, f := range u.flushers() {
 		if since, busy := f.UnderWay(); busy && f.Name() == dir {
-			return max(n.o.World.Now().Mono-since, 0)
+			return max(u.o.World.Now().Mono-since, 0)
 		}
 	}
 	return 0

@@ -1,4 +1,4 @@
-package node
+package upkeep
 
 import (
 	"github.com/milena-io/milena/internal/log/clean"
@@ -17,7 +17,7 @@ type asleep struct {
 // or writes, and of 100,000 logs none is opened for the asking.
 func (c *cleaner) dirtAsleep(p *partition.Partition) (d clean.Dirt, due, ok bool, err error) {
 	policy, sleeps := partition.Asleep(p)
-	v := c.n.storage.Of(p)
+	v := c.of.o.Storage.Of(p)
 	c.mu.Lock()
 	known, found := c.asleep[p]
 	if !sleeps {
