@@ -11,7 +11,7 @@ var brokerAToF = []Key{
 	{Name: "alter.log.dirs.replication.quota.window.size.seconds", Type: Int, Default: "1", HasDefault: true, Doc: "Dir-move throttle sample length."},
 	{Name: "authorizer.class.name", Type: String, Default: "", HasDefault: true, Status: Refused, Doc: "Accept Kafka's StandardAuthorizer class name and empty."},
 	{Name: "auto.create.topics.enable", Type: Boolean, Default: "true", HasDefault: true, Status: Implemented, Doc: "Create unknown topics on Metadata requests that allow it (and on consumer/producer metadata)."},
-	{Name: "auto.leader.rebalance.enable", Type: Boolean, Default: "true", HasDefault: true, Doc: "Controller moves leadership back to preferred replicas periodically."},
+	{Name: "auto.leader.rebalance.enable", Type: Boolean, Default: "true", HasDefault: true, Status: Implemented, Doc: "Controller moves leadership back to preferred replicas periodically."},
 	{Name: "background.threads", Type: Int, Default: "10", HasDefault: true, Dynamic: ClusterWide, Min: bound(1), Doc: "Size of background pool (accept and map to Go workers)."},
 	{Name: "broker.heartbeat.interval.ms", Type: Int, Default: "2000", HasDefault: true, Status: Implemented, Doc: "Broker to controller heartbeat period."},
 	{Name: "broker.id", Type: Int, Default: "-1", HasDefault: true, Status: Implemented, Doc: "Legacy alias of node.id."},

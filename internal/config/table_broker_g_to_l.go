@@ -71,7 +71,7 @@ var brokerGToL = []Key{
 	{Name: "internal.metadata.max.batch.size.in.bytes", Type: Int, Default: "8388608", HasDefault: true, Hidden: true, Status: Implemented, Doc: "Internal; largest metadata batch 8 MiB."},
 	{Name: "kafka.metrics.polling.interval.secs", Type: Int, Default: "10", HasDefault: true, Doc: "JVM reporters."},
 	{Name: "kafka.metrics.reporters", Type: List, Default: "", HasDefault: true, Doc: "JVM reporters."},
-	{Name: "leader.imbalance.check.interval.seconds", Type: Long, Default: "300", HasDefault: true, Doc: "Period of preferred-leader check."},
+	{Name: "leader.imbalance.check.interval.seconds", Type: Long, Default: "300", HasDefault: true, Status: Implemented, Doc: "Period of preferred-leader check."},
 	{Name: "leader.imbalance.per.broker.percentage", Type: Int, Default: "10", HasDefault: true, Hidden: true, Doc: "Imbalance ratio that triggers a rebalance."},
 	{Name: "leader.replication.throttled.rate", Type: Long, Default: "9223372036854775807", HasDefault: true, Dynamic: PerBroker, Hidden: true, Doc: "Leader side throttle bytes/s for throttled replicas."},
 	{Name: "listener.security.protocol.map", Type: String, Default: "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT", HasDefault: true, Dynamic: PerBroker, Status: Implemented, Doc: "Listener name to PLAINTEXT/SSL/SASL_PLAINTEXT/SASL_SSL."},

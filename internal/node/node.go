@@ -166,6 +166,7 @@ func (n *Node) handlers() map[kafka.APIKey]wire.Handler {
 		kafka.KeyDeleteTopics:                a.topics.DeleteTopics,
 		kafka.KeyCreatePartitions:            a.topics.CreatePartitions,
 		kafka.KeyDeleteRecords:               a.topics.DeleteRecords,
+		kafka.KeyElectLeaders:                a.topics.ElectLeaders,
 		kafka.KeyAlterPartitionReassignments: a.topics.AlterPartitionReassignments,
 		kafka.KeyListPartitionReassignments:  a.topics.ListPartitionReassignments,
 		kafka.KeyFindCoordinator:             a.groups.FindCoordinator,

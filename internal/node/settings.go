@@ -189,8 +189,16 @@ func (s *settings) controllerOptions() controller.Options {
 		Node:              s.NodeID(),
 		DefaultPartitions: int32(s.static.Int("num.partitions")), DefaultReplicas: int16(s.static.Int("default.replication.factor")),
 		SessionTimeout: s.static.Millis("broker.session.timeout.ms"), Seed: s.n.o.World.Uint64(),
-		Static: s.static.Set, Supported: cluster.Supported(),
+		Static: s.static.Set, Supported: cluster.Supported(), Rebalance: s.rebalance(),
 	}
+}
+
+// rebalance is how often preferred leaders are elected, 0 for never.
+func (s *settings) rebalance() time.Duration {
+	if !s.static.Bool("auto.leader.rebalance.enable") {
+		return 0
+	}
+	return time.Duration(min(max(s.static.Int("leader.imbalance.check.interval.seconds"), 1), math.MaxInt32)) * time.Second
 }
 
 func (s *settings) quorumConfig() quorum.Config {

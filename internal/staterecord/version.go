@@ -7,6 +7,7 @@ type MetadataVersion int16
 const (
 	OldestMetadataVersion MetadataVersion = 7  // 3.3-IV3
 	MetadataVersion34IV0  MetadataVersion = 8  // migration flag in registrations
+	MetadataVersion37IV0  MetadataVersion = 15 // registrations of controllers (KIP-919)
 	MetadataVersion37IV2  MetadataVersion = 17 // directory ids (KIP-858)
 	MetadataVersion40IV1  MetadataVersion = 23 // eligible leader replicas (KIP-966)
 	MetadataVersion43IV0  MetadataVersion = 30 // cordoned log directories (KIP-1066)

@@ -57,6 +57,7 @@ func APIs() []API {
 		api(kafka.KeyDescribeLogDirs, 1, 5, 2, none, "[s *4]?"),
 		api(kafka.KeyCreatePartitions, 0, 3, 2, forwarded, "[s 4 [*4]?] 4 1"),
 		api(kafka.KeyDeleteGroups, 0, 2, 2, none, "*s"),
+		api(kafka.KeyElectLeaders, 0, 2, 2, forwarded, "1@1 [s *4]? 4"),
 		api(kafka.KeyIncrementalAlterConfigs, 0, 1, 1, forwarded, "[1 s [s 1 s?]] 1"),
 		api(kafka.KeyAlterPartitionReassignments, 0, 1, 0, forwarded, "4 1@1 [s [4 *4?]]"),
 		api(kafka.KeyListPartitionReassignments, 0, 0, 0, forwarded, "4 [s *4]?"),

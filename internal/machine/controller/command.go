@@ -6,7 +6,7 @@ import (
 	"github.com/milena-io/milena/internal/staterecord"
 )
 
-// Command is one thing the controller is asked to do: one of the types of this file. Every command that can be asked
+// Command is one thing the controller is asked to do: one of the types here. Every command that can be asked
 // for by a client names the results one by one, in the order asked, so that a request with one bad topic does the rest.
 type Command any
 
@@ -38,64 +38,6 @@ func problem(err error) Problem {
 	}
 	return p
 }
-
-// RegisterBroker registers an incarnation of a broker (KIP-500, KIP-631, directory ids by KIP-858). The reply is
-// Registered. Registering the same incarnation again keeps its epoch.
-// Errors: DUPLICATE_BROKER_REGISTRATION while another incarnation of the id is alive, UNSUPPORTED_VERSION when the
-// broker's features don't cover a finalized one, INVALID_REGISTRATION, STALE_BROKER_EPOCH.
-type RegisterBroker struct {
-	Broker      kafka.NodeID
-	Incarnation kafka.IncarnationID
-	Rack        *string
-	Endpoints   []staterecord.Endpoint
-	Features    []staterecord.FeatureRange
-	LogDirs     []kafka.DirectoryID
-	// PreviousEpoch is that of the incarnation that stopped this broker cleanly, when that was the last: -1 after any other
-	// stop (KIP-966, BrokerRegistration v3).
-	PreviousEpoch kafka.BrokerEpoch
-	// LastEpochs is for each log directory the newest epoch of the broker that is noted in it, whatever the stop was, -1 for
-	// none: a directory that was wiped or restored says another than the last. Nil where none is noted.
-	LastEpochs []kafka.BrokerEpoch
-	// Colocated says that the broker runs in the process of the active controller: it is replaced by a newer incarnation
-	// at once, since two processes cannot hold one directory.
-	Colocated bool
-	// Dead is the epoch of an incarnation of this broker whose process is proven to have ended, so that its session need not
-	// be waited for (architecture D6); no epoch is 0.
-	Dead kafka.BrokerEpoch
-}
-
-// BrokerDead fences a broker whose process is proven to have ended: it refuses connections, or another answers in its place
-// (architecture D11). All it led is led by others in the same batch. The reply is nil. Error: STALE_BROKER_EPOCH, when it
-// has been registered anew since.
-type BrokerDead struct {
-	Broker kafka.NodeID
-	Epoch  kafka.BrokerEpoch
-}
-
-// Registered is the reply to RegisterBroker; the epoch is the offset of the registration's record.
-type Registered struct{ Epoch kafka.BrokerEpoch }
-
-// Heartbeat keeps a broker's session, asks to be unfenced or announces a controlled shutdown (KIP-631). The reply is
-// Beat. Error: STALE_BROKER_EPOCH, also when the broker is not registered at all.
-type Heartbeat struct {
-	Broker         kafka.NodeID
-	Epoch          kafka.BrokerEpoch
-	MetadataOffset kafka.Offset // the last offset of the metadata log the broker has applied
-	WantFence      bool
-	WantShutdown   bool
-	OfflineDirs    []kafka.DirectoryID
-	Cordoned       []kafka.DirectoryID // that take no new replicas (KIP-1066); nil for no word, empty for none
-}
-
-// Beat is the reply to Heartbeat.
-type Beat struct {
-	CaughtUp    bool
-	Fenced      bool
-	MayShutdown bool
-}
-
-// UnregisterBroker forgets a broker. The reply is nil. Error: BROKER_ID_NOT_REGISTERED.
-type UnregisterBroker struct{ Broker kafka.NodeID }
 
 // CreateTopics creates topics, each with an id that the caller drew. The reply is []CreatedTopic.
 type CreateTopics struct {
@@ -248,62 +190,12 @@ type UpdatedFeature struct {
 	Name string
 }
 
-// AlterPartition is a leader's wish to change ISR (KIP-497). The reply is []AlteredPartition.
-type AlterPartition struct {
-	Broker     kafka.NodeID
-	Epoch      kafka.BrokerEpoch
-	Partitions []PartitionWish
-}
-
-// PartitionWish is one partition of AlterPartition.
-type PartitionWish struct {
-	ID             kafka.TopicIDPartition
-	LeaderEpoch    kafka.LeaderEpoch
-	PartitionEpoch kafka.PartitionEpoch
-	ISR            []kafka.NodeID
-	Epochs         []kafka.BrokerEpoch // of the ISR's members as the leader knows them, -1 for any (KIP-903); nil for any
-	Recovery       staterecord.LeaderRecovery
-}
-
-// AlteredPartition is the registration after the wish. Errors: NOT_CONTROLLER, FENCED_LEADER_EPOCH,
-// INVALID_UPDATE_VERSION, INELIGIBLE_REPLICA, UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION, INVALID_REQUEST; and
-// NEW_LEADER_ELECTED when the wish was granted and took the leadership away. The command is refused as a whole with
-// STALE_BROKER_EPOCH.
-type AlteredPartition struct {
-	Problem
-	ID             kafka.TopicIDPartition
-	Leader         kafka.NodeID
-	LeaderEpoch    kafka.LeaderEpoch
-	PartitionEpoch kafka.PartitionEpoch
-	ISR            []kafka.NodeID
-	Recovery       staterecord.LeaderRecovery
-}
-
-// AssignReplicas is a broker's word on which of its log directories it keeps replicas in (AssignReplicasToDirs, KIP-858). A
-// directory that is not online, DirectoryLost among them, takes the broker out of ISR and leadership of what is in it. The
-// reply is []AssignedReplica. The command is refused as a whole with STALE_BROKER_EPOCH.
-type AssignReplicas struct {
-	Broker   kafka.NodeID
-	Epoch    kafka.BrokerEpoch
-	Replicas []ReplicaHome
-}
-
-// ReplicaHome is the directory of one replica.
-type ReplicaHome struct {
-	ID        kafka.TopicIDPartition
-	Directory kafka.DirectoryID
-}
-
-// AssignedReplica is what became of one ReplicaHome. Errors: UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION,
-// NOT_LEADER_OR_FOLLOWER where the broker has no replica, INVALID_REQUEST for a partition named twice.
-type AssignedReplica struct {
-	Problem
-	ReplicaHome
-}
-
 // Bootstrap writes what a new cluster's log has to hold, once the first controller leads: the feature levels. It does
 // nothing where metadata.version is set. The reply is nil.
 type Bootstrap struct{}
 
 // ExpireSessions fences the brokers whose sessions ended; Due returns it.
 type ExpireSessions struct{}
+
+// BalanceLeaders has preferred replicas lead again; Due returns it every leader.imbalance.check.interval.seconds.
+type BalanceLeaders struct{}

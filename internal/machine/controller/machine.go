@@ -19,6 +19,7 @@ type Options struct {
 	DefaultPartitions int32             // num.partitions
 	DefaultReplicas   int16             // default.replication.factor
 	SessionTimeout    time.Duration     // broker.session.timeout.ms
+	Rebalance         time.Duration     // leader.imbalance.check.interval.seconds, 0 without auto.leader.rebalance.enable
 	Seed              uint64            // of what is left to chance
 	Static            map[string]string // broker keys that were set at start
 	Supported         []staterecord.FeatureRange
@@ -68,11 +69,15 @@ func (m *Machine) Revert(to kafka.Offset) {
 // Commit makes every Apply below the offset final.
 func (m *Machine) Commit(to kafka.Offset) { m.history.commit(to) }
 
-// Due returns one ExpireSessions for each session that is over.
+// Due returns one ExpireSessions for each session that is over, and BalanceLeaders when it is time and somebody leads who
+// is not preferred.
 func (m *Machine) Due(now kafka.Instant) []any {
 	var due []any
 	for range m.sessions.over(now) {
 		due = append(due, ExpireSessions{})
+	}
+	if m.sessions.unbalanced(now, m.o.Rebalance) && m.history.newest().NotPreferredCount() > 0 {
+		due = append(due, BalanceLeaders{})
 	}
 	return due
 }
@@ -139,6 +144,15 @@ func (d *decision) decide(cmd any, inTransaction bool) (any, error) {
 		return alterPartition(d, c)
 	case AssignReplicas:
 		return assignReplicas(d, c)
+	case ElectLeaders:
+		return electLeaders(d, c)
+	case BalanceLeaders:
+		balanceLeaders(d)
+		return nil, nil
+	case AlterReassignments:
+		return alterReassignments(d, c)
+	case RegisterController:
+		return nil, registerController(d, c)
 	case AllocateProducerIDs:
 		return allocateProducerIDs(d, c)
 	}

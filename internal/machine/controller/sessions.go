@@ -15,6 +15,13 @@ type sessions struct {
 	timeout time.Duration
 	end     kafka.Offset // the log's end as this machine knows it
 	all     map[kafka.NodeID]*session
+	// balanced is when preferred leaders were last elected as far as that went; of a leadership, its beginning.
+	balanced kafka.Instant
+}
+
+// unbalanced reports whether it is time to elect preferred leaders.
+func (s *sessions) unbalanced(now kafka.Instant, every time.Duration) bool {
+	return every > 0 && now.Since(s.balanced) >= every
 }
 
 // session is one broker's.
@@ -29,7 +36,7 @@ type session struct {
 
 // renew gives every registered broker a fresh session.
 func (s *sessions) renew(now kafka.Instant, next kafka.Offset, img *image.Image) {
-	s.end = next
+	s.end, s.balanced = next, now
 	s.all = map[kafka.NodeID]*session{}
 	for b := range img.Brokers() {
 		s.all[b.ID] = &session{broker: b.ID, epoch: b.Epoch, heard: now, applied: kafka.NoOffset, shutdownAt: next}
