@@ -215,3 +215,12 @@ func (o *town) wantQuiet() {
 		o.t.Fatalf("%d bytes stay charged", used)
 	}
 }
+
+// versions is the body of an answer to ApiVersions, in the newest version.
+func versions(table *wire.Table) []byte {
+	out := kmsg.NewPtrApiVersionsResponse()
+	api, _ := wire.Lookup(kafka.KeyApiVersions)
+	out.SetVersion(api.Max)
+	out.ApiKeys = table.Advertised(wire.Nodes)
+	return out.AppendTo(nil)
+}

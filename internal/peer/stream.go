@@ -45,7 +45,7 @@ type span struct{ low, high int16 }
 // newStream begins an attempt. Called with the channel's lock held.
 func newStream(c *Channel) *stream {
 	o := &c.p.o
-	s := &stream{channel: c, framer: wire.NewAnswerFramer(o.Pool, o.MaxAnswerBytes), begun: o.World.Now().Mono}
+	s := &stream{channel: c, framer: wire.NewAnswerFramer(o.Pool, greetingBytes), begun: o.World.Now().Mono}
 	c.earliest = s.begun + o.Backoff
 	limit := grown(o.Setup, o.SetupMax, c.failures)
 	c.p.deadlines.Set(&s.setup, limit, func() {
@@ -63,6 +63,9 @@ func newStream(c *Channel) *stream {
 	s.conn = o.Dialer.Dial(c.addr, s)
 	return s
 }
+
+// greetingBytes is the longest answer to ApiVersions that is believed, before it is known who answers; Kafka's has 1 KiB.
+const greetingBytes = 64 << 10
 
 // room reports whether one more request may go out before answers come.
 func (s *stream) room() bool {
@@ -154,6 +157,7 @@ func (s *stream) greeted(a Answer, err error) {
 		s.greet(max(0, min(a.Version-1, offers[kafka.KeyApiVersions].high)))
 		return
 	}
+	s.framer.SetMax(c.p.o.MaxAnswerBytes) // it is the reader who calls
 	c.mu.Lock()
 	if s.is == greeting && !unknown {
 		s.offers, s.is = offers, ready

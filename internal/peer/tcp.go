@@ -127,8 +127,9 @@ func connect(ctx context.Context, addr string) (net.Conn, error) {
 // read hands everything to the sink until the connection ends.
 func (c *tcpConn) read(nc net.Conn) error {
 	in := bufio.NewReaderSize(nc, readerBytes)
+	wake := c.wake // made once: a bound method is allocated
 	for {
-		for c.to.Starved(c.wake) {
+		for c.to.Starved(wake) {
 			if <-c.woken; c.isClosed() {
 				return net.ErrClosed
 			}
