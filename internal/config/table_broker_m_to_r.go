@@ -92,7 +92,7 @@ var brokerMToR = []Key{
 	{Name: "replica.fetch.wait.max.ms", Type: Int, Default: "500", HasDefault: true, Doc: "Long-poll of follower fetch; must stay below replica.lag.time.max.ms."},
 	{Name: "replica.high.watermark.checkpoint.interval.ms", Type: Long, Default: "5000", HasDefault: true, Status: Implemented, Doc: "Write of replication-offset-checkpoint."},
 	{Name: "replica.lag.time.max.ms", Type: Long, Default: "30000", HasDefault: true, Doc: "Follower not caught up for this long leaves the ISR."},
-	{Name: "replica.selector.class", Type: String, Doc: "KIP-392 selector; support the rack aware one by its Kafka class name."},
+	{Name: "replica.selector.class", Type: String, Status: Implemented, Allowed: []string{"org.apache.kafka.common.replica.RackAwareReplicaSelector", "org.apache.kafka.common.replica.LeaderSelector"}, Doc: "Which replica a consumer reads from (KIP-392), by the name of Kafka's class: one in its rack, or the leader, which is the default."},
 	{Name: "replica.socket.receive.buffer.bytes", Type: Int, Default: "65536", HasDefault: true, Doc: "Socket buffer of fetchers."},
 	{Name: "replica.socket.timeout.ms", Type: Int, Default: "30000", HasDefault: true, Doc: "Fetch request timeout of followers."},
 	{Name: "replication.quota.window.num", Type: Int, Default: "11", HasDefault: true, Doc: "Replication throttle samples."},

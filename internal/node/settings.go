@@ -167,7 +167,14 @@ func (s *settings) fetchLimits() fetch.Limits {
 		MaxBytes: int32(s.static.Int("fetch.max.bytes")), SessionEvictMs: 120_000, // Kafka's constant
 		SessionSlots: int(s.static.Int("max.incremental.fetch.session.cache.slots")),
 		SessionBytes: s.static.Int("milena.request.memory.max.bytes") / 4, // the rest is for requests and answers
+		RackAware:    s.rackAware(),
 	}
+}
+
+// rackAware reports whether consumers are sent to a replica in their rack (KIP-392).
+func (s *settings) rackAware() bool {
+	class, _ := s.static.Get("replica.selector.class")
+	return class == "org.apache.kafka.common.replica.RackAwareReplicaSelector"
 }
 
 // replicationFactor returns the factor of an internal topic: as configured, or where nobody did, no more than there are

@@ -24,6 +24,7 @@ type ReplicaRead struct {
 	From         kafka.Offset
 	LogStart     kafka.Offset // of its log
 	Durable      kafka.Offset // NoOffset when it does not say
+	Again        bool         // where it stands was noted before: it only reads
 	MaxBytes     int          // 0 only tells where it stands
 	MinOne       bool
 }
@@ -64,14 +65,14 @@ func (l Leading) note(r ReplicaRead) (out Records, from source, err error) {
 	o := p.offsets()
 	out.Diverging, err = p.parted(p.log, p.reg.LeaderEpoch, o, r.From, r.LastEpoch)
 	var calls []func()
-	if err == nil && out.Diverging == nil {
+	if err == nil && out.Diverging == nil && !r.Again {
 		calls = p.progress(replica.Progress{
 			Node: r.Node, BrokerEpoch: r.BrokerEpoch, Start: r.LogStart, End: r.From, Durable: r.Durable,
 		})
-		if r.From >= o.End {
-			p.log.Follow()
-		}
 		o = p.offsets()
+	}
+	if r.From >= o.End {
+		p.log.Follow()
 	}
 	out.High, out.LastStable, out.LogStart, out.Moves = o.High, o.LastStable, o.LogStart, p.watchers.grown
 	from = source{p.log, o.End}
@@ -175,6 +176,9 @@ func (l Leading) Answered(w replica.Wish, code kafka.ErrorCode, isr []kafka.Node
 	p.mu.Unlock()
 	run(calls)
 }
+
+// Node is the broker that this replica is on.
+func (l Leading) Node() kafka.NodeID { return l.p.at().Self }
 
 // Followers appends what is known of the followers.
 func (l Leading) Followers(dst []replica.Known) []replica.Known {

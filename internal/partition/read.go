@@ -44,8 +44,8 @@ type positions struct {
 // OFFSET_OUT_OF_RANGE, OFFSET_NOT_AVAILABLE, NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH,
 // KAFKA_STORAGE_ERROR, CORRUPT_MESSAGE. High, LastStable and LogStart are set in any case that got as far as the log.
 //
-// A follower knows less than a client that was at the leader before: what is beyond its high watermark it calls not
-// available, and doesn't judge.
+// A follower knows less than a client that was at the leader before: what is beyond its end it calls not available, and
+// doesn't judge.
 func (p *Partition) Read(r Read) (Records, error) {
 	p.mu.Lock()
 	if err := p.serve(r.CurrentEpoch, r.AnyReplica); err != nil {
@@ -56,9 +56,9 @@ func (p *Partition) Read(r Read) (Records, error) {
 	p.mu.Unlock()
 
 	out := Records{High: o.High, LastStable: o.LastStable, LogStart: o.LogStart, Moves: moves, traffic: p.Traffic}
-	if !leads && r.From > o.High {
+	if !leads && r.From > o.End {
 		return out, fault.New("partition.Read", kafka.ErrOffsetNotAvailable,
-			"offset %d of %s is past the high watermark %d of this follower", r.From, p.name, o.High)
+			"offset %d of %s is past the end %d of this follower", r.From, p.name, o.End)
 	}
 	var err error
 	if out.Diverging, err = p.parted(l, at, o, r.From, r.LastEpoch); err != nil || out.Diverging != nil {

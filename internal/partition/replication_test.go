@@ -428,7 +428,7 @@ func TestClientsMayReadFromAFollower(t *testing.T) {
 	if got, err := read(2, true); err != nil || got.Slice.Len != 0 {
 		t.Fatalf("a record that is not committed was served: %+v, %v", got, err)
 	}
-	_, err := read(3, true)
+	_, err := read(4, true)
 	code(t, err, kafka.ErrOffsetNotAvailable)
 	_, err = read(0, false)
 	code(t, err, kafka.ErrNotLeaderOrFollower)

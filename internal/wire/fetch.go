@@ -7,7 +7,9 @@ import (
 // FetchRequest is a Fetch request, versions 4 to 18, whose every bound was checked by ParseFetch. It allocates nothing and
 // aliases the frame; a copy of it is as good as the original.
 type FetchRequest struct {
-	ReplicaID    int32 // of the broker that replicates, -1 for a consumer
+	ReplicaID    int32             // of the broker that replicates, -1 for a consumer
+	ReplicaEpoch kafka.BrokerEpoch // of that broker (KIP-903), -1 when not told
+	Rack         []byte            // of a consumer (KIP-392); aliases the frame
 	MaxWaitMs    int32
 	MinBytes     int32
 	MaxBytes     int32
@@ -32,8 +34,13 @@ type FetchedPartition struct {
 	FetchOffset      kafka.Offset
 	LogStart         kafka.Offset
 	HighWatermark    kafka.Offset // a follower's view, -1 when not told (KIP-1166)
+	Durable          kafka.Offset // below it a follower has everything on stable storage, -1 when not told
 	MaxBytes         int32
 }
+
+// TagDurable is our own tag of a partition in a Fetch request, from version 12 on: a follower's durable offset, 8 bytes
+// (ADR 0021). Apache Kafka numbers its tags from 0 and skips those that it doesn't know.
+const TagDurable = 19785
 
 const (
 	fetchLogStart       = 5
@@ -54,7 +61,7 @@ const (
 func ParseFetch(version int16, body []byte) (FetchRequest, error) {
 	c := cursor{b: body}
 	flexible := version >= fetchFlexible
-	f := FetchRequest{version: version, ReplicaID: -1, SessionEpoch: -1}
+	f := FetchRequest{version: version, ReplicaID: -1, ReplicaEpoch: -1, SessionEpoch: -1}
 	if version < fetchReplicaState {
 		f.ReplicaID = c.int32()
 	}
@@ -88,7 +95,7 @@ func ParseFetch(version int16, body []byte) (FetchRequest, error) {
 		}
 	}
 	if version >= fetchRack {
-		c.text(flexible)
+		f.Rack = c.text(flexible)
 	}
 	if flexible {
 		f.tags(&c)
@@ -109,7 +116,7 @@ func (c *cursor) fetchTopic(version int16) (name []byte, id kafka.TopicID) {
 
 func (c *cursor) fetchPartition(version int16, p *FetchedPartition) {
 	p.CurrentEpoch, p.LastFetchedEpoch = kafka.NoLeaderEpoch, kafka.NoLeaderEpoch
-	p.LogStart, p.HighWatermark = kafka.NoOffset, kafka.NoOffset
+	p.LogStart, p.HighWatermark, p.Durable = kafka.NoOffset, kafka.NoOffset, kafka.NoOffset
 	p.Partition = c.int32()
 	if version >= fetchCurrentEpoch {
 		p.CurrentEpoch = kafka.LeaderEpoch(c.int32())
@@ -133,6 +140,8 @@ func (c *cursor) fetchPartition(version int16, p *FetchedPartition) {
 			value.take(len(kafka.UUID{}))
 		case tag == tagHighWatermark && version >= fetchHighWatermarks:
 			p.HighWatermark = kafka.Offset(value.int64())
+		case tag == TagDurable:
+			p.Durable = kafka.Offset(value.int64())
 		}
 		if value.bad != "" {
 			c.fail("a tag is not as long as its field")
@@ -150,7 +159,7 @@ func (f *FetchRequest) tags(c *cursor) {
 			value.nullableText(true)
 		case tag == tagReplicaState && f.version >= fetchReplicaState:
 			f.ReplicaID = value.int32()
-			value.int64() // its epoch
+			f.ReplicaEpoch = kafka.BrokerEpoch(value.int64())
 			value.skipTags()
 		}
 		if value.bad != "" {

@@ -13,7 +13,11 @@ func FuzzParseFetch(f *testing.F) {
 	rng := rand.New(rand.NewPCG(19, 20))
 	for version := int16(4); version <= 18; version++ {
 		for range 3 {
-			f.Add(version, randomMessage(rng, kmsg.NewPtrFetchRequest(), version, version >= fetchFlexible).AppendTo(nil))
+			m := randomMessage(rng, kmsg.NewPtrFetchRequest(), version, version >= fetchFlexible)
+			if version >= fetchFlexible {
+				tellDurable(rng, m)
+			}
+			f.Add(version, m.AppendTo(nil))
 		}
 	}
 	f.Fuzz(func(t *testing.T, version int16, body []byte) {

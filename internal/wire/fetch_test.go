@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"reflect"
 	"testing"
@@ -24,7 +25,7 @@ func fetchedOf(m *kmsg.FetchRequest) (asked, forgotten []FetchedPartition) {
 			w := named(t.Topic, t.TopicID)
 			w.Partition, w.FetchOffset, w.MaxBytes = p.Partition, kafka.Offset(p.FetchOffset), p.PartitionMaxBytes
 			w.CurrentEpoch, w.LastFetchedEpoch = kafka.NoLeaderEpoch, kafka.NoLeaderEpoch
-			w.LogStart, w.HighWatermark = kafka.NoOffset, kafka.NoOffset
+			w.LogStart, w.HighWatermark, w.Durable = kafka.NoOffset, kafka.NoOffset, durableOf(&p)
 			if v >= 9 {
 				w.CurrentEpoch = kafka.LeaderEpoch(p.CurrentLeaderEpoch)
 			}
@@ -52,26 +53,72 @@ func fetchedOf(m *kmsg.FetchRequest) (asked, forgotten []FetchedPartition) {
 	return asked, forgotten
 }
 
+// tellDurable gives some partitions our own tag.
+func tellDurable(rng *rand.Rand, m *kmsg.FetchRequest) {
+	for i := range m.Topics {
+		for j := range m.Topics[i].Partitions {
+			if rng.IntN(2) == 0 {
+				m.Topics[i].Partitions[j].UnknownTags.Set(TagDurable, binary.BigEndian.AppendUint64(nil, rng.Uint64()))
+			}
+		}
+	}
+}
+
+// durableOf is what tellDurable gave.
+func durableOf(p *kmsg.FetchRequestTopicPartition) kafka.Offset {
+	found := kafka.NoOffset
+	p.UnknownTags.Each(func(tag uint32, value []byte) {
+		if tag == TagDurable {
+			found = kafka.Offset(binary.BigEndian.Uint64(value))
+		}
+	})
+	return found
+}
+
+// A durable offset that is not eight bytes long is no durable offset.
+func TestADurableOffsetHasEightBytes(t *testing.T) {
+	for n, good := range map[int]bool{0: false, 7: false, 8: true} {
+		m := kmsg.NewPtrFetchRequest()
+		m.SetVersion(18)
+		topic := kmsg.NewFetchRequestTopic()
+		p := kmsg.NewFetchRequestTopicPartition()
+		p.UnknownTags.Set(TagDurable, make([]byte, n))
+		topic.Partitions = append(topic.Partitions, p)
+		m.Topics = append(m.Topics, topic)
+		if _, err := ParseFetch(18, m.AppendTo(nil)); (err == nil) != good {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+}
+
 // TestFetchWalkAgreesWithKmsg compares every field of random requests of every version.
 func TestFetchWalkAgreesWithKmsg(t *testing.T) {
 	rng := rand.New(rand.NewPCG(17, 18))
 	for version := int16(4); version <= 18; version++ {
 		for range 200 {
 			m := randomMessage(rng, kmsg.NewPtrFetchRequest(), version, version >= fetchFlexible)
+			if version >= fetchFlexible {
+				tellDurable(rng, m)
+			}
 			body := m.AppendTo(nil)
 			f, err := ParseFetch(version, body)
 			if err != nil {
 				t.Fatalf("v%d: %v\n%x", version, err, body)
 			}
 			replica, session, epoch := m.ReplicaID, m.SessionID, m.SessionEpoch
+			broker, rack := int64(-1), ""
 			if version >= 15 {
-				replica = m.ReplicaState.ID
+				replica, broker = m.ReplicaState.ID, m.ReplicaState.Epoch
+			}
+			if version >= 11 {
+				rack = m.Rack
 			}
 			if version < 7 {
 				session, epoch = 0, -1
 			}
 			if f.ReplicaID != replica || f.MaxWaitMs != m.MaxWaitMillis || f.MinBytes != m.MinBytes || f.MaxBytes != m.MaxBytes ||
-				f.Committed != (m.IsolationLevel == 1) || f.SessionID != session || f.SessionEpoch != epoch {
+				f.Committed != (m.IsolationLevel == 1) || f.SessionID != session || f.SessionEpoch != epoch ||
+				int64(f.ReplicaEpoch) != broker || string(f.Rack) != rack {
 				t.Fatalf("v%d: %+v of %+v", version, f, m)
 			}
 			var asked, forgotten []FetchedPartition

@@ -26,6 +26,10 @@ type Partitions interface {
 	// Leader is the hint of KIP-951 for a client of a listener, by name or, when the name is empty, by id; nil when
 	// nobody leads.
 	Leader(listener, topic string, id kafka.TopicID, partition int32) *wire.LeaderHint
+	// Member returns the epoch under which a broker is registered, -1 for none, and whether it may join an ISR.
+	Member(kafka.NodeID) (epoch kafka.BrokerEpoch, eligible bool)
+	// Near returns the rack of a broker, "" for none, and whether clients of a listener reach it.
+	Near(node kafka.NodeID, listener string) (rack string, ok bool)
 }
 
 // Limits are the broker's bounds on one answer.
@@ -34,6 +38,7 @@ type Limits struct {
 	SessionSlots   int   // max.incremental.fetch.session.cache.slots
 	SessionEvictMs int64
 	SessionBytes   int64 // memory of all sessions
+	RackAware      bool  // replica.selector.class: consumers are sent to an in-sync replica in their rack (KIP-392)
 }
 
 // Fetches is the area.
@@ -62,24 +67,28 @@ func New(w world.World, p Partitions, limits Limits, budget *wire.Budget, logger
 	}
 }
 
-// Fetch serves Fetch v4-18: sessions (KIP-227), topic ids from v13 (KIP-516), divergence (KIP-595), leader hints from
-// v16 (KIP-951). It answers when min.bytes are there, max.wait is over, or any partition has an error; the first batch
-// is returned even when it is larger than every limit. Fetches of replicas (a replica id of zero or more) are refused with
-// NOT_LEADER_OR_FOLLOWER by partition, since no partition has a second one.
+// Fetch serves Fetch v4-18: sessions (KIP-227), followers that serve consumers from v11 on (KIP-392), divergence (KIP-595),
+// topic ids from v13 (KIP-516), leader hints from v16 (KIP-951). It answers when min.bytes are there, max.wait is over, or any
+// partition has an error; the first batch is returned even when it is larger than every limit. Fetches of replicas (a replica
+// id of zero or more) are served as replica.go says.
 func (f *Fetches) Fetch(req *wire.Request) {
 	in := &req.Fetch
 	w := f.take()
 	w.req = req
 	w.ask = ask{
 		minBytes: int(in.MinBytes), committed: in.Committed, maxBytes: int(min(in.MaxBytes, f.limits.MaxBytes)),
-		byID: req.Version >= 13, follower: in.ReplicaID >= 0,
+		byID: req.Version >= 13, anyReplica: req.Version >= 11,
+	}
+	w.from = sender{replica: kafka.NoNode, choice: w.from.choice[:0]}
+	if in.ReplicaID >= 0 {
+		w.replicates(in)
 	}
 	if code := w.open(in); code != kafka.ErrNone {
 		w.refuse(code)
 		return
 	}
 	wait := time.Duration(in.MaxWaitMs) * time.Millisecond
-	if f.closing.Load() {
+	if f.closing.Load() || w.ask.report {
 		wait = 0
 	}
 	w.start(wait)

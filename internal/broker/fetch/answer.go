@@ -59,9 +59,16 @@ func (w *pending) decide() {
 	for i := range w.results {
 		r := &w.results[i]
 		r.records.Answered(r.err)
+		if w.ask.report {
+			r.stale = r.err == nil // what a Fetch of the session that still waits is to tell is not told here
+			if !r.stale {
+				w.reply.held = append(w.reply.held, r.records)
+			}
+			continue
+		}
 		include := w.session == nil || w.session.Answered(w.partitions[i].Key, fetchsession.Answer{
 			Err: fault.CodeOf(r.err), Bytes: int(r.records.Slice.Len),
-			HighWatermark: r.records.High, LogStart: r.records.LogStart, Always: r.records.Diverging != nil,
+			HighWatermark: r.records.High, LogStart: r.records.LogStart, Always: r.records.Diverging != nil || r.preferred != kafka.NoNode,
 		})
 		r.stale = w.incremental && !include
 		if r.stale {
@@ -90,7 +97,7 @@ func (w *pending) part(k *fetchsession.Key, r *result, held *partition.Records) 
 	out := wire.FetchPartition{
 		Topic: k.Topic, TopicID: k.TopicID, Partition: k.Partition, ErrorCode: fault.CodeOf(r.err),
 		HighWatermark: held.High, LastStable: held.LastStable, LogStart: held.LogStart,
-		PreferredReplica: kafka.NoNode,
+		PreferredReplica: r.preferred,
 	}
 	if r.err != nil {
 		out.HighWatermark, out.LastStable, out.LogStart = kafka.NoOffset, kafka.NoOffset, kafka.NoOffset

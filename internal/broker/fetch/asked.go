@@ -30,14 +30,18 @@ func (n *names) of(b []byte) string {
 // open learns from the request and its session which partitions are to be read. The request's bytes are not kept.
 func (w *pending) open(in *wire.FetchRequest) kafka.ErrorCode {
 	f, r := w.area, &w.asked
-	r.ID, r.Epoch, r.ByID = in.SessionID, in.SessionEpoch, w.ask.byID
+	r.ID, r.Epoch, r.ByID, r.Follower = in.SessionID, in.SessionEpoch, w.ask.byID, w.from.replica != kafka.NoNode
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.limits.RackAware {
+		w.from.rack = f.names.of(in.Rack)
+	}
 	for p := range in.All {
 		r.Add = append(r.Add, fetchsession.Partition{
 			Key:         fetchsession.Key{TopicID: p.TopicID, Topic: f.names.of(p.Topic), Partition: p.Partition},
 			FetchOffset: p.FetchOffset, LogStartOffset: p.LogStart, MaxBytes: p.MaxBytes,
 			CurrentEpoch: p.CurrentEpoch, LastFetchedEpoch: p.LastFetchedEpoch, HighWatermark: p.HighWatermark,
+			Durable: p.Durable,
 		})
 	}
 	for p := range in.Forget {
@@ -54,6 +58,10 @@ func (w *pending) open(in *wire.FetchRequest) kafka.ErrorCode {
 	f.charge()
 	if code == kafka.ErrNone {
 		w.sessionID = w.session.ID()
+		if w.ask.report = w.ask.report && w.incremental; w.ask.report {
+			w.partitions = append(w.partitions, r.Add...) // of the others there is nothing to tell
+			return code
+		}
 		w.partitions = w.session.AppendTo(w.partitions)
 	}
 	return code

@@ -7,6 +7,7 @@ import (
 
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/machine/fetchsession"
+	"github.com/milena-io/milena/internal/machine/replica"
 	"github.com/milena-io/milena/internal/partition"
 	"github.com/milena-io/milena/internal/wire"
 	"github.com/milena-io/milena/internal/world"
@@ -22,6 +23,7 @@ type pending struct {
 	area        *Fetches
 	req         *wire.Request // not to be touched after Reply
 	ask         ask
+	from        sender
 	asked       fetchsession.Request
 	session     *fetchsession.Session // nil for none
 	sessionID   int32
@@ -36,13 +38,25 @@ type pending struct {
 	state state
 }
 
+// sender is who fetches.
+type sender struct {
+	replica kafka.NodeID // NoNode for a consumer
+	epoch   kafka.BrokerEpoch
+	refused error           // why nothing is read for it
+	noted   bool            // where the replica stands was noted when its Fetch was read first
+	rack    string          // of a consumer
+	choice  []replica.Known // memory to choose a replica for it
+}
+
 // ask is what the request says for all its partitions.
 type ask struct {
 	committed bool // read_committed
 	byID      bool // topics are named by id
-	follower  bool // a broker asks, to replicate
+	report    bool // a broker tells where its replicas stand, and wants no records
 	minBytes  int
 	maxBytes  int
+	// anyReplica says that the client knows of KIP-392.
+	anyReplica bool
 }
 
 // calls are the methods that others are handed, made once: a bound method is allocated.
@@ -167,6 +181,7 @@ func (w *pending) watch() (missed bool) {
 			continue
 		}
 		x.partition = found
+		x.watcher.End = w.from.replica != kafka.NoNode
 		if found.Watch(&x.watcher, r.records.Moves) {
 			r.stale, missed = true, true
 		}

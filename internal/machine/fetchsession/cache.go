@@ -8,11 +8,13 @@ import (
 
 // Request is the session part of a Fetch.
 type Request struct {
-	ID     int32
-	Epoch  int32
-	ByID   bool // version 13 and later
-	Add    []Partition
-	Forget []Key
+	ID    int32
+	Epoch int32
+	ByID  bool // version 13 and later
+	// Follower says that a broker replicates: a session of KIP-227's privileged class.
+	Follower bool
+	Add      []Partition
+	Forget   []Key
 }
 
 // Cache holds the sessions of one broker. Not safe for concurrent use.
@@ -47,8 +49,9 @@ func (c *Cache) Open(now kafka.Instant, r *Request, newID func() int32) (s *Sess
 	if r.Epoch == FinalEpoch || r.Epoch == InitialEpoch {
 		c.End(r.ID)
 		s = newSession(r.ByID)
+		s.follower = r.Follower
 		s.update(r)
-		if r.Epoch == InitialEpoch && c.room(now, s.Len()) {
+		if r.Epoch == InitialEpoch && c.room(now, s) {
 			c.admit(now, s, newID)
 		}
 		return s, false, kafka.ErrNone
@@ -110,9 +113,10 @@ func (c *Cache) admit(now kafka.Instant, s *Session, newID func() int32) {
 }
 
 // room makes room for a session of so many partitions when it can: of sessions unused for long enough the longest unused
-// goes; failing that, a smaller session that had its time (KIP-227's eviction without the privileged class, which only
-// replicas have). Where memory is what lacks, the one that goes must free enough of it.
-func (c *Cache) room(now kafka.Instant, size int) bool {
+// goes; failing that, a smaller session that had its time, which a follower's loses to followers only (KIP-227). Where memory
+// is what lacks, the one that goes must free enough of it.
+func (c *Cache) room(now kafka.Instant, newcomer *Session) bool {
+	size := newcomer.Len()
 	over := c.partitions + size - c.most
 	if len(c.byID) < c.slots && over <= 0 {
 		return true
@@ -125,7 +129,7 @@ func (c *Cache) room(now kafka.Instant, size int) bool {
 		if now.Since(s.lastUsed) > c.evictAfter && (stale == nil || older(s, stale)) {
 			stale = s
 		}
-		if now.Since(s.created) > c.evictAfter && s.Len() < size && (small == nil || s.Len() < small.Len() || s.Len() == small.Len() && older(s, small)) {
+		if (newcomer.follower || !s.follower) && now.Since(s.created) > c.evictAfter && s.Len() < size && (small == nil || s.Len() < small.Len() || s.Len() == small.Len() && older(s, small)) {
 			small = s
 		}
 	}

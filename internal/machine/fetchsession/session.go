@@ -37,11 +37,15 @@ type Partition struct {
 	CurrentEpoch     kafka.LeaderEpoch
 	LastFetchedEpoch kafka.LeaderEpoch
 	HighWatermark    kafka.Offset // a follower's view, -1 when not told (KIP-1166)
+	Durable          kafka.Offset // a follower's, -1 when not told
 
 	sentHigh  kafka.Offset
 	sentStart kafka.Offset
 	inError   bool
 }
+
+// Told is the high watermark that whoever fetches knows, as far as we do: what it said or what it was answered.
+func (p *Partition) Told() kafka.Offset { return max(p.HighWatermark, p.sentHigh) }
 
 // Answer is what decides whether a partition's answer is sent.
 type Answer struct {
@@ -57,6 +61,7 @@ type Session struct {
 	id       int32
 	epoch    int32 // expected of the next request
 	byID     bool  // whether its requests name topics by id
+	follower bool  // of a broker that replicates
 	index    map[Key]*node
 	head     node // ring; head.next is read first
 	lastUsed kafka.Instant
@@ -65,7 +70,7 @@ type Session struct {
 
 // PartitionBytes is the memory that a session takes for each of its partitions: a node, its place in the index, and the
 // share of a map that is half full.
-const PartitionBytes = 320
+const PartitionBytes = 336
 
 type node struct {
 	Partition

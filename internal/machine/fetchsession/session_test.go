@@ -114,6 +114,25 @@ func TestFullCache(t *testing.T) {
 	}
 }
 
+// A follower's session gives way to another follower's, and to a consumer's only when nobody uses it (KIP-227).
+func TestFollowersKeepTheirSessions(t *testing.T) {
+	for follower, evicts := range map[bool]bool{false: false, true: true} {
+		c := NewCache(1, 1000, time.Minute)
+		id := ids()
+		old, _, _ := c.Open(at(0), &Request{Add: many(0, 1), Follower: true}, id)
+		if _, _, code := c.Open(at(61), &Request{ID: old.ID(), Epoch: 1, Follower: true}, id); code != kafka.ErrNone {
+			t.Fatal(code)
+		}
+		larger, _, _ := c.Open(at(62), &Request{Add: many(0, 9), Follower: follower}, id)
+		if got := larger.ID() != NoSession; got != evicts {
+			t.Errorf("a larger session, of a follower: %v, takes the place of a follower's that is in use: %v", follower, got)
+		}
+		if late, _, _ := c.Open(at(200), &Request{Add: many(0, 1)}, id); late.ID() == NoSession {
+			t.Error("a session that nobody uses gives way to anybody")
+		}
+	}
+}
+
 func TestEpochWraps(t *testing.T) {
 	if nextEpoch(math.MaxInt32) != 1 || nextEpoch(1) != 2 || nextEpoch(-1) != FinalEpoch {
 		t.Fatal("epochs run 1..MaxInt32 and wrap to 1")
