@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,7 +30,7 @@ func (l Listener) String() string {
 type Listeners struct {
 	Bind        []Listener          // in the order given, without controller listeners
 	Controller  []Listener          // those named by controller.listener.names
-	Advertised  map[string]Listener // by name, each with a host that a client can ask for
+	Advertised  map[string]Listener // by name, controllers' among them, each with a host that others can ask for
 	InterBroker string              // name
 }
 
@@ -148,12 +149,16 @@ func (out *Listeners) advertise(v Values, protocols map[string]string, controlle
 		if controllers[l.Name] {
 			continue
 		}
-		found := false
-		for _, b := range out.Bind {
-			found = found || b.Name == l.Name
-		}
-		if !found {
+		if !slices.ContainsFunc(out.Bind, func(b Listener) bool { return b.Name == l.Name }) {
 			return fmt.Errorf("advertised.listeners listener names must be equal to or a subset of the ones defined in listeners. Found %s. The valid options based on the current configuration are %s", l.Name, joined(out.Bind))
+		}
+		l.Host = v.Reachable(l.Host)
+		out.Advertised[l.Name] = l
+	}
+	// Those of controllers may stand there since 3.9 (KIP-853). Voters are told of one, whatever it is bound to.
+	for _, l := range out.Controller {
+		if i := slices.IndexFunc(list, func(a Listener) bool { return a.Name == l.Name }); i >= 0 {
+			l.Host, l.Port = list[i].Host, list[i].Port
 		}
 		l.Host = v.Reachable(l.Host)
 		out.Advertised[l.Name] = l
@@ -182,14 +187,15 @@ func (out *Listeners) interBroker(v Values) error {
 	}
 	name := strings.ToUpper(v.Text("inter.broker.listener.name"))
 	if name == "" {
-		for _, l := range out.Bind { // security.inter.broker.protocol's default
-			if l.Protocol == "PLAINTEXT" {
+		protocol := strings.ToUpper(v.Text("security.inter.broker.protocol"))
+		for _, l := range out.Bind {
+			if l.Protocol == protocol {
 				name = l.Name
 				break
 			}
 		}
 	}
-	if _, ok := out.Advertised[name]; !ok {
+	if _, ok := out.Advertised[name]; !ok || !slices.ContainsFunc(out.Bind, func(l Listener) bool { return l.Name == name }) {
 		return fmt.Errorf("inter.broker.listener.name must be a listener name defined in advertised.listeners, not %q. The valid options are %s", name, joined(out.Bind))
 	}
 	out.InterBroker = name

@@ -51,7 +51,7 @@ var brokerSToZ = []Key{
 	{Name: "sasl.oauthbearer.token.endpoint.url", Type: String, Doc: "Token endpoint for inter-broker login."},
 	{Name: "sasl.server.callback.handler.class", Type: Class, Doc: "Accept Kafka's own handler names."},
 	{Name: "sasl.server.max.receive.size", Type: Int, Default: "524288", HasDefault: true, Doc: "Largest SASL token."},
-	{Name: "security.inter.broker.protocol", Type: String, Default: "PLAINTEXT", HasDefault: true, Doc: "Protocol between brokers (not with inter.broker.listener.name)."},
+	{Name: "security.inter.broker.protocol", Type: String, Default: "PLAINTEXT", HasDefault: true, Status: Implemented, Doc: "Protocol between brokers (not with inter.broker.listener.name)."},
 	{Name: "security.providers", Type: String, Doc: "JVM only."},
 	{Name: "server.max.startup.time.ms", Type: Long, Default: "9223372036854775807", HasDefault: true, Hidden: true, Doc: "Internal."},
 	{Name: "share.coordinator.append.linger.ms", Type: Int, Default: "-1", HasDefault: true, Doc: "Write batching."},

@@ -13,6 +13,8 @@ type API struct {
 	// Internal says that only brokers and controllers send it, on a listener of their own; it is never advertised to
 	// clients.
 	Internal bool
+	// OnControllers says that it is offered on listeners of controllers, where the active one answers itself what brokers forward.
+	OnControllers bool
 	// Private says that it is ours and not Kafka's: nodes of one cluster use it among themselves, and only they hear of it.
 	Private bool
 	body    string // schema of the request
@@ -21,18 +23,18 @@ type API struct {
 // APIs returns every API that this package can decode, ordered by key. Which of them a listener offers is decided by
 // the handlers registered in its Table.
 func APIs() []API {
-	const none, forwarded, internal = 0, 1, 2
+	const none, forwarded, internal, both = 0, 1, 2, 3
 	api := func(key kafka.APIKey, minimum, maximum, flexible int16, traits int, body string) API {
 		return API{
 			Key: key, Min: minimum, Max: maximum, Served: minimum, Flexible: flexible,
-			Forwarded: traits == forwarded, Internal: traits == internal, body: body,
+			Forwarded: traits == forwarded, Internal: traits == internal, OnControllers: traits != none, body: body,
 		}
 	}
 	produce := api(kafka.KeyProduce, 0, 13, 9, none, "s?@3 2 4 [s@0-12 16@13 [4 b?]]")
 	produce.Served = 3
 	return []API{
 		produce,
-		api(kafka.KeyFetch, 4, 18, 12, none, "4@0-14 4 4 4@3 1@4 4@7 4@7 [s@0-12 16@13 [4 4@9 8 4@12 8@5 4 <0:16 1:8>]]"+
+		api(kafka.KeyFetch, 4, 18, 12, both, "4@0-14 4 4 4@3 1@4 4@7 4@7 [s@0-12 16@13 [4 4@9 8 4@12 8@5 4 <0:16 1:8>]]"+
 			" [s@7-12 16@13 *4]@7 s@11 <0:s? 1:{4 8}>"),
 		api(kafka.KeyListOffsets, 1, 11, 6, none, "4 1@2 [s [4 4@4 8]] 4@10"),
 		api(kafka.KeyMetadata, 0, 13, 9, none, "[16@10 s?10]?1 1@4 1@8-10 1@8"),
@@ -45,13 +47,13 @@ func APIs() []API {
 		api(kafka.KeySyncGroup, 0, 5, 4, none, "s 4 s s?@3 s?@5 s?@5 [s b]"),
 		api(kafka.KeyDescribeGroups, 0, 6, 5, none, "*s 1@3"),
 		api(kafka.KeyListGroups, 0, 5, 3, none, "*s@4 *s@5"),
-		api(kafka.KeyApiVersions, 0, 4, 3, none, "s@3 s@3"),
+		api(kafka.KeyApiVersions, 0, 4, 3, both, "s@3 s@3"),
 		api(kafka.KeyCreateTopics, 2, 7, 5, forwarded, "[s 4 2 [4 *4] [s s?]] 4 1@1"),
 		api(kafka.KeyDeleteTopics, 1, 6, 4, forwarded, "*s@0-5 [s? 16]@6 4"),
 		api(kafka.KeyDeleteRecords, 0, 2, 2, none, "[s [4 8]] 4"),
 		api(kafka.KeyInitProducerId, 0, 5, 2, none, "s? 4 8@3 2@3"),
 		api(kafka.KeyOffsetForLeaderEpoch, 2, 4, 4, none, "4@3 [s [4 4@2 4]]"),
-		api(kafka.KeyDescribeConfigs, 1, 4, 4, none, "[1 s *s?] 1@1 1@3"),
+		api(kafka.KeyDescribeConfigs, 1, 4, 4, both, "[1 s *s?] 1@1 1@3"),
 		api(kafka.KeyAlterConfigs, 0, 2, 2, forwarded, "[1 s [s s?]] 1"),
 		api(kafka.KeyAlterReplicaLogDirs, 1, 2, 2, none, "[s [s *4]]"),
 		api(kafka.KeyDescribeLogDirs, 1, 5, 2, none, "[s *4]?"),
@@ -65,7 +67,7 @@ func APIs() []API {
 		api(kafka.KeyDescribeQuorum, 0, 2, 0, forwarded, "[s [4]]"),
 		api(kafka.KeyAlterPartition, 2, 3, 0, internal, "4 8 [s@0-1 16@2 [4 4 *4@0-2 [4 8]@3 1@1 4]]"),
 		api(kafka.KeyUpdateFeatures, 0, 2, 0, forwarded, "4 [s 2 1@0-0 1@1] 1@1"),
-		api(kafka.KeyDescribeCluster, 0, 2, 0, none, "1 1@1 1@2"),
+		api(kafka.KeyDescribeCluster, 0, 2, 0, both, "1 1@1 1@2"),
 		api(kafka.KeyDescribeProducers, 0, 0, 0, none, "[s *4]"),
 		api(kafka.KeyBrokerRegistration, 0, 4, 0, internal, "4 s 16 [s s 2 2] [s 2 2] s? 1@1 *16@2 8@3"),
 		api(kafka.KeyBrokerHeartbeat, 0, 1, 0, internal, "4 8 8 1 1 <0:*16 1:*16?>"),

@@ -70,6 +70,12 @@ func (t *Table) API(key kafka.APIKey) (api API, ok bool) {
 	return API{}, false
 }
 
+// Forwards reports whether a broker passes a request on to the active controller, which answers it (KIP-590).
+func (t *Table) Forwards(key kafka.APIKey) bool {
+	e := t.find(key)
+	return e != nil && e.Forwarded
+}
+
 // Handle calls the handler of a request that Decode made.
 func (t *Table) Handle(r *Request) { t.find(r.Key).handler(r) }
 
