@@ -67,6 +67,9 @@ func Finish(l *Log) (targets []disk.Syncer, err error) {
 // closeActive lets go of every file that is kept open; readers still hold theirs.
 func (l *Log) closeActive() {
 	l.abandon()
+	if s := l.compacted.swap; s != nil {
+		s.release()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.active().Close()

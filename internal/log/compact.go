@@ -115,11 +115,16 @@ type Compaction struct {
 	cuts    uint64 // truncations before it
 	sources []*segment.Segment
 	looks   []segment.Look
+
+	halfNamed bool // an output's files are .swap in part, and what tells that is to stay
 }
 
 // Compact begins a compaction of all of a log that is dirty, whether that is due or not; nil when nothing is. Safe beside the
 // writer, and one at a time. The caller steps it to its end, which End tells it.
 func Compact(l *Log, now kafka.Instant, o CompactOptions) (*Compaction, error) {
+	if err := l.settleBefore(o.Writer); err != nil {
+		return nil, err
+	}
 	segments, dirt, err := l.dirt(now, o.HighWatermark, o.Policy)
 	if err != nil || dirt.CleanableBytes == 0 {
 		return nil, err
@@ -214,8 +219,13 @@ func (c *Compaction) End(done bool) error {
 	if c.l.closed {
 		return fault.Shutdown(compactOp) // its directory may be another log's: the next start removes what is left
 	}
+	if s := c.l.compacted.swap; s != nil {
+		s.keep(c)
+	}
 	if !done {
-		c.Records.Abandon()
+		if !c.halfNamed {
+			c.Records.Abandon()
+		}
 		return nil
 	}
 	if !c.standing(c.sources[:0]) {

@@ -3,6 +3,7 @@ package log
 import (
 	"errors"
 	"slices"
+	"sync"
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
@@ -18,13 +19,16 @@ import (
 // leaves them beside a .log.swap, where they would go as the sources'.
 //
 // The steps are taken with the writer's mutex, and the names are synced without it: appends don't wait for that. Who is about
-// to change the segments in between takes the rest of the steps first (settleSwap).
+// to change the segments in between takes the rest of the steps first (settleSwap), and so does the next compaction: its files,
+// as .cleaned, would say that those of this one have not taken any place. A step that failed, for want of room or of
+// descriptors, is taken again; meanwhile the swap keeps the sources' files open, which have no names.
 type swap struct {
 	l        *Log
 	sources  []*segment.Segment
 	w        *segment.Written
 	steps    int // that were taken
 	removals []func() error
+	looks    []segment.Look // of the compaction, when that ended before the swap
 }
 
 // replace is a swap from its beginning to its end.
@@ -79,11 +83,47 @@ func (c *Compaction) step(s *swap) (over bool, err error) {
 	case s.steps == 0 && !c.standing(s.sources):
 		return false, errMoved
 	case s.steps == 0:
-		l.compacted.swap = s
+		return false, c.offer(s)
 	case l.compacted.swap != s:
 		return true, nil
 	}
 	return s.next()
+}
+
+// offer takes the first step. When it fails nothing of the output stays .swap, or else its .cleaned files stay beside that and
+// tell the next start what it is worth.
+func (c *Compaction) offer(s *swap) error {
+	l := c.l
+	err := clean.Offer(l.options.FS, l.options.Path, s.w)
+	if err == nil {
+		l.compacted.swap, s.steps = s, 1
+		return nil
+	}
+	if clean.Withdraw(l.options.FS, l.options.Path, s.w) != nil || dirOf(l).Sync() != nil {
+		c.halfNamed = true
+	}
+	return err
+}
+
+// settleBefore ends a swap that failed half-way, before another compaction begins.
+func (l *Log) settleBefore(writer sync.Locker) error {
+	writer.Lock()
+	defer writer.Unlock()
+	if l.closed {
+		return fault.Shutdown(compactOp)
+	}
+	return l.settleSwap()
+}
+
+// keep takes over the files of the sources from a compaction that ends.
+func (s *swap) keep(c *Compaction) { s.looks, c.looks = append(s.looks, c.looks...), nil }
+
+// release lets go of them.
+func (s *swap) release() {
+	for i := range s.looks {
+		s.looks[i].Release()
+	}
+	s.looks = nil
 }
 
 // settleSwap ends a swap that is under way, on the caller's time.
@@ -99,11 +139,9 @@ func (l *Log) settleSwap() error {
 	return nil
 }
 
-// next takes the next step; what the one before it did is durable.
+// next takes the next step after the first; what the one before it did is durable.
 func (s *swap) next() (over bool, err error) {
 	switch s.steps {
-	case 0:
-		err = clean.Offer(s.l.options.FS, s.l.options.Path, s.w)
 	case 1:
 		err = s.takeNames()
 	case 2:
@@ -114,19 +152,19 @@ func (s *swap) next() (over bool, err error) {
 		for _, remove := range s.removals {
 			s.l.later(remove)
 		}
+		s.release()
 		s.l.compacted.swap = nil
 		return true, nil
 	}
-	if err != nil && s.steps == 0 {
-		s.l.compacted.swap = nil // nothing has changed
+	if err == nil {
+		s.steps++
 	}
-	s.steps++
 	return false, err
 }
 
 // takeNames takes the sources' names away.
 func (s *swap) takeNames() error {
-	for _, each := range s.sources {
+	for _, each := range s.sources[len(s.removals):] {
 		s.l.mu.Lock()
 		remove, err := each.Delete()
 		s.l.mu.Unlock()

@@ -1,6 +1,7 @@
 package clean
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/milena-io/milena/internal/disk"
@@ -16,15 +17,33 @@ func Offer(fsys disk.FS, dir string, w *segment.Written) error {
 	return rename(fsys, dir, w.Base, segment.CleanedSuffix, segment.SwapSuffix, append(suffixes, segment.LogSuffix)...)
 }
 
+// Withdraw removes what an Offer that failed has named, while other files tell that it did: those are .cleaned yet. The
+// caller makes it durable before they go.
+func Withdraw(fsys disk.FS, dir string, w *segment.Written) error {
+	for _, suffix := range append(beside(w), segment.LogSuffix) {
+		path := dir + "/" + segment.Name(w.Base, suffix) + segment.SwapSuffix
+		if err := fsys.Remove(path); err != nil && !errors.Is(err, disk.ErrNotExist) {
+			return fault.Storage("clean.Withdraw", err)
+		}
+	}
+	return nil
+}
+
 // TakeLog gives an output's log its name. That is to be durable before TakeRest: while there is a .log.swap, every file
 // with a name of its own is one of a source, and goes at the next start.
 func TakeLog(fsys disk.FS, dir string, w *segment.Written) error {
 	return rename(fsys, dir, w.Base, segment.SwapSuffix, "", segment.LogSuffix)
 }
 
-// TakeRest gives the files beside an output's log their names.
+// TakeRest gives the files beside an output's log their names, those that an attempt before has left.
 func TakeRest(fsys disk.FS, dir string, w *segment.Written) error {
-	return rename(fsys, dir, w.Base, segment.SwapSuffix, "", beside(w)...)
+	for _, suffix := range beside(w) {
+		err := rename(fsys, dir, w.Base, segment.SwapSuffix, "", suffix)
+		if err != nil && !errors.Is(err, disk.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // beside are the suffixes of an output's files other than its log.
