@@ -1,6 +1,7 @@
 package records
 
 import (
+	"math/bits"
 	"slices"
 	"time"
 
@@ -23,7 +24,7 @@ func (x *index) lag() Lag {
 	}
 	readers := map[int]*[]held{}
 	var order []int
-	var samples []int64
+	samples := new(spread)
 	for i := range x.ops {
 		o := &x.ops[i]
 		holds := readers[o.Process]
@@ -33,21 +34,53 @@ func (x *index) lag() Lag {
 			order = append(order, o.Process)
 		}
 		if o.Kind == history.Ok && (o.F == history.DoPoll || o.F == history.DoTxn) {
-			samples = x.sample(samples, int32(i), *holds, known)
+			x.sample(samples, int32(i), *holds, known)
 		}
 		*holds = x.hold(*holds, int32(i))
 	}
 	for _, process := range order {
 		x.stuck(process, *readers[process])
 	}
-	slices.Sort(samples)
-	at := func(part float64) time.Duration {
-		if len(samples) == 0 {
-			return 0
-		}
-		return time.Duration(samples[int(part*float64(len(samples)-1))])
+	return Lag{Samples: samples.n, P50: samples.at(0.5), P99: samples.at(0.99), Max: time.Duration(samples.greatest)}
+}
+
+// fine is how many parts each power of two has in a spread: a quantile is right to a sixteenth.
+const fine = 16
+
+// spread counts lengths of time by their size, for quantiles in little room.
+type spread struct {
+	n        int
+	greatest int64
+	buckets  [64 * fine]int
+}
+
+func (s *spread) add(v int64) {
+	s.n++
+	s.greatest = max(s.greatest, v)
+	s.buckets[bucket(v)]++
+}
+
+func bucket(v int64) int {
+	if v < fine {
+		return int(v)
 	}
-	return Lag{Samples: len(samples), P50: at(0.5), P99: at(0.99), Max: at(1)}
+	power := bits.Len64(uint64(v)) - 1 // at least 4
+	return (power-3)*fine + int(v>>(power-4))&(fine-1)
+}
+
+// at returns the least length that a part of all does not pass, as the lower end of its bucket.
+func (s *spread) at(part float64) time.Duration {
+	left := int(part * float64(s.n))
+	for i, n := range s.buckets {
+		if left -= n; left < 0 {
+			if i < fine {
+				return time.Duration(i)
+			}
+			power := i/fine + 3
+			return time.Duration(int64(fine+i%fine) << (power - 4))
+		}
+	}
+	return time.Duration(s.greatest)
 }
 
 // knownFrom returns for each index of a log since when something at or beyond it was known to exist.
@@ -69,7 +102,7 @@ func (x *index) knownFrom(k *keyLog) []int64 {
 	return out
 }
 
-func (x *index) sample(samples []int64, op int32, holds []held, known [][]int64) []int64 {
+func (x *index) sample(samples *spread, op int32, holds []held, known [][]int64) {
 	for i := range holds {
 		h := &holds[i]
 		h.op, h.lag = op, 0
@@ -78,9 +111,8 @@ func (x *index) sample(samples []int64, op int32, holds []held, known [][]int64)
 		if next := max(int(h.at)+1, gone); next < len(known[h.key]) {
 			h.lag = max(0, x.ops[op].Invoke-known[h.key][next])
 		}
-		samples = append(samples, h.lag)
+		samples.add(h.lag)
 	}
-	return samples
 }
 
 // hold brings what a process reads past one operation.
