@@ -116,3 +116,6 @@ func BadOf(findings []Finding, w Workload) []Finding {
 	}
 	return out
 }
+
+// Told returns what is told in the order in which it was found.
+func (t *Tally) Told() []Finding { return t.told }
