@@ -110,20 +110,19 @@ func (w *Watch) was(n kafka.NodeID) *Replica {
 func (w *Watch) acks(s *State) {
 	for _, a := range s.Acks {
 		w.acked = append(w.acked, kept{a, s.Index})
-		l := s.replica(a.Leader)
-		if l == nil {
+		if s.replica(a.Leader) == nil {
 			continue
 		}
-		isr := slices.Clone(l.ISR)
+		if len(a.ISR) < s.enough() {
+			w.add("R6 ack-rule", []int{s.Index}, "leader %d acknowledged offset %d with %d replicas in sync, fewer than %d", a.Leader, a.Last, len(a.ISR), s.enough())
+		}
+		isr := slices.Clone(a.ISR)
 		if s.Registered.LeaderEpoch == a.Epoch {
 			for _, n := range s.Registered.ISR {
 				if !slices.Contains(isr, n) {
 					isr = append(isr, n)
 				}
 			}
-		}
-		if len(isr) < s.enough() {
-			w.add("R6 ack-rule", []int{s.Index}, "leader %d acknowledged offset %d with %d replicas in sync, fewer than %d", a.Leader, a.Last, len(isr), s.enough())
 		}
 		for _, n := range isr {
 			if r := s.replica(n); r == nil || s.counts(r) <= a.Last {

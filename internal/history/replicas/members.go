@@ -102,8 +102,8 @@ func (w *Watch) expansions(s *State) {
 			continue
 		}
 		for _, m := range c.ISR {
-			if b := s.broker(m.Node); m.Epoch >= 0 && b != nil && b.Epoch != m.Epoch {
-				w.add("R8 expansion", []int{s.Index}, "node %d was taken into the in-sync replicas with broker epoch %d, and %d is registered", m.Node, m.Epoch, b.Epoch)
+			if m.Epoch >= 0 && m.Registered != m.Epoch {
+				w.add("R8 expansion", []int{s.Index}, "node %d was taken into the in-sync replicas with broker epoch %d, and %d was registered", m.Node, m.Epoch, m.Registered)
 			}
 		}
 	}

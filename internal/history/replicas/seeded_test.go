@@ -91,12 +91,12 @@ var seeded = []struct {
 		lead(s, 1, 1).Visible = 3
 	}},
 	{"R6 ack-rule", nil, func(s *State) {
-		s.Acks = []Ack{{Leader: 1, Epoch: 1, Base: 2, Last: 2}}
+		s.Acks = []Ack{{Leader: 1, Epoch: 1, Base: 2, Last: 2, ISR: []kafka.NodeID{1, 2, 3}}}
 		s.Replicas[1].Durable, s.MinISR = 2, 2
 		s.Replicas[0].ISR, s.Registered.ISR, s.Registered.PartitionEpoch = []kafka.NodeID{1, 2, 3}, []kafka.NodeID{1, 3}, 6
 	}},
 	{"R6 ack-rule", nil, func(s *State) {
-		s.Acks = []Ack{{Leader: 1, Epoch: 1, Base: 2, Last: 2}}
+		s.Acks = []Ack{{Leader: 1, Epoch: 1, Base: 2, Last: 2, ISR: []kafka.NodeID{1}}}
 		s.Registered.ISR, s.Registered.PartitionEpoch = []kafka.NodeID{1}, 6
 		s.Replicas[0].ISR = s.Registered.ISR
 	}},
@@ -111,7 +111,7 @@ var seeded = []struct {
 	}},
 	{"R8 expansion", nil, func(s *State) {
 		s.Registered.PartitionEpoch = 6
-		s.Alterations = []Alteration{{From: 1, LeaderEpoch: 1, PartitionEpoch: 5, Accepted: true, ISR: []Member{{1, 11}, {2, 12}, {3, 12}}}}
+		s.Alterations = []Alteration{{From: 1, LeaderEpoch: 1, PartitionEpoch: 5, Accepted: true, ISR: []Member{{1, 11, 11}, {2, 12, 12}, {3, 12, 13}}}}
 	}},
 	{"R9 eligible-leaders", nil, func(s *State) {
 		s.Registered.ISR, s.Registered.ELR, s.Registered.PartitionEpoch = []kafka.NodeID{1, 2}, []kafka.NodeID{3}, 6
@@ -206,7 +206,7 @@ func TestEachViolationIsFoundAndNamed(t *testing.T) {
 func TestRightStatesRaiseNothing(t *testing.T) {
 	w := NewWatch(0)
 	first, same, moved := right(), next(false), next(true)
-	first.Acks = []Ack{{Leader: 1, Epoch: 1, Base: 2, Last: 2}}
+	first.Acks = []Ack{{Leader: 1, Epoch: 1, Base: 2, Last: 2, ISR: []kafka.NodeID{1, 2, 3}}}
 	same.Answers = []Answer{{Node: 1, Asked: 0, Own: 1, Code: kafka.ErrFencedLeaderEpoch}, {Node: 1, Asked: 1, Own: 1, Changed: true}, {Node: 1, Asked: -1, Own: 1}}
 	moves(&moved)
 	for i, s := range []State{first, same, moved} {

@@ -64,12 +64,14 @@ type Ack struct {
 	Epoch  kafka.LeaderEpoch
 	Base   kafka.Offset
 	Last   kafka.Offset
+	ISR    []kafka.NodeID // the leader's at that moment, with those whose expansion is pending
 }
 
 // Member is one of the in-sync replicas that an AlterPartition names.
 type Member struct {
-	Node  kafka.NodeID
-	Epoch kafka.BrokerEpoch // -1 where the request carries none
+	Node       kafka.NodeID
+	Epoch      kafka.BrokerEpoch // -1 where the request carries none
+	Registered kafka.BrokerEpoch // what the controller had when it answered
 }
 
 // Alteration is an AlterPartition and its answer.
