@@ -8,7 +8,7 @@ import (
 	"github.com/milena-io/milena/internal/kafka"
 )
 
-var seeds = flag.Int("seeds", 1000, "how many random clusters are watched")
+var seeds = flag.Int("seeds", 500, "how many random clusters are watched")
 
 // step is one random thing that happens.
 func (m *model) step() {
