@@ -71,7 +71,7 @@ type ConfigSet struct {
 // CreatedTopic is what became of one NewTopic. Errors: TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION,
 // INVALID_PARTITIONS, INVALID_REPLICATION_FACTOR, INVALID_REPLICA_ASSIGNMENT, INVALID_CONFIG, POLICY_VIOLATION,
 // INVALID_REQUEST for a name named twice, TOPIC_AUTHORIZATION_FAILED for __cluster_metadata. A command that asks for more
-// than 10,000 partitions is refused as a whole with POLICY_VIOLATION.
+// than 25,000 partitions is refused as a whole with POLICY_VIOLATION.
 type CreatedTopic struct {
 	Problem
 	ID         kafka.TopicID

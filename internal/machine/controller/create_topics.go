@@ -10,9 +10,10 @@ import (
 	"github.com/milena-io/milena/internal/staterecord"
 )
 
-// maxUserRecords is the most partitions that one request may create and the most records that it may cause (Kafka's
-// constant).
-const maxUserRecords = 10_000
+// maxUserRecords is the most partitions that one request may create and the most records that it may cause. All of them are one
+// batch of the metadata log, for which Apache Kafka allows 8 MiB: the record of a partition with 12 replicas takes some 300
+// bytes. Kafka's own bound is 10,000.
+const maxUserRecords = 25_000
 
 // createTopics creates what it can and says of the rest why not, in Kafka's order of checks: name, existence, configs,
 // then partitions and replicas.

@@ -35,11 +35,14 @@ func heartbeat(d *decision, c Heartbeat) (any, error) {
 		beat.Fenced = false
 	case b.Fenced:
 	case b.ShuttingDown:
-		beat.MayShutdown = d.img.Load(b.ID).Leads == 0 && s.shutdownAt <= slowest(d, b.ID)
+		if d.img.Load(b.ID).Leads > 0 {
+			handOver(d, b, s)
+		} else {
+			beat.MayShutdown = s.shutdownAt <= slowest(d, b.ID)
+		}
 	case c.WantFence:
-		beat.MayShutdown = c.WantShutdown
-		fence(d, b)
-		beat.Fenced = true
+		beat.Fenced = fence(d, b)
+		beat.MayShutdown = c.WantShutdown && beat.Fenced
 	case c.WantShutdown:
 		if d.img.Load(b.ID).Leads > 0 && slowest(d, b.ID) != math.MaxInt64 {
 			beginShutdown(d, b, s)
@@ -49,10 +52,10 @@ func heartbeat(d *decision, c Heartbeat) (any, error) {
 		}
 	}
 	if beat.MayShutdown {
-		if !b.Fenced && !beat.Fenced {
-			fence(d, b)
-		}
-		beat.Fenced = true
+		beat.Fenced = b.Fenced || beat.Fenced || fence(d, b)
+		beat.MayShutdown = beat.Fenced
+	}
+	if beat.MayShutdown {
 		d.sessions.drop(b.ID) // it goes by its own will: its next incarnation need not wait
 	}
 	return beat, nil
@@ -68,10 +71,14 @@ func cordon(d *decision, b *image.Broker, dirs []kafka.DirectoryID) {
 	d.add(&staterecord.BrokerRegistrationChange{BrokerID: b.ID, BrokerEpoch: b.Epoch, CordonedLogDirs: dirs})
 }
 
-// fence takes a broker out of every ISR and leadership, and marks it.
-func fence(d *decision, b *image.Broker) {
-	leave(d, departure{broker: b.ID})
+// fence takes a broker out of every ISR and leadership, and marks it. It reports whether that is done; where there is more than
+// goes into one batch, whoever asked asks again.
+func fence(d *decision, b *image.Broker) bool {
+	if !leave(d, departure{broker: b.ID, most: maxLeaving}) {
+		return false
+	}
 	d.add(&staterecord.BrokerRegistrationChange{BrokerID: b.ID, BrokerEpoch: b.Epoch, Fenced: staterecord.FenceOff})
+	return true
 }
 
 // unfence marks a broker as serving and lets it lead what has no leader.
@@ -85,7 +92,12 @@ func beginShutdown(d *decision, b *image.Broker, s *session) {
 	d.add(&staterecord.BrokerRegistrationChange{
 		BrokerID: b.ID, BrokerEpoch: b.Epoch, InControlledShutdown: staterecord.ShuttingDown,
 	})
-	leave(d, departure{broker: b.ID})
+	handOver(d, b, s)
+}
+
+// handOver moves what a broker leads that shuts down.
+func handOver(d *decision, b *image.Broker, s *session) {
+	leave(d, departure{broker: b.ID, most: maxLeaving})
 	s.shutdownAt = d.next + kafka.Offset(len(d.records)) - 1
 }
 

@@ -26,21 +26,27 @@ func (l leaders) of(p *image.Partition) func(kafka.NodeID) bool {
 	}
 }
 
+// maxLeaving is how many partitions a broker leaves in one batch: what those records take stays below the 8 MiB that Apache
+// Kafka allows a batch of the metadata log. Who is in sync with more leaves them in several, and is fenced with the last.
+const maxLeaving = 100_000
+
 // departure is a broker that leaves.
 type departure struct {
 	broker kafka.NodeID
 	from   func(*image.Partition) bool        // the partitions it leaves; nil for all
 	loses  func(rules, *image.Partition) bool // whether it may lack there what it acknowledged; nil for nowhere
+	most   int                                // how many it leaves now; 0 for all
 }
 
-// leave takes a broker out of the ISR and leadership of partitions, all in one batch.
-func leave(d *decision, who departure) {
+// leave takes a broker out of the ISR and leadership of partitions, all in one batch. It reports whether that was all.
+func leave(d *decision, who departure) bool {
+	begun := len(d.records)
 	left := d.img.Load(who.broker).InSync
 	may := leaders{img: d.img, leaves: who.broker, joins: kafka.NoNode}
 	configs := topicConfigs{d: d}
 	for t := range d.img.Topics() {
 		if left == 0 && who.loses == nil {
-			return
+			return true
 		}
 		for id, p := range t.Partitions() {
 			inSync := slices.Contains(p.ISR(), who.broker)
@@ -57,9 +63,13 @@ func leave(d *decision, who departure) {
 			if who.loses != nil && who.loses(c.rules, p) {
 				c.lost = who.broker
 			}
+			if who.most > 0 && len(d.records)-begun == who.most {
+				return false
+			}
 			d.change(c)
 		}
 	}
+	return true
 }
 
 // join gives leaderless partitions a leader where the broker that comes back makes that possible.

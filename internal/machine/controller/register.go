@@ -16,8 +16,7 @@ func registerBroker(d *decision, c RegisterBroker) (any, error) {
 	have := d.img.Broker(c.Broker)
 	same := have != nil && have.Incarnation == c.Incarnation
 	if have != nil && !same && !d.replaceable(have, c) {
-		return nil, fault.New(op, kafka.ErrDuplicateBrokerRegistration, "Another broker is registered with that broker id. If the "+
-			"broker was recently restarted this should self-resolve once the heartbeat manager expires the broker's session.")
+		return nil, duplicate()
 	}
 	if err := checkStrings(c.Rack, c.Endpoints, c.Features); err != nil {
 		return nil, err
@@ -38,6 +37,11 @@ func registerBroker(d *decision, c RegisterBroker) (any, error) {
 		d.sessions.touch(d.now, c.Broker, have.Epoch, kafka.NoOffset)
 		return Registered{Epoch: have.Epoch}, nil
 	}
+	if have != nil && !c.Colocated && d.img.Load(c.Broker).InSync > maxLeaving {
+		// The timers take the old one out of them, batch by batch, and the broker asks again.
+		d.sessions.kill(d.now, c.Broker, have.Epoch)
+		return nil, duplicate()
+	}
 	gone := departure{broker: c.Broker}
 	if d.img.Feature(staterecord.FeatureElr) > 0 {
 		gone.loses = lost(have, c)
@@ -50,6 +54,11 @@ func registerBroker(d *decision, c RegisterBroker) (any, error) {
 	d.add(r)
 	d.sessions.begin(d.now, c.Broker, r.BrokerEpoch)
 	return Registered{Epoch: r.BrokerEpoch}, nil
+}
+
+func duplicate() error {
+	return fault.New(op, kafka.ErrDuplicateBrokerRegistration, "Another broker is registered with that broker id. If the "+
+		"broker was recently restarted this should self-resolve once the heartbeat manager expires the broker's session.")
 }
 
 // replaceable reports whether another incarnation may take a registration over: its session is over, or it goes by its own

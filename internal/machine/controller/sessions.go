@@ -109,8 +109,14 @@ func brokerDead(d *decision, c BrokerDead) error {
 	if !b.Fenced {
 		fence(d, b)
 	}
-	if s := d.sessions.all[b.ID]; s != nil && s.epoch == b.Epoch {
-		s.dead = true
-	}
+	d.sessions.kill(d.now, b.ID, b.Epoch)
 	return nil
+}
+
+// kill ends a session, which the timers then see to.
+func (s *sessions) kill(now kafka.Instant, broker kafka.NodeID, epoch kafka.BrokerEpoch) {
+	if have := s.all[broker]; have == nil || have.epoch != epoch {
+		s.begin(now, broker, epoch)
+	}
+	s.all[broker].dead = true
 }

@@ -196,11 +196,11 @@ func TestValidateOnlyWritesNothing(t *testing.T) {
 func TestExcessiveRequestsAreRefusedWhole(t *testing.T) {
 	l := newLab(t)
 	l.start(1)
-	l.refused(CreateTopics{Topics: []NewTopic{topic("a", 10_000, 1), topic("b", 1, 1)}}, kafka.ErrPolicyViolation,
+	l.refused(CreateTopics{Topics: []NewTopic{topic("a", 25_000, 1), topic("b", 1, 1)}}, kafka.ErrPolicyViolation,
 		"Excessively large number of partitions per request.")
-	l.refused(CreateTopics{Topics: []NewTopic{topic("a", 10_000, 1)}}, kafka.ErrPolicyViolation,
+	l.refused(CreateTopics{Topics: []NewTopic{topic("a", 25_000, 1)}}, kafka.ErrPolicyViolation,
 		"Unable to perform excessively large batch operation.")
-	l.created(topic("a", 9_999, 1))
+	l.created(topic("a", 24_999, 1))
 	grown := l.must(CreatePartitions{Topics: []GrowTopic{{Name: "a", Count: 1 << 30}}}).([]GrownTopic)
 	refusedAs(t, grown[0].Problem, kafka.ErrPolicyViolation, "Unable to perform excessively large batch operation.")
 }
