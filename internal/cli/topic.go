@@ -146,7 +146,7 @@ func idText(id kadm.TopicID) string {
 func configHint(a *app, err error, set []setting) error {
 	f := a.asFailure(err)
 	if f.code == kerr.PolicyViolation.Message {
-		return f.try("one request makes fewer than 10,000 partitions; create the topic with some, and add the others: milena topic alter TOPIC -p N")
+		return f.try("one request makes fewer than 25,000 partitions; create the topic with some, and add the others: milena topic alter TOPIC -p N")
 	}
 	if f.code != kerr.InvalidConfig.Message {
 		return err

@@ -66,7 +66,7 @@ func TestTopicRefusals(t *testing.T) {
 		{[]string{"topic", "create", "x", "-c", "retention"}, exitUsage, []string{"not key=value"}},
 		{[]string{"topic", "create", "x", "-p", "abc"}, exitUsage, []string{`--partitions "abc": a whole number is wanted`, "topic create --help"}},
 		{[]string{"topic", "create", "x", "--timeout", "abc"}, exitUsage, []string{`--timeout "abc": a time such as`}},
-		{[]string{"topic", "create", "x", "-p", "10001"}, exitFailed, []string{"POLICY_VIOLATION", "topic alter"}},
+		{[]string{"topic", "create", "x", "-p", "25001"}, exitFailed, []string{"POLICY_VIOLATION", "topic alter"}},
 		{[]string{"topic", "create"}, exitUsage, []string{"which topic?"}},
 		{[]string{"topic", "describe", "ordres"}, exitFailed, []string{`"ordres" does not exist`, `did you mean "orders"?`}},
 		{[]string{"topic", "alter", "ordres", "-p", "3"}, exitFailed, []string{"does not exist"}},

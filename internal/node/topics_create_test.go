@@ -107,7 +107,7 @@ func TestCreateTopicsOneByOne(t *testing.T) {
 
 func TestCreateTopicsRefusesTooManyPartitionsAsAWhole(t *testing.T) {
 	r := newRig(t)
-	for _, got := range r.creates(7, false, newTopic("small", 1, 1), newTopic("large", 10_000, 1)) {
+	for _, got := range r.creates(7, false, newTopic("small", 1, 1), newTopic("large", 25_000, 1)) {
 		wantCode(t, got.ErrorCode, kafka.ErrPolicyViolation)
 	}
 	got := r.creates(7, false, newTopic("bad name", 1, 1), newTopic("bad name", 1, 1), newTopic("__cluster_metadata", 1, 1), newTopic("__cluster_metadata", 1, 1))

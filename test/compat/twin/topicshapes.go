@@ -40,7 +40,7 @@ func (t *talk) topicShapes() error {
 			{"the share state topic", true, topics{newTopic("__share_group_state", 1, 1)}},
 			{"the offsets topic", true, topics{newTopic("__consumer_offsets", 2, 1)}},
 			{"a bad name twice", false, topics{newTopic("bad name", 1, 1), newTopic("bad name", 1, 1), newTopic("fine", 0, 1)}},
-			{"too many partitions", false, topics{newTopic("shape", 10001, 1)}},
+			{"too many partitions", false, topics{newTopic("shape", 25001, 1)}},
 			{"a count of -2", false, topics{newTopic("shape", -2, 1)}},
 			{"a factor of -2", false, topics{newTopic("shape", 1, -2)}},
 			{"a bad count and a bad factor", false, topics{newTopic("shape", 0, 0)}},
