@@ -104,7 +104,7 @@ func TestBadInputIsExplained(t *testing.T) {
 			if got := r.logs.with("WARN", "10.1.2.3:5000", c.says); len(got) != 1 || len(r.logs.all) != 1 {
 				t.Fatalf("no line, or others, about %q: %q", c.says, r.logs.all)
 			}
-			if used := r.n.edge.sessions.Budget.Used(); used != 0 {
+			if used := r.n.edge.budget.Used(); used != 0 {
 				t.Fatalf("%d bytes stay charged", used)
 			}
 		})

@@ -262,7 +262,7 @@ func TestBadInputSlowSenders(t *testing.T) {
 			good.goesOn("a")
 		}
 	}
-	if used := s.n.edge.sessions.Budget.Used(); used > 400*64<<10 {
+	if used := s.n.edge.budget.Used(); used > 400*64<<10 {
 		t.Fatalf("%d bytes are charged for requests that have not come", used)
 	}
 	if held := memory() - before; held > 64<<20 {
@@ -307,7 +307,7 @@ func TestBadInputSlowReaders(t *testing.T) {
 	if held := memory() - before; held > 200*(128<<10)+32<<20 {
 		t.Fatalf("%d MB are held for readers that do not read", held>>20)
 	}
-	if used := s.n.edge.sessions.Budget.Used(); used > 200*64<<10 {
+	if used := s.n.edge.budget.Used(); used > 200*64<<10 {
 		t.Fatalf("%d bytes are charged", used)
 	}
 	reader := s.dial()

@@ -140,7 +140,7 @@ func TestBadInputTruncated(t *testing.T) {
 				cases++
 			}
 		}
-		if used := r.n.edge.sessions.Budget.Used(); used != 0 {
+		if used := r.n.edge.budget.Used(); used != 0 {
 			t.Fatalf("after %v %d bytes stay charged", api.Key, used)
 		}
 	}

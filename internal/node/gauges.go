@@ -25,7 +25,7 @@ func (g gauges) Standing() metrics.Standing {
 	n, img := g.n, g.n.feed.Image()
 	d := n.quorum.Describe()
 	at := img.Position()
-	budget := n.edge.sessions.Budget
+	budget := n.edge.budget
 	s := metrics.Standing{
 		Node: n.settings.NodeID(), State: g.state(img), Dirs: g.dirs(), Cleaner: metrics.Cleaner(n.upkeep.Cleaner()),
 		Scrub:   metrics.Scrub(n.upkeep.Scrub()),

@@ -234,10 +234,3 @@ func (w *news) recovered() {
 	w.n.log("kafka.log").Info(fmt.Sprintf("Recovered %d logs", r.logs), "segmentsChecked", r.segments, "bytesCut", r.bytesCut,
 		"failed", r.failed, "ms", (w.n.o.World.Now().Mono - w.n.life.began).Milliseconds())
 }
-
-// sayControllers tells of listeners that nobody will answer on.
-func (n *Node) sayControllers() {
-	for _, l := range n.edge.listeners.Controller {
-		n.log("kafka.server").Warn("The controller listener " + l.String() + " is not opened: the controller runs in this process")
-	}
-}

@@ -124,7 +124,6 @@ func TestAShortRecoveryTellsNothing(t *testing.T) {
 
 func TestANewDirectoryIsTold(t *testing.T) {
 	r := newRig(t, "listeners", "PLAINTEXT://one:9092,INTERNAL://two:9093,CONTROLLER://one:9094")
-	r.said("WARN The controller listener CONTROLLER://one:9094 is not opened")
 	r.logs.info = true
 	r.proc.Kill()
 	r.fs = r.fs.Killed()

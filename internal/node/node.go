@@ -115,6 +115,10 @@ func Start(o Options, ready func(error)) (*Node, error) {
 		n.abandon()
 		return nil, err
 	}
+	if err := n.edge.controllers.open(n); err != nil {
+		n.abandon()
+		return nil, err
+	}
 	n.quorum.Start()
 	n.feed.Start(n.quorum)
 	n.session.begin()
@@ -128,7 +132,6 @@ func (n *Node) assemble() error {
 	if err := n.edge.bind(n); err != nil {
 		return err
 	}
-	n.sayControllers()
 	if err := n.openQuorum(); err != nil {
 		return err
 	}
@@ -152,52 +155,10 @@ func (n *Node) assembleAreas() {
 	}
 }
 
-// handlers is what the listeners of clients offer.
-func (n *Node) handlers() map[kafka.APIKey]wire.Handler {
-	a := &n.areas
-	return map[kafka.APIKey]wire.Handler{
-		kafka.KeyProduce:                     a.produce.Produce,
-		kafka.KeyFetch:                       a.fetch.Fetch,
-		kafka.KeyListOffsets:                 a.fetch.ListOffsets,
-		kafka.KeyOffsetForLeaderEpoch:        a.fetch.OffsetForLeaderEpoch,
-		kafka.KeyMetadata:                    a.topics.Metadata,
-		kafka.KeyDescribeTopicPartitions:     a.topics.DescribeTopicPartitions,
-		kafka.KeyCreateTopics:                a.topics.CreateTopics,
-		kafka.KeyDeleteTopics:                a.topics.DeleteTopics,
-		kafka.KeyCreatePartitions:            a.topics.CreatePartitions,
-		kafka.KeyDeleteRecords:               a.topics.DeleteRecords,
-		kafka.KeyElectLeaders:                a.topics.ElectLeaders,
-		kafka.KeyAlterPartitionReassignments: a.topics.AlterPartitionReassignments,
-		kafka.KeyListPartitionReassignments:  a.topics.ListPartitionReassignments,
-		kafka.KeyFindCoordinator:             a.groups.FindCoordinator,
-		kafka.KeyJoinGroup:                   a.groups.JoinGroup,
-		kafka.KeySyncGroup:                   a.groups.SyncGroup,
-		kafka.KeyHeartbeat:                   a.groups.Heartbeat,
-		kafka.KeyLeaveGroup:                  a.groups.LeaveGroup,
-		kafka.KeyOffsetCommit:                a.groups.OffsetCommit,
-		kafka.KeyOffsetFetch:                 a.groups.OffsetFetch,
-		kafka.KeyOffsetDelete:                a.groups.OffsetDelete,
-		kafka.KeyDescribeGroups:              a.groups.DescribeGroups,
-		kafka.KeyListGroups:                  a.groups.ListGroups,
-		kafka.KeyDeleteGroups:                a.groups.DeleteGroups,
-		kafka.KeyInitProducerId:              a.transactions.InitProducerID,
-		kafka.KeyDescribeProducers:           a.transactions.DescribeProducers,
-		kafka.KeyDescribeConfigs:             a.configs.DescribeConfigs,
-		kafka.KeyAlterConfigs:                a.configs.AlterConfigs,
-		kafka.KeyIncrementalAlterConfigs:     a.configs.IncrementalAlterConfigs,
-		kafka.KeyListConfigResources:         a.configs.ListConfigResources,
-		kafka.KeyApiVersions:                 a.cluster.ApiVersions,
-		kafka.KeyDescribeCluster:             a.cluster.DescribeCluster,
-		kafka.KeyAlterReplicaLogDirs:         a.cluster.AlterReplicaLogDirs,
-		kafka.KeyDescribeLogDirs:             a.cluster.DescribeLogDirs,
-		kafka.KeyDescribeQuorum:              a.cluster.DescribeQuorum,
-		kafka.KeyUpdateFeatures:              a.cluster.UpdateFeatures,
-	}
-}
-
 // abandon gives back what a start that failed has taken.
 func (n *Node) abandon() {
-	n.edge.unbind()
+	n.edge.clients.close(0)
+	n.edge.controllers.close(0)
 	n.storage.Abandon()
 }
 

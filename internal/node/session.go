@@ -119,15 +119,10 @@ func (s *session) open() {
 		return
 	}
 	s.n.upkeep.Start()
-	err := s.n.edge.open(s.n)
+	log := s.n.log("kafka.server")
+	log.Info("The broker has been unfenced. Transitioning from RECOVERY to RUNNING.")
+	err := s.n.edge.clients.open(s.n)
 	if err == nil {
-		log := s.n.log("kafka.server")
-		log.Info("The broker has been unfenced. Transitioning from RECOVERY to RUNNING.")
-		for _, l := range s.n.edge.listeners.Bind {
-			if addr := s.n.Addr(l.Name); addr != nil {
-				log.Info("Awaiting socket connections on "+addr.String()+".", "listener", l.Name)
-			}
-		}
 		log.Info("Kafka Server started", "node", s.n.settings.NodeID(), "cluster", s.n.ClusterID(), "startMs", (s.n.o.World.Now().Mono - s.n.life.began).Milliseconds())
 	}
 	ready(err)

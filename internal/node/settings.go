@@ -18,7 +18,6 @@ import (
 	"github.com/milena-io/milena/internal/machine/controller"
 	"github.com/milena-io/milena/internal/machine/group"
 	"github.com/milena-io/milena/internal/quorum"
-	"github.com/milena-io/milena/internal/record"
 	"github.com/milena-io/milena/internal/staterecord"
 	"github.com/milena-io/milena/internal/storage"
 )
@@ -33,6 +32,7 @@ const (
 type settings struct {
 	n      *Node
 	static config.Values
+	node   config.Node // once they are checked
 }
 
 // check refuses what cannot work before anything is touched.
@@ -41,38 +41,15 @@ func (s *settings) check() error {
 	if err := storage.Check(s.static); err != nil {
 		return err
 	}
-	for _, key := range []string{"controller.quorum.voters", "controller.quorum.bootstrap.servers"} {
-		if others := s.static.List(key); len(others) > 1 {
-			return fault.New(op, kafka.ErrInvalidConfig, "%s names %d nodes; this version forms clusters of one", key, len(others))
-		}
-	}
-	if err := s.checkVoters(); err != nil {
+	var err error
+	if s.node, err = config.ParseNode(s.static); err != nil {
 		return err
 	}
-	for _, role := range []string{"broker", "controller"} {
-		found := false
-		for _, r := range s.static.List("process.roles") {
-			found = found || r == role
-		}
-		if !found {
-			return fault.New(op, kafka.ErrInvalidConfig, "process.roles must be broker,controller: this version runs both in one process")
-		}
+	if voters, others := len(s.node.Voters), len(s.node.BootstrapServers); voters > 1 || others > 1 {
+		return fault.New(op, kafka.ErrInvalidConfig, "%d nodes are named in controller.quorum.voters, and %d in controller.quorum.bootstrap.servers; this version forms clusters of one", voters, others)
 	}
-	return nil
-}
-
-// checkVoters refuses a controller that is none of its own voters: it would wait for one that never comes.
-func (s *settings) checkVoters() error {
-	const op = "node.config"
-	for _, voter := range s.static.List("controller.quorum.voters") {
-		text, _, ok := strings.Cut(voter, "@")
-		id, err := strconv.ParseInt(text, 10, 32)
-		if !ok || err != nil {
-			return fault.New(op, kafka.ErrInvalidConfig, "controller.quorum.voters: %q is not ID@HOST:PORT", voter)
-		}
-		if self := s.NodeID(); kafka.NodeID(id) != self {
-			return fault.New(op, kafka.ErrInvalidConfig, "If process.roles contains the 'controller' role, the node id %d must be included in the set of voters controller.quorum.voters=Set(%d)", self, id)
-		}
+	if r := s.node.Roles; !r.Broker || !r.Controller {
+		return fault.New(op, kafka.ErrInvalidConfig, "process.roles must be broker,controller: this version runs both in one process")
 	}
 	return nil
 }
@@ -85,22 +62,6 @@ func (s *settings) rack() *string {
 		return &v
 	}
 	return nil
-}
-
-func (s *settings) controllerEndpoints() []record.Endpoint {
-	l, err := config.ParseListeners(s.static)
-	if err != nil {
-		return nil // bind has refused it already
-	}
-	var out []record.Endpoint
-	for _, e := range l.Controller {
-		out = append(out, record.Endpoint{Name: e.Name, Host: s.static.Reachable(e.Host), Port: uint16(e.Port)})
-	}
-	if len(out) == 0 {
-		// A lone node talks to its controller in the process; KRAFT_VOTERS wants an endpoint all the same.
-		out = append(out, record.Endpoint{Name: "CONTROLLER", Host: "localhost", Port: 0})
-	}
-	return out
 }
 
 // Layers returns the places that broker and topic keys take their values from, as they are now.

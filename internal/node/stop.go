@@ -25,7 +25,7 @@ func (n *Node) Stop(done func(error)) {
 	n.areas.fetch.Close()
 	n.groups.Close()
 	n.o.World.Go(func() {
-		n.edge.close(drainTime)
+		n.edge.clients.close(drainTime)
 		n.session.end(func() {
 			n.storage.Close(func(c *storage.Closing) { n.finish(c, done) })
 		})
@@ -38,10 +38,11 @@ func (n *Node) giveBack(done func()) {
 	n.areas.fetch.Close()
 	n.groups.Close()
 	n.o.World.Go(func() {
-		n.edge.close(0)
+		n.edge.clients.close(0)
 		n.session.quit()
 		n.feed.Stop()
 		n.quorum.Close()
+		n.edge.controllers.close(0)
 		n.storage.Abandon()
 		done()
 	})
@@ -51,6 +52,7 @@ func (n *Node) giveBack(done func()) {
 func (n *Node) finish(c *storage.Closing, done func(error)) {
 	n.feed.Stop()
 	n.quorum.Close()
+	n.edge.controllers.close(drainTime)
 	n.replicas.news.flush()
 	c.Seal(n.session.brokerEpoch(), n.metadata, done)
 }

@@ -82,7 +82,7 @@ func (n *Node) formatQuorum(path string) error {
 	}
 	voter := quorum.Voter{
 		ID: n.settings.NodeID(), Directory: n.storage.Metadata.ID(), MinKRaft: 0, MaxKRaft: 1,
-		Endpoints: n.settings.controllerEndpoints(),
+		Endpoints: n.edge.voter,
 	}
 	return quorum.Format(n.storage.FS, path, []quorum.Voter{voter}, n.o.World.Now())
 }

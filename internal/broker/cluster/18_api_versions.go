@@ -20,6 +20,9 @@ func (c *Cluster) ApiVersions(req *wire.Request) {
 		return
 	}
 	audience := wire.Clients
+	if c.node.OfControllers(req.Peer.Listener) {
+		audience = wire.Controllers
+	}
 	if in.ClientSoftwareName == wire.NodeSoftware {
 		audience = wire.Nodes
 	}

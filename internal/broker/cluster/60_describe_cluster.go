@@ -9,17 +9,32 @@ import (
 	"github.com/milena-io/milena/internal/wire"
 )
 
+// The endpoint types of KIP-919.
+const (
+	brokers     = 1
+	controllers = 2
+)
+
 // DescribeCluster serves DescribeCluster v0-2 (KIP-700, KIP-919, KIP-1073): the brokers on the asking listener, fenced
-// ones only when asked for. A broker answers about brokers; controllers are asked on their own listener.
+// ones only when asked for. A broker answers about brokers; controllers are asked on their own listener, and answer about
+// controllers.
 func (c *Cluster) DescribeCluster(req *wire.Request) {
 	in := req.Body.(*kmsg.DescribeClusterRequest)
 	out := in.ResponseKind().(*kmsg.DescribeClusterResponse)
 	out.ClusterAuthorizedOperations = -1 << 31
-	out.ControllerID, out.EndpointType = int32(kafka.NoNode), 1
-	if in.Version >= 1 && in.EndpointType != 1 {
-		code, why := kafka.ErrUnsupportedEndpointType, fmt.Sprintf("Unsupported endpoint type %d", in.EndpointType)
-		if in.EndpointType == 2 {
-			code, why = kafka.ErrMismatchedEndpointType, "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER"
+	out.ControllerID, out.EndpointType = int32(kafka.NoNode), brokers
+	if c.node.OfControllers(req.Peer.Listener) {
+		out.EndpointType = controllers
+	}
+	wanted := int8(brokers)
+	if in.Version >= 1 {
+		wanted = in.EndpointType
+	}
+	if wanted != out.EndpointType {
+		names := map[int8]string{brokers: "BROKER", controllers: "CONTROLLER"}
+		code, why := kafka.ErrUnsupportedEndpointType, fmt.Sprintf("Unsupported endpoint type %d", wanted)
+		if names[wanted] != "" {
+			code, why = kafka.ErrMismatchedEndpointType, fmt.Sprintf("The request was sent to an endpoint of type %s, but we wanted an endpoint of type %s", names[out.EndpointType], names[wanted])
 		}
 		out.ErrorCode, out.ErrorMessage = int16(code), &why
 		req.Reply(wire.Reply{Message: out})
@@ -29,10 +44,20 @@ func (c *Cluster) DescribeCluster(req *wire.Request) {
 	if in.IncludeClusterAuthorizedOperations {
 		out.ClusterAuthorizedOperations = allClusterOperations
 	}
+	if out.EndpointType == controllers {
+		c.controllers(req.Peer.Listener, out)
+	} else {
+		c.brokers(req.Peer.Listener, in.Version >= 2 && in.IncludeFencedBrokers, out)
+	}
+	req.Reply(wire.Reply{Message: out})
+}
+
+// brokers fills in those that clients of a listener reach.
+func (c *Cluster) brokers(listener string, fenced bool, out *kmsg.DescribeClusterResponse) {
 	var live []int32
 	for b := range c.image().Brokers() {
-		e, ok := b.Endpoint(req.Peer.Listener)
-		if !ok || b.Fenced && !(in.Version >= 2 && in.IncludeFencedBrokers) {
+		e, ok := b.Endpoint(listener)
+		if !ok || b.Fenced && !fenced {
 			continue
 		}
 		rb := kmsg.NewDescribeClusterResponseBroker()
@@ -45,5 +70,20 @@ func (c *Cluster) DescribeCluster(req *wire.Request) {
 	if n := uint64(len(live)); n > 0 {
 		out.ControllerID = live[c.world.Uint64()%n] // any broker passes on what is the controller's
 	}
-	req.Reply(wire.Reply{Message: out})
+}
+
+// controllers fills in the voters with a listener of the same name, and who of them is active.
+func (c *Cluster) controllers(listener string, out *kmsg.DescribeClusterResponse) {
+	q := c.node.Quorum()
+	out.ControllerID = int32(q.Leader)
+	for _, v := range q.Voters {
+		for _, e := range v.Endpoints {
+			if e.Name != listener {
+				continue
+			}
+			rb := kmsg.NewDescribeClusterResponseBroker()
+			rb.NodeID, rb.Host, rb.Port = int32(v.ID), e.Host, int32(e.Port)
+			out.Brokers = append(out.Brokers, rb)
+		}
+	}
 }

@@ -72,6 +72,7 @@ type Node interface {
 	// KRaftVersion is the finalized kraft.version.
 	KRaftVersion() int16
 	Table(listener string) *wire.Table
+	OfControllers(listener string) bool // whether it is a listener of controllers, who list their internal APIs there
 	Quorum() QuorumState
 }
 
