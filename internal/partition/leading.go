@@ -177,6 +177,17 @@ func (l Leading) Answered(w replica.Wish, code kafka.ErrorCode, isr []kafka.Node
 	run(calls)
 }
 
+// Latest is where the log ends, committed or not, and the epoch that leads: what a follower learns that is out of range.
+func (l Leading) Latest(epoch kafka.LeaderEpoch) (Found, error) {
+	p := l.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.lead(epoch); err != nil {
+		return notFound, err
+	}
+	return Found{Offset: p.log.Offsets().End, TimestampMs: -1, Epoch: p.reg.LeaderEpoch}, nil
+}
+
 // Node is the broker that this replica is on.
 func (l Leading) Node() kafka.NodeID { return l.p.at().Self }
 

@@ -49,7 +49,7 @@ func (r *rig) lead(epoch kafka.LeaderEpoch, isr ...kafka.NodeID) {
 	r.p.Become(replica.Registration{Leader: self, LeaderEpoch: epoch, PartitionEpoch: kafka.PartitionEpoch(epoch), Replicas: isr, ISR: isr})
 }
 
-func batch(t *testing.T, values ...string) record.Batch {
+func batch(t testing.TB, values ...string) record.Batch {
 	t.Helper()
 	b := record.NewBuilder(record.Plain())
 	for _, v := range values {

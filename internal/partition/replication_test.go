@@ -33,14 +33,14 @@ func (n *node) Durable(*Partition) { n.durable++ }
 
 // cluster is replicas of one partition in a virtual world; fetches are made by hand.
 type cluster struct {
-	t      *testing.T
+	t      testing.TB
 	w      *world.Virtual
 	nodes  map[kafka.NodeID]*node
 	d      replica.Durability
 	minISR int
 }
 
-func newCluster(t *testing.T, d replica.Durability, minISR int, ids ...kafka.NodeID) *cluster {
+func newCluster(t testing.TB, d replica.Durability, minISR int, ids ...kafka.NodeID) *cluster {
 	c := &cluster{t: t, w: world.NewVirtual(5), nodes: map[kafka.NodeID]*node{}, d: d, minISR: minISR}
 	for _, id := range ids {
 		c.start(id, disk.NewMem())
@@ -403,6 +403,20 @@ func TestWhoMayNotReplicate(t *testing.T) {
 	_, err := AsLeader(c.nodes[1].p).Read(stranger)
 	code(t, err, kafka.ErrUnknownLeaderEpoch)
 	_, err = AsLeader(c.nodes[2].p).Read(good)
+	code(t, err, kafka.ErrNotLeaderOrFollower)
+}
+
+// A follower that is out of range is told the log's end, and not what is committed of it.
+func TestLatestIsTheLogEnd(t *testing.T) {
+	c := newCluster(t, replica.Synced, 2, 1, 2)
+	c.become(1, 1, 1, 1, 2)
+	c.append(1, 1, "a", "b")
+	if got, err := AsLeader(c.nodes[1].p).Latest(1); err != nil || got.Offset != 2 || got.Epoch != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	_, err := AsLeader(c.nodes[1].p).Latest(0)
+	code(t, err, kafka.ErrFencedLeaderEpoch)
+	_, err = AsLeader(c.nodes[2].p).Latest(1)
 	code(t, err, kafka.ErrNotLeaderOrFollower)
 }
 

@@ -22,6 +22,7 @@ var firstVersion = map[int64]int16{
 // timestamp after the last record answers -1 and -1 without an error. Under read_committed "latest" is the last stable
 // offset. A new leader whose high watermark has not caught up answers OFFSET_NOT_AVAILABLE (KIP-207), before v5
 // LEADER_NOT_AVAILABLE. A partition named twice gets INVALID_REQUEST, once.
+// To a follower "latest" is the log end.
 func (f *Fetches) ListOffsets(req *wire.Request) {
 	in := req.Body.(*kmsg.ListOffsetsRequest)
 	out := in.ResponseKind().(*kmsg.ListOffsetsResponse)
@@ -63,7 +64,11 @@ func (f *Fetches) listOffset(in *kmsg.ListOffsetsRequest, name kafka.TopicPartit
 	found, err := f.partitions.ByName(name)
 	if err == nil {
 		var at partition.Found
-		at, err = found.OffsetAt(p.Timestamp, in.IsolationLevel == 1, kafka.LeaderEpoch(p.CurrentLeaderEpoch))
+		if in.ReplicaID >= 0 && p.Timestamp == partition.Latest {
+			at, err = partition.AsLeader(found).Latest(kafka.LeaderEpoch(p.CurrentLeaderEpoch))
+		} else {
+			at, err = found.OffsetAt(p.Timestamp, in.IsolationLevel == 1, kafka.LeaderEpoch(p.CurrentLeaderEpoch))
+		}
 		r.Timestamp, r.Offset, r.LeaderEpoch = at.TimestampMs, int64(at.Offset), int32(at.Epoch)
 	}
 	if err != nil {
