@@ -85,6 +85,19 @@ func TestAFetchFromAnEpochThatWentAnotherWayDiverges(t *testing.T) {
 	code(t, err, kafka.ErrOffsetOutOfRange)
 }
 
+// Before the log start nothing is compared, as in Apache Kafka.
+func TestAFetchBeforeTheLogStartIsOutOfRange(t *testing.T) {
+	r := newRig(t, disk.NewMem(), replica.Synced, 1, self)
+	r.append(-1, "a", "b")
+	r.w.Run(time.Second)
+	r.lead(3, self)
+	if _, err := r.deleteRecords(2); err != nil {
+		t.Fatal(err)
+	}
+	_, err := r.p.Read(Read{From: 1, MaxBytes: 100, CurrentEpoch: kafka.NoLeaderEpoch, LastEpoch: 2})
+	code(t, err, kafka.ErrOffsetOutOfRange)
+}
+
 // As in Apache Kafka a partition with fewer replicas than min.insync.replicas takes acks=all when all of them are in sync.
 func TestMinISRIsNeverMoreThanTheReplicas(t *testing.T) {
 	r := newRig(t, disk.NewMem(), replica.Synced, 2, self)

@@ -60,7 +60,8 @@ func (f Following) Take(a Answer) (bytes int, ok bool, err error) {
 	o := p.log.Offsets()
 	calls := p.settle(p.rep.Appended(o.End))
 	if fault.IsKind(err, fault.Disk) {
-		calls = append(p.fail(err), func() { p.at().Failed(err) })
+		broken := err // and not err itself, which would be allocated with each answer
+		calls = append(p.fail(broken), func() { p.at().Failed(broken) })
 		p.mu.Unlock()
 		run(calls)
 		return bytes, true, err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
 	"github.com/milena-io/milena/internal/machine/replica"
@@ -404,6 +405,56 @@ func TestWhoMayNotReplicate(t *testing.T) {
 	code(t, err, kafka.ErrUnknownLeaderEpoch)
 	_, err = AsLeader(c.nodes[2].p).Read(good)
 	code(t, err, kafka.ErrNotLeaderOrFollower)
+}
+
+// What no leader of that epoch can have sent is not taken.
+func TestRecordsOfOtherEpochsAreNotTaken(t *testing.T) {
+	c := newCluster(t, replica.Synced, 1, 1, 2)
+	c.become(1, 3, 1, 1, 2)
+	f := AsFollower(c.nodes[2].p)
+	take := func(base kafka.Offset, epoch kafka.LeaderEpoch) error {
+		t.Helper()
+		b := batch(t, "x")
+		b.SetBaseOffset(base)
+		b.SetLeaderEpoch(epoch)
+		w, _, _ := f.Where()
+		_, ok, err := f.Take(Answer{Asked: w.Position, Records: b})
+		if !ok {
+			t.Fatal("the answer was dropped")
+		}
+		return err
+	}
+	if err := take(0, 4); err != nil || c.standing(2).End != 0 {
+		t.Fatalf("a record of a later epoch is left for when that was asked for: %v, %+v", err, c.standing(2))
+	}
+	if err := take(0, 3); err != nil || c.standing(2).End != 1 {
+		t.Fatalf("%v, %+v", err, c.standing(2))
+	}
+	if err := take(1, 2); !fault.IsKind(err, fault.Corrupt) || c.standing(2).End != 1 {
+		t.Fatalf("an epoch went back along the log: %v, %+v", err, c.standing(2))
+	}
+	if err := take(0, 3); err != nil || c.standing(2).End != 1 {
+		t.Fatalf("what is there already is passed over: %v, %+v", err, c.standing(2))
+	}
+}
+
+// A log start past what the follower knows to be committed is not taken over: it may have been meant for another log.
+func TestTheLogStartWaitsForTheHighWatermark(t *testing.T) {
+	c := newCluster(t, replica.Synced, 1, 1, 2)
+	c.become(1, 1, 1, 1, 2)
+	c.append(1, 1, "a", "b")
+	c.sync(2)
+	f := AsFollower(c.nodes[2].p)
+	for high, want := range []kafka.Offset{0, 1} {
+		w, _, _ := f.Where()
+		if _, ok, err := f.Take(Answer{Asked: w.Position, High: kafka.Offset(high), LogStart: 1}); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		c.w.Run(time.Second)
+		if got := c.standing(2).LogStart; got != want {
+			t.Fatalf("with the high watermark at %d the log starts at %d", high, got)
+		}
+	}
 }
 
 // A follower that is out of range is told the log's end, and not what is committed of it.

@@ -200,6 +200,31 @@ func TestAReportIsHeardWhileAFetchWaits(t *testing.T) {
 	}
 }
 
+// A report is about the partitions that it names; what there is to say of others the Fetch that waits says.
+func TestAReportNamesItsPartitions(t *testing.T) {
+	b := newBroker(t, 2)
+	first := b.send(asking(0, 0, 1<<20, stands{last: -1}, stands{partition: 1, last: -1}))
+	b.append()
+	b.w.Run(10 * time.Millisecond)
+	if !first.done {
+		t.Fatal("not answered")
+	}
+	next := b.send(asking(first.session, 1, 1<<20, stands{from: 1, last: 4}))
+	b.parts[1].Become(replica.Registration{Leader: 2, LeaderEpoch: 5, PartitionEpoch: 2, Replicas: []kafka.NodeID{1, 2, 3}, ISR: []kafka.NodeID{2}})
+	report := b.send(asking(first.session, 2, 0, stands{from: 1, durable: 1, last: 4}))
+	if !report.done || len(report.parts) != 0 {
+		t.Fatalf("%+v", report)
+	}
+	wrong := b.send(asking(first.session, 3, 0, stands{partition: 1, from: 0, last: -1}))
+	if got := wrong.one(t); got.Partition != 1 || got.ErrorCode != kafka.ErrFencedLeaderEpoch {
+		t.Fatalf("an error of a report is told: %+v", got)
+	}
+	b.w.Run(10 * time.Millisecond)
+	if got := next.one(t); got.Partition != 1 || got.ErrorCode != kafka.ErrFencedLeaderEpoch {
+		t.Fatalf("%+v", got)
+	}
+}
+
 func TestAReplicasLogThatPartsIsToldWhere(t *testing.T) {
 	b := newBroker(t, 1)
 	b.append()
@@ -252,7 +277,7 @@ func TestConsumersAreSentToTheirRack(t *testing.T) {
 		m := asking(0, -1, 1<<20, stands{from: kafka.Offset(from), last: -1})
 		m.SetVersion(version)
 		m.ReplicaState.ID, m.ReplicaID, m.Rack, m.MaxWaitMillis = -1, -1, rack, 10_000
-		if rack != "b" || version < 11 {
+		if rack != "b" || version < 11 || from > 0 {
 			m.MaxWaitMillis = 0
 		}
 		return b.send(m).one(t)
@@ -265,6 +290,12 @@ func TestConsumersAreSentToTheirRack(t *testing.T) {
 	}{{"b", 11, 0, 2}, {"b", 18, 1, 2}, {"a", 18, 0, -1}, {"", 18, 0, -1}, {"nowhere", 18, 0, -1}, {"b", 10, 0, -1}} {
 		if got := read(c.rack, c.version, c.from); got.PreferredReplica != c.want || c.want >= 0 && len(got.Records) > 0 {
 			t.Errorf("rack %q, version %d, offset %d: sent to %d", c.rack, c.version, c.from, got.PreferredReplica)
+		}
+	}
+	b.parts[0].Become(replica.Registration{Leader: 1, LeaderEpoch: 4, PartitionEpoch: 2, Replicas: []kafka.NodeID{1, 2, 3}, ISR: []kafka.NodeID{1, 3}})
+	for from, want := range []kafka.NodeID{3, -1} {
+		if got := read("b", 18, int64(from)); got.PreferredReplica != want {
+			t.Errorf("node 2 is not in sync any more, and offset %d is read from %d", from, got.PreferredReplica)
 		}
 	}
 }
