@@ -17,7 +17,8 @@ type voterChange struct {
 	comes    Key // the voter that is added; zero in other changes
 	to       voterSet
 	proposed bool
-	early    bool // answer when it is in the log, not when it is committed (KIP-1186)
+	end      kafka.Offset // once proposed: committed when everything below is
+	early    bool         // answer when it is in the log, not when it is committed (KIP-1186)
 	timer    world.Timer
 	done     func(error) // nil once it was called
 }
@@ -172,10 +173,17 @@ func (l *leadership) advanceChange() {
 		l.abandon(l.notController("quorum.voters", "the metadata quorum takes no proposals: "+err.Error()))
 		return
 	}
-	l.props.skip(b.NextOffset())
-	l.props.waiting = append(l.props.waiting, waiter{b.NextOffset(), l.changed})
+	c.end = b.NextOffset()
+	l.props.skip(c.end)
 	if c.early {
 		c.answer(l.q, nil)
+	}
+}
+
+// settleChange ends a change that is committed.
+func (l *leadership) settleChange() {
+	if c := l.change; c != nil && c.proposed && c.end <= l.q.committed {
+		l.changed(nil)
 	}
 }
 

@@ -33,6 +33,7 @@ func (e *engine) commit(entries []*raftpb.Entry) {
 	}
 	e.q.o.Machine.Commit(e.q.committed)
 	e.q.lead.settle()
+	e.q.lead.settleChange()
 	e.q.reads.settle(e.q)
 	e.q.watch.wake(e.q)
 	e.q.snaps.maybeSnapshot()

@@ -1,6 +1,7 @@
 package quorum
 
 import (
+	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 
 	"github.com/milena-io/milena/internal/fault"
@@ -40,6 +41,9 @@ func (q *Quorum) addressed(env Envelope, m *raftpb.Message) error {
 				return fault.New(op, kafka.ErrInvalidVoterKey, "node %d votes with directory %s, not with %s: its metadata directory is new, or its node.id is given twice; "+
 					"remove the voter and add it again", v.ID, kafka.UUID(v.Directory), kafka.UUID(env.From.DirectoryID))
 			}
+		}
+		if q.lead.role.lead != raft.None { // it was removed and never told so: it is to look at the leader's log as an observer
+			return fault.New(op, kafka.ErrVoterNotFound, "%s is no voter of %s", env.From, q.voters)
 		}
 	case raftpb.MsgApp, raftpb.MsgHeartbeat, raftpb.MsgSnap:
 	default:

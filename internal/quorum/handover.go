@@ -24,7 +24,7 @@ func (q *Quorum) LeaderGone(node kafka.NodeID) {
 		if lead := q.voters.node(q.lead.role.lead); q.err == nil && !q.lead.role.leading && lead == node && node != kafka.NoNode {
 			q.log("metadata leader is gone", "leader", node, "epoch", q.lead.role.term)
 			q.lead.gone = departed{q.lead.role.lead, q.lead.role.term, q.o.World.Now().Mono + q.o.Config.patience()}
-			q.lead.succeed()
+			q.lead.succeed(func() { _ = q.engine.node.Campaign() }) // a voter may always campaign
 		}
 	})
 }
@@ -46,7 +46,7 @@ func (d departed) says(m *raftpb.Message, now kafka.Instant) bool {
 }
 
 // succeed is the end of a leader of whom it is known that it leads no more: what an election timeout would find out.
-func (l *leadership) succeed() {
+func (l *leadership) succeed(campaign func()) {
 	gone, term := l.role.lead, l.role.term
 	_ = l.q.engine.node.ForgetLeader() // a voter may always forget
 	if _, member := l.q.voters.byRaftID(l.q.self.raft); !member {
@@ -59,17 +59,29 @@ func (l *leadership) succeed() {
 		}
 	}
 	if before == 0 {
-		_ = l.q.engine.node.Campaign()
+		campaign()
 		return
 	}
-	c := l.q.o.Config
-	l.q.o.World.After(time.Duration(successionTicks*before)*c.tick(), func() {
+	l.q.o.World.After(time.Duration(successionTicks*before)*l.q.o.Config.tick(), func() {
 		l.q.locked(func() {
 			st := l.q.engine.node.BasicStatus()
 			if l.q.err == nil && st.Lead == raft.None && st.GetTerm() == term { // else an election is under way, or over
-				_ = l.q.engine.node.Campaign()
+				campaign()
 			}
 		})
+	})
+}
+
+// adopt looks whether the voters have just lost their leader by a change that it made itself. That stands in the log, so
+// whoever succeeds it need not ask whether others hear of it still: it campaigns as if it had been handed the leadership.
+func (l *leadership) adopt() {
+	if !l.orphaned {
+		return
+	}
+	l.orphaned = false
+	from := l.role.lead
+	l.succeed(func() {
+		_ = l.q.engine.node.Step(&raftpb.Message{Type: raftpb.MsgTimeoutNow.Enum(), From: new(from), To: new(l.q.self.raft)})
 	})
 }
 

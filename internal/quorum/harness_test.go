@@ -173,6 +173,9 @@ func openFileLog(fsys disk.FS) (*fileLog, error) {
 		if err != nil || batch.CheckCRC() != nil {
 			break
 		}
+		if n := len(l.ends); n > 0 && batch.BaseOffset() != l.ends[n-1] {
+			break // torn: the checksum doesn't cover the offset
+		}
 		if len(l.ends) == 0 {
 			l.start = max(l.start, batch.BaseOffset())
 		}
@@ -237,7 +240,10 @@ func (l *fileLog) Flushed(kafka.Offset) {}
 func (l *fileLog) TruncateTo(o kafka.Offset) error {
 	i, _ := slices.BinarySearch(l.ends, o+1)
 	l.ends, l.at = l.ends[:i], l.at[:i]
-	return l.file.Truncate(l.bytes())
+	if err := l.file.Truncate(l.bytes()); err != nil {
+		return err
+	}
+	return l.file.Sync() // a truncation is durable when it returns
 }
 
 func (l *fileLog) setStart(o kafka.Offset) error {
@@ -259,6 +265,9 @@ func (l *fileLog) Restart(o kafka.Offset) error {
 
 func (l *fileLog) Trim(_ kafka.Instant, start kafka.Offset) (int64, error) {
 	if start > l.start {
+		if err := l.file.Sync(); err != nil { // what is left has to be there when the start is
+			return 0, err
+		}
 		return l.bytes(), l.setStart(start)
 	}
 	return l.bytes(), nil
@@ -299,21 +308,24 @@ type simNode struct {
 	proc    *world.Process
 	log     *fileLog
 	machine *keyStore
-	q       *Quorum
+	q       *Quorum   // nil while the node only observes
+	ob      *Observer // nil while it votes
+	view    view
 	failed  error
 }
 
 // cluster is voters in one virtual world.
 type cluster struct {
-	t     testing.TB
-	w     *world.Virtual
-	nodes []*simNode
-	conf  Config
-	lies  bool
-	loss  int // messages lost in a hundred
-	cut   map[[2]kafka.NodeID]bool
-	lead  map[kafka.LeaderEpoch]kafka.NodeID // who was seen leading an epoch
-	hash  uint64
+	t      testing.TB
+	w      *world.Virtual
+	nodes  []*simNode
+	conf   Config
+	lies   bool
+	moving bool // voters come and go
+	loss   int  // messages lost in a hundred
+	cut    map[[2]kafka.NodeID]bool
+	lead   map[kafka.LeaderEpoch]kafka.NodeID // who was seen leading an epoch
+	hash   uint64
 }
 
 // seededReader stands in for crypto/rand.Reader, from which Raft draws its election timeouts.
@@ -364,19 +376,27 @@ func (c *cluster) start(nd *simNode) {
 
 func (c *cluster) tryStart(nd *simNode) error {
 	nd.proc = world.NewProcess(c.w)
-	nd.machine = newKeyStore()
 	var err error
 	if nd.log, err = openFileLog(nd.fs); err != nil {
 		return err
 	}
+	return c.vote(nd)
+}
+
+// vote opens a quorum on what the node's disk has. A node that is no voter then is an observer.
+func (c *cluster) vote(nd *simNode) error {
+	nd.machine = newKeyStore()
 	var flusher Flusher = disk.NewFlusher(nd.proc, "data")
 	if c.lies {
 		flusher = liar{nd.proc}
 	}
+	var err error
+	nd.ob = nil
 	nd.q, err = Open(Options{World: nd.proc, FS: nd.fs, Dir: testDir, Log: nd.log, Flusher: flusher, Machine: nd.machine,
 		Self: nd.key, Config: c.conf,
-		Send:   func(to Voter, msg []byte) { c.carry(nd, to.ID, msg) },
-		Failed: func(err error) { nd.failed = err },
+		Send:     func(to Voter, msg []byte) { c.carry(nd, to.ID, to.Directory, msg) },
+		Unseated: c.unseated(nd),
+		Failed:   func(err error) { nd.failed = err },
 	})
 	if err != nil {
 		return err
@@ -386,15 +406,21 @@ func (c *cluster) tryStart(nd *simNode) error {
 }
 
 // carry is the network: late, lossy, cut where a test cut it.
-func (c *cluster) carry(from *simNode, to kafka.NodeID, msg []byte) {
+func (c *cluster) carry(from *simNode, to kafka.NodeID, dir kafka.DirectoryID, msg []byte) {
 	if !from.proc.Alive() || c.cut[[2]kafka.NodeID{from.key.NodeID, to}] || c.w.Rand().IntN(100) < c.loss {
 		return
 	}
 	c.note("send", from.key.NodeID, to, len(msg))
 	c.w.After(time.Duration(c.w.Rand().IntN(3000))*time.Microsecond, func() {
 		nd := c.nodes[to-1]
-		if nd.proc.Alive() && !c.cut[[2]kafka.NodeID{from.key.NodeID, to}] {
-			if err := nd.q.Receive(Envelope{From: from.key, To: nd.key}, msg); err != nil && nd.failed == nil {
+		if nd.q == nil && nd.proc.Alive() && nd.key.DirectoryID == dir && AsksForVote(msg) {
+			c.promote(nd) // whoever sends this knows that the node votes
+		}
+		if nd.q != nil && nd.proc.Alive() && !c.cut[[2]kafka.NodeID{from.key.NodeID, to}] {
+			err := nd.q.Receive(Envelope{From: from.key, To: Key{to, dir}}, msg)
+			if code := fault.CodeOf(err); code == kafka.ErrVoterNotFound && c.moving && AsksForVote(msg) {
+				c.refused(nd, from)
+			} else if err != nil && nd.failed == nil && !c.moving {
 				c.t.Fatalf("node %d refuses a message of node %d: %v", to, from.key.NodeID, err)
 			}
 		}
@@ -430,7 +456,7 @@ func (c *cluster) leader() *simNode {
 	var best *simNode
 	var top kafka.LeaderEpoch
 	for _, nd := range c.nodes {
-		if nd.proc.Alive() && nd.q.Active() {
+		if nd.q != nil && nd.proc.Alive() && nd.q.Active() {
 			if _, e := nd.q.Leader(); best == nil || e > top {
 				best, top = nd, e
 			}

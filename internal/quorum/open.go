@@ -73,7 +73,7 @@ func Open(o Options) (*Quorum, error) {
 	// Who is no voter as far as its log goes may be one by what was committed since: it gives its vote and takes what a leader
 	// sends, and never campaigns.
 	self, ok := q.voters.byKey(o.Self)
-	if !ok && o.Voting == nil {
+	if !ok && o.Unseated == nil {
 		return nil, fault.New("quorum.open", kafka.ErrInvalidRequest,
 			"node %d with directory %s is no voter of this cluster; a node whose metadata directory is new has to be added again", o.Self.NodeID, kafka.UUID(o.Self.DirectoryID))
 	}
@@ -130,16 +130,8 @@ func settleName(fsys disk.FS, dir string) error {
 // loadSnapshots removes unfinished snapshots and restores the machine from the newest one that checks.
 func (q *Quorum) loadSnapshots() error {
 	const op = "quorum.open"
-	entries, err := q.o.FS.List(q.o.Dir)
-	if err != nil {
-		return fault.Storage(op, err)
-	}
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name, partSuffix) {
-			if err := q.o.FS.Remove(path.Join(q.o.Dir, e.Name)); err != nil {
-				return fault.Storage(op, err)
-			}
-		}
+	if err := removeUnfinished(q.o.FS, q.o.Dir); err != nil {
+		return err
 	}
 	refs, err := listSnapshots(q.o.FS, q.o.Dir)
 	if err != nil {
@@ -179,6 +171,22 @@ func (q *Quorum) loadSnapshots() error {
 			return err
 		}
 		q.snaps.refs = append(q.snaps.refs, ref)
+	}
+	return nil
+}
+
+// removeUnfinished drops what a crash left of a snapshot that was being written.
+func removeUnfinished(fsys disk.FS, dir string) error {
+	entries, err := fsys.List(dir)
+	if err != nil {
+		return fault.Storage("quorum.open", err)
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name, partSuffix) {
+			if err := fsys.Remove(path.Join(dir, e.Name)); err != nil {
+				return fault.Storage("quorum.open", err)
+			}
+		}
 	}
 	return nil
 }
@@ -252,6 +260,17 @@ func (s *storage) mapped(start, end kafka.Offset) (p positions, before kafka.Lea
 	return p, before, nil
 }
 
+// surelyCommitted is an entry that was committed for sure. Raft's commit index is not kept on the disk, and for the records
+// it need not be; but a voter that goes by the voters of long ago would take a majority of those for one. A leader changes
+// the voters only when the change before is committed, so of the changes in the log all but the last are: this voter is no
+// further behind than Raft's single changes allow.
+func (s *storage) surelyCommitted() uint64 {
+	if n := len(s.pos.changes); n > 1 {
+		return max(s.snap.index, s.pos.changes[n-2])
+	}
+	return s.snap.index
+}
+
 // loadVote makes Raft's hard state of quorum-state and the log. An epoch that only the log has was never voted in
 // here by asking others.
 func (q *Quorum) loadVote() error {
@@ -261,7 +280,7 @@ func (q *Quorum) loadVote() error {
 	}
 	e = e.selfIfStatic(q.o.Self)
 	store := q.engine.store
-	hard := &raftpb.HardState{Term: new(store.pos.lastTerm()), Vote: new(raft.None), Commit: new(store.snap.index)}
+	hard := &raftpb.HardState{Term: new(store.pos.lastTerm()), Vote: new(raft.None), Commit: new(store.surelyCommitted())}
 	if e.epoch >= 0 && uint64(e.epoch) >= hard.GetTerm() {
 		hard.Term = new(uint64(e.epoch))
 		if e.voted != kafka.NoNode {

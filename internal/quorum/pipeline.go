@@ -49,10 +49,7 @@ func (e *engine) pump() {
 			break
 		}
 		e.handle(e.node.Ready())
-		if e.q.lead.orphaned { // and what made it so is applied: only now may this voter campaign
-			e.q.lead.orphaned = false
-			e.q.lead.succeed()
-		}
+		e.q.lead.adopt() // what made it an orphan is applied: only now may this voter campaign
 		e.flush()
 	}
 }

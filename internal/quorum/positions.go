@@ -101,6 +101,19 @@ func (p *positions) termOf(index uint64) (uint64, bool) {
 	return r.term, ok
 }
 
+// endOf returns the newest term that is not above the given one, and the offset where it ends. Not ok when all that is held
+// is newer: then only what came before could tell.
+func (p *positions) endOf(term uint64) (epoch uint64, end kafka.Offset, ok bool) {
+	if term < p.prevTerm {
+		return 0, 0, false
+	}
+	i := sort.Search(len(p.runs), func(i int) bool { return p.runs[i].term > term })
+	if i == 0 {
+		return p.prevTerm, p.start, true
+	}
+	return p.runs[i-1].term, p.runs[i-1].endOffset(), true
+}
+
 // indexOf returns the entry whose batch holds the offset; the end offset belongs to the next index.
 func (p *positions) indexOf(offset kafka.Offset) (uint64, bool) {
 	if offset == p.end() {

@@ -25,7 +25,7 @@ import (
 	"github.com/milena-io/milena/internal/world"
 )
 
-// Options is what a quorum is made of. Send, Await, Voting, Failed and Logger may be nil.
+// Options is what a quorum is made of. Send, Await, Unseated, Failed and Logger may be nil.
 type Options struct {
 	World   world.World
 	FS      disk.FS
@@ -42,9 +42,9 @@ type Options struct {
 	// Await calls back once everything below the offset is visible on this node (feed.WaitFor). Replies wait for it,
 	// so that who was answered finds the change here.
 	Await func(end kafka.Offset, done func())
-	// Voting is told when the log makes this node a voter, and when it is one no more: then it is to be closed, and the node
-	// goes on as an Observer. Without it a node that is no voter is not opened.
-	Voting func(bool)
+	// Unseated is told when this node is no voter and no voter sends it anything any more: it was removed, or not added yet.
+	// The quorum is to be closed then, and the node goes on as an Observer. Without it a node that is no voter is not opened.
+	Unseated func()
 	// Failed is told, once, that the quorum gave up: its disk failed or its log lost what it acknowledged.
 	Failed func(error)
 	Logger *slog.Logger
@@ -163,9 +163,7 @@ func (q *Quorum) Active() bool {
 
 // setVoters makes a set the membership.
 func (q *Quorum) setVoters(to voterSet) {
-	_, was := q.voters.byKey(q.o.Self)
-	v, is := to.byKey(q.o.Self)
-	if is {
+	if v, ok := to.byKey(q.o.Self); ok {
 		q.self = v
 	}
 	q.voters = to
@@ -174,7 +172,4 @@ func (q *Quorum) setVoters(to voterSet) {
 		delete(q.peers.strangers, m.raft)
 	}
 	q.clock.armTicks()
-	if was != is && q.o.Voting != nil {
-		q.later(func() { q.o.Voting(is) })
-	}
 }

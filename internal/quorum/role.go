@@ -88,6 +88,7 @@ func (l *leadership) abandon(err error) {
 	}
 	l.handedOver(err)
 	l.changed(err)
+	l.q.watch.pulls.end(l.q)
 }
 
 // notController refuses a command with the name of who would take it.

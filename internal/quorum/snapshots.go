@@ -160,8 +160,16 @@ func carried(m *raftpb.Snapshot) (*Snapshot, snapshotRef, error) {
 
 // admitSnapshot checks a leader's snapshot before Raft believes in it.
 func (e *engine) admitSnapshot(m *raftpb.Snapshot) error {
-	_, _, err := carried(m)
-	return err
+	_, ref, err := carried(m)
+	if err != nil {
+		return err
+	}
+	if _, named := ref.voters.byKey(e.q.o.Self); named || e.q.o.Unseated == nil {
+		return nil
+	}
+	// It is of the time before this node was added, and Raft installs none that does not name the node. Pulling does.
+	e.q.later(e.q.o.Unseated)
+	return fault.New("quorum.Receive", kafka.ErrVoterNotFound, "the snapshot at offset %d does not name voter %s", ref.offset, e.q.o.Self)
 }
 
 // install puts a leader's snapshot in the place of this voter's log and state. The file is durable before the log is

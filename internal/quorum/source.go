@@ -15,19 +15,31 @@ type Committed struct {
 // Committed returns what is committed from the offset on, about maxBytes of it. A feed that has nothing (NoOffset), or
 // is behind the log's start, gets the newest snapshot.
 func (q *Quorum) Committed(from kafka.Offset, maxBytes int) (Committed, error) {
+	for {
+		c, snap, err := q.committedOnce(from, maxBytes)
+		q.mu.Lock()
+		replaced := q.engine.store.snap.offset != snap // while it, or the log after it, was read without the mutex
+		q.mu.Unlock()
+		if err == nil || !replaced {
+			return c, err
+		}
+	}
+}
+
+func (q *Quorum) committedOnce(from kafka.Offset, maxBytes int) (Committed, kafka.Offset, error) {
 	q.mu.Lock()
 	store := q.engine.store
-	c := Committed{End: q.committed}
+	c, snap := Committed{End: q.committed}, store.snap.offset
 	if from < store.pos.start {
 		ref := store.snap
 		q.mu.Unlock()
 		var err error
 		c.Snapshot, err = ref.open(q.o.FS, q.o.Dir)
-		return c, err
+		return c, snap, err
 	}
 	if from >= c.End {
 		q.mu.Unlock()
-		return c, nil
+		return c, snap, nil
 	}
 	if lo, ok := store.pos.indexOf(from); ok {
 		hi, _ := store.pos.indexOf(c.End)
@@ -37,34 +49,42 @@ func (q *Quorum) Committed(from kafka.Offset, maxBytes int) (Committed, error) {
 			for _, e := range part {
 				b, err := batchOf(e)
 				if err != nil {
-					return c, err
+					return c, snap, err
 				}
 				if size += len(b); size > maxBytes && len(c.Batches) > 0 {
 					break
 				}
 				c.Batches = append(c.Batches, b)
 			}
-			return c, nil
+			return c, snap, nil
 		}
 	}
 	q.mu.Unlock()
-	b, err := store.log.Read(from, maxBytes)
+	var err error
+	c.Batches, err = committedFrom(store.log, from, c.End, maxBytes)
+	return c, snap, err
+}
+
+// committedFrom reads the log below an offset.
+func committedFrom(l Log, from, end kafka.Offset, maxBytes int) (out []record.Batch, err error) {
+	b, err := l.Read(from, maxBytes)
 	for err == nil && len(b) > 0 {
 		var batch record.Batch
 		if batch, b, err = record.Next(b); err == nil {
-			if batch.BaseOffset() >= c.End {
+			if batch.BaseOffset() >= end {
 				break
 			}
-			c.Batches = append(c.Batches, batch)
+			out = append(out, batch)
 		}
 	}
-	return c, err
+	return out, err
 }
 
 // watchers is who wants to know that more is committed.
 type watchers struct {
 	lastID int
 	list   []watcher
+	pulls  pulls
 }
 
 type watcher struct {
@@ -96,4 +116,5 @@ func (w *watchers) wake(q *Quorum) {
 	for _, x := range w.list {
 		q.later(x.f)
 	}
+	w.pulls.wake(q)
 }

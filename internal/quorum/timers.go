@@ -32,6 +32,7 @@ func (c Config) patience() time.Duration { return c.tick() * electionTicks }
 type clock struct {
 	q       *Quorum
 	ticking bool
+	unheard int // ticks since a voter was heard by this node, which is none
 }
 
 // armTicks starts Raft's clock. A lone voter has none: it has nobody to lose or to hear from.
@@ -49,15 +50,28 @@ func (c *clock) tickLater() {
 			if c.q.err != nil {
 				return
 			}
-			if c.q.voters.alone(c.q.self) {
+			if c.q.voters.alone(c.q.self) && c.q.lead.role.leading { // who was left alone without leading has to campaign yet
 				c.ticking = false
 				return
 			}
 			c.q.engine.node.Tick()
+			c.noteUnheard()
 			c.retrySnapshots()
 			c.tickLater()
 		})
 	})
+}
+
+// noteUnheard looks whether this node is a voter to anybody. One that is none by its own log was removed, or is one by what
+// was committed since, and then a voter's messages come for it: it gives its vote before it knows that it has one, as Kafka's
+// do. When none come it was removed.
+func (c *clock) noteUnheard() {
+	if _, member := c.q.voters.byRaftID(c.q.self.raft); member || c.q.o.Unseated == nil {
+		return
+	}
+	if c.unheard++; c.unheard == 2*electionTicks {
+		c.q.later(c.q.o.Unseated)
+	}
 }
 
 // retrySnapshots tells Raft of snapshots that must have been lost: it waits for each without end.

@@ -69,10 +69,19 @@ func (q *Quorum) Receive(env Envelope, b []byte) error {
 		if q.lead.gone.says(m, now) {
 			return
 		}
+		q.clock.unheard = 0
 		q.peers.heard(m, now, q.engine.store.pos.next()-1)
 		_ = q.engine.node.Step(m) // refused: a response from somebody who is no member any more
 	})
 	return err
+}
+
+// AsksForVote reports whether a message is a candidate's. Whoever observes and is sent one is a voter by what was committed
+// since: its vote may be needed before a leader can tell it, and so it has to open a Quorum. What a leader sends it can
+// wait for: the observer pulls all that, and learns from the log that it votes.
+func AsksForVote(b []byte) bool {
+	m, err := decodeMessage(b)
+	return err == nil && (m.GetType() == raftpb.MsgVote || m.GetType() == raftpb.MsgPreVote)
 }
 
 // decodeMessage parses a message and checks everything that the Raft library takes on trust.
