@@ -57,6 +57,9 @@ func TestLoginLimits(t *testing.T) {
 	r.answer(1)
 	r.wantBegun(0, 1)
 	r.wantClosed("refused frame", "refused login")
+	if big.end != 1 || early.end != 1 || slow.end != 0 {
+		t.Fatalf("told of their end: %d, %d, %d times", big.end, early.end, slow.end)
+	}
 	if early.wantAnswers(0, 1); r.log.count("Metadata before authentication") != 1 || r.log.count("16384") != 1 {
 		t.Fatalf("log %q", r.log.lines)
 	}

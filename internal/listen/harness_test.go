@@ -149,6 +149,7 @@ type client struct {
 	in  []byte
 	got []int32 // correlation ids of the answers
 	n   int32   // requests sent
+	end int     // how often it was told that the server closed the connection
 }
 
 func (r *rig) connect() *client {
@@ -162,6 +163,9 @@ func (r *rig) connect() *client {
 }
 
 func (c *client) receive(b []byte) {
+	if b == nil {
+		c.end++
+	}
 	c.in = append(c.in, b...)
 	for len(c.in) >= 4 && len(c.in) >= 4+int(binary.BigEndian.Uint32(c.in)) {
 		c.got = append(c.got, int32(binary.BigEndian.Uint32(c.in[4:])))

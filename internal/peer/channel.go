@@ -215,7 +215,7 @@ func (c *Channel) expired(k *call) {
 		k.is = over
 		e := Ending{How: Silent, Err: errors.New("no connection came about in time")}
 		if c.failures > 0 {
-			e = c.last
+			e.Err = fmt.Errorf("no connection came about in time; the last attempt was %v", c.last)
 		}
 		c.mu.Unlock()
 		tell([]verdict{{k, k.failure(e, false)}})

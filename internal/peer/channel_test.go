@@ -71,6 +71,17 @@ func TestWhoRefusesIsSaidToRefuse(t *testing.T) {
 	again := o.join(c, "y", time.Minute)
 	o.w.Run(2 * time.Second)
 	o.wantAnswered(again)
+	o.net.Kill("b") // and it begins with little patience again
+	o.w.Run(time.Second)
+	begun = o.w.Now().Mono
+	for range 2 {
+		a := o.join(c, "z", time.Minute)
+		o.w.RunUntil(5*time.Second, func() bool { return a.done > 0 })
+		o.wantLost(a, peer.Refused, false)
+	}
+	if took := o.w.Now().Mono - begun; took > 70*time.Millisecond {
+		t.Fatalf("two attempts took %v", took)
+	}
 	o.wantQuiet()
 }
 

@@ -209,12 +209,7 @@ func (s *stream) garbled(err error) {
 // answer takes a frame, which belongs to the oldest request without an answer.
 func (s *stream) answer(frame *wire.Buffer) {
 	c := s.channel
-	c.mu.Lock()
-	if s.is == gone {
-		c.mu.Unlock()
-		frame.Free()
-		return
-	}
+	c.mu.Lock() // a connection that was given up has no calls
 	if len(s.calls) == 0 || s.calls[0].correlation != wire.AnswerOf(frame.B) {
 		err := fmt.Errorf("an answer to request %d came, where none was due", wire.AnswerOf(frame.B))
 		if len(s.calls) > 0 {

@@ -174,10 +174,17 @@ func scripted(o *town, answer func(key kafka.APIKey, correlation int32) []byte) 
 	})
 }
 
+// joined is an answer to JoinGroup behind its correlation id.
+func joined() []byte {
+	m := kmsg.NewPtrJoinGroupResponse()
+	m.SetVersion(9)
+	return m.AppendTo([]byte{0})
+}
+
 // TestAnswersThatMakeNoSenseEndTheConnection.
 func TestAnswersThatMakeNoSenseEndTheConnection(t *testing.T) {
 	for name, answer := range map[string]func(correlation int32) []byte{
-		"another's":    func(correlation int32) []byte { return framed(correlation+1, nil) },
+		"another's":    func(correlation int32) []byte { return framed(correlation+1, joined()) },
 		"too long":     func(int32) []byte { return []byte{0x7f, 0, 0, 0, 1} },
 		"too short":    func(int32) []byte { return []byte{0, 0, 0, 3, 1, 2, 3} },
 		"without tags": func(correlation int32) []byte { return framed(correlation, nil) },
@@ -222,9 +229,7 @@ func TestAnAnswerThatDoesNotDecodeIsAnError(t *testing.T) {
 		if n++; n == 1 {
 			return framed(correlation, []byte{0, 1, 2, 3})
 		}
-		good := kmsg.NewPtrJoinGroupResponse()
-		good.SetVersion(9)
-		return framed(correlation, good.AppendTo([]byte{0}))
+		return framed(correlation, joined())
 	})
 	c := o.channel("b:9092")
 	bad, good := o.join(c, "bad", time.Minute), o.join(c, "", time.Minute)
