@@ -85,6 +85,25 @@ func TestWhatWaitsBehindTheWindowOutlivesTheConnection(t *testing.T) {
 	o.wantQuiet()
 }
 
+// TestWhatWasNotWrittenWasNotSent, although it was handed to the connection.
+func TestWhatWasNotWrittenWasNotSent(t *testing.T) {
+	o := newTown(t, 1)
+	e := &echo{}
+	opts := o.options()
+	opts.Dialer = e
+	o.peers = peer.New(opts)
+	c := o.channel("b:9092")
+	first := o.join(c, "first", time.Minute)
+	e.sink.Opened()
+	e.give(framed(0, versions(sessions(o.w, o.handlers("b")).Table)))
+	e.stuck = true
+	second := o.join(c, "second", time.Minute)
+	e.sink.Ended(peer.Ending{How: peer.Broken})
+	o.wantLost(first, peer.Broken, true)
+	o.wantLost(second, peer.Broken, false)
+	o.wantQuiet()
+}
+
 // TestAServerThatHangsUpIsHeard, by the client of a connection in memory too: it refuses a request and closes.
 func TestAServerThatHangsUpIsHeard(t *testing.T) {
 	o := newTown(t, 1)
