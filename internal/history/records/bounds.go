@@ -7,8 +7,8 @@ import (
 
 // reach is what was known of one key's end over time: as ListOffsets answered it at each isolation, and as readers saw it.
 type reach struct {
-	latest, stable timeline // answered
-	any, committed timeline // one past what was polled, at each isolation
+	latest, stable history.Timeline // answered
+	any, committed history.Timeline // one past what was polled, at each isolation
 	used           bool
 }
 
@@ -20,24 +20,24 @@ func (x *index) bounds() {
 		r := &reaches[x.keyOf[b.Key]]
 		r.used = true
 		if b.Latest >= 0 {
-			r.latest.add(x.ops[op].Complete, b.Latest, op)
+			r.latest.Add(x.ops[op].Complete, int64(b.Latest), op)
 		}
 		if b.Stable >= 0 {
-			r.stable.add(x.ops[op].Complete, b.Stable, op)
+			r.stable.Add(x.ops[op].Complete, int64(b.Stable), op)
 		}
 	})
 	for i := range x.reads {
 		r := &x.reads[i]
 		if o := &x.ops[r.op]; reaches[r.key].used && o.Kind == history.Ok {
-			reaches[r.key].any.add(o.Complete, r.pair.Off+1, r.op)
+			reaches[r.key].any.Add(o.Complete, int64(r.pair.Off)+1, r.op)
 			if o.Committed {
-				reaches[r.key].committed.add(o.Complete, r.pair.Off+1, r.op)
+				reaches[r.key].committed.Add(o.Complete, int64(r.pair.Off)+1, r.op)
 			}
 		}
 	}
 	for i := range reaches {
-		for _, t := range []*timeline{&reaches[i].latest, &reaches[i].stable, &reaches[i].any, &reaches[i].committed} {
-			t.seal()
+		for _, t := range []*history.Timeline{&reaches[i].latest, &reaches[i].stable, &reaches[i].any, &reaches[i].committed} {
+			t.Seal()
 		}
 	}
 	x.eachBounds(func(op int32, b *history.Bounds) { x.consistent(&reaches[x.keyOf[b.Key]], op, b) })
@@ -47,7 +47,7 @@ func (x *index) bounds() {
 		if o.Kind != history.Ok || s.send.Off < 0 {
 			continue
 		}
-		if end, by, ok := reaches[s.key].latest.before(o.Invoke); ok && s.send.Off < end {
+		if end, by, ok := reaches[s.key].latest.Before(o.Invoke); ok && int64(s.send.Off) < end {
 			x.tally.Add("K7 reuse", history.Always, x.story(by, s.op), "%s was written at offset %d of %v, and the log had reached %d before it was sent",
 				x.name(s.value), s.send.Off, s.send.Key, end)
 		}
@@ -78,14 +78,14 @@ func (x *index) consistent(r *reach, op int32, b *history.Bounds) {
 		add(x.story(op), "%v begins at %d, is stable to %d and ends at %d, according to %s", b.Key, b.Earliest, b.Stable, b.Latest, x.did(op))
 	}
 	at := x.ops[op].Invoke
-	one := func(end kafka.Offset, answered, polled *timeline, what string) {
+	one := func(end kafka.Offset, answered, polled *history.Timeline, what string) {
 		if end < 0 {
 			return
 		}
-		if to, by, ok := answered.before(at); ok && end < to {
+		if to, by, ok := answered.Before(at); ok && int64(end) < to {
 			add(x.story(by, op), "the %s of %v went back from %d to %d", what, b.Key, to, end)
 		}
-		if to, by, ok := polled.before(at); ok && end < to {
+		if to, by, ok := polled.Before(at); ok && int64(end) < to {
 			add(x.story(by, op), "the %s of %v is %d, and offset %d had been read before", what, b.Key, end, to-1)
 		}
 	}

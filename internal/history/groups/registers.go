@@ -1,0 +1,183 @@
+package groups
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/milena-io/milena/internal/history"
+)
+
+// begins is before every event: when a register got its first value, none.
+const begins = math.MinInt64
+
+// register is the committed offset of one key.
+type register struct {
+	key     history.Key
+	writes  []access
+	reads   []access
+	removed bool // by age or request
+}
+
+// access is one write or read of a register, with the ID of the commit; 0 stands for no offset.
+type access struct {
+	id    uint64
+	event *history.GroupOp
+}
+
+// registers holds G3, no lost commit: a fetch returns the last commit that was accepted before it began, or a later one; and
+// K5: commits and fetches of a key are those of one register, in some order that agrees with time.
+func (g *group) registers() {
+	of := map[history.Key]*register{}
+	var order []*register
+	for _, e := range g.events {
+		for _, m := range e.Offsets {
+			r := of[m.Key]
+			if r == nil {
+				r = &register{key: m.Key}
+				of[m.Key] = r
+				order = append(order, r)
+			}
+			switch e.F {
+			case history.GroupCommit:
+				r.writes = append(r.writes, access{m.ID, e})
+			case history.GroupExpire, history.GroupDelete:
+				if e.Kind != history.Fail {
+					r.writes, r.removed = append(r.writes, access{0, e}), true
+				}
+			case history.GroupFetch:
+				if e.Kind == history.Ok {
+					r.reads = append(r.reads, access{m.ID, e})
+				}
+			}
+		}
+	}
+	for _, r := range order {
+		if g.fresh(r) && !r.removed { // of several removals nobody knows which a fetch saw
+			g.linearizable(r)
+		}
+	}
+}
+
+// fresh is G3 for one register, and what a fetch can't return at all.
+func (g *group) fresh(r *register) (fine bool) {
+	by := map[uint64]*history.GroupOp{}
+	done := new(history.Timeline) // how late the last write began that was done
+	for i, w := range r.writes {
+		if w.id != 0 {
+			by[w.id] = w.event
+		}
+		if w.event.Kind == history.Ok {
+			done.Add(w.event.Complete, w.event.Invoke, int32(i))
+		}
+	}
+	done.Seal()
+	fine = true
+	bad := func(name string, events []*history.GroupOp, format string, args ...any) {
+		fine = false
+		g.add(name, events, format, args...)
+	}
+	for _, read := range r.reads {
+		e := read.event
+		from := by[read.id]
+		wrote := int64(begins)
+		switch {
+		case read.id == 0:
+			wrote = r.lastRemoval(e)
+		case from == nil:
+			bad("K5 offset-register", []*history.GroupOp{e}, "a fetch of %v returned commit %d, which nobody made", r.key, read.id)
+			continue
+		case from.Kind == history.Fail:
+			bad("G4 zombie-commit", []*history.GroupOp{from, e}, "the commit of member %s for %v was refused with %v, and a fetch returned it", from.Member, r.key, from.Code)
+			continue
+		case from.Invoke > e.Complete:
+			bad("K5 offset-register", []*history.GroupOp{e, from}, "a fetch of %v returned a commit that began later", r.key)
+			continue
+		default:
+			wrote = from.Done()
+		}
+		if began, i, found := done.Before(e.Invoke); found && began > wrote {
+			events := []*history.GroupOp{r.writes[i].event, e}
+			if from != nil {
+				events = append([]*history.GroupOp{from}, events...)
+			}
+			bad("G3 lost-commit", events, "commit %d of %v was accepted, and a fetch that began later returned what was before it (%d)", r.writes[i].id, r.key, read.id)
+		}
+	}
+	return fine
+}
+
+// lastRemoval returns when the latest removal that a fetch may have seen was done.
+func (r *register) lastRemoval(e *history.GroupOp) int64 {
+	at := int64(begins)
+	for _, w := range r.writes {
+		if w.id == 0 && w.event.Invoke < e.Complete {
+			at = max(at, w.event.Done())
+		}
+	}
+	return at
+}
+
+// zone is the time of one value of a register: from the first moment at which an access of it was done to the last at which one
+// began. When the first is before the last the value held all that time (forward); otherwise it held at some moment between.
+type zone struct {
+	first, last int64
+	event       *history.GroupOp
+}
+
+func (z zone) forward() bool { return z.first < z.last }
+
+// linearizable is K5: with a write of its own for each value, accesses are in some order those of a register exactly when no two
+// values held at one time, and none came and went while another held (Gibbons and Korach, Testing Shared Memories, 1997).
+func (g *group) linearizable(r *register) {
+	var forward, backward []zone
+	for _, z := range r.zones() {
+		if z.forward() {
+			forward = append(forward, z)
+		} else {
+			backward = append(backward, z)
+		}
+	}
+	slices.SortFunc(forward, func(a, b zone) int { return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.last, b.last)) })
+	told := func(a, b zone) {
+		var events []*history.GroupOp
+		for _, e := range []*history.GroupOp{a.event, b.event} {
+			if e != nil {
+				events = append(events, e)
+			}
+		}
+		g.add("K5 offset-register", events, "no order of the commits and fetches of %v agrees with what was returned: a value held from before another came until after it went", r.key)
+	}
+	for i := 1; i < len(forward); i++ {
+		if forward[i].first < forward[i-1].last {
+			told(forward[i-1], forward[i])
+			return
+		}
+	}
+	for _, b := range backward {
+		at, _ := slices.BinarySearchFunc(forward, b.last, func(z zone, t int64) int { return cmp.Compare(z.first, t) })
+		if at > 0 && forward[at-1].first < b.last && b.first < forward[at-1].last {
+			told(forward[at-1], b)
+			return
+		}
+	}
+}
+
+// zones returns one for each value that was read, or whose commit was accepted.
+func (r *register) zones() []zone {
+	index := map[uint64]int{0: 0}
+	out := []zone{{first: begins, last: begins}}
+	for _, w := range r.writes {
+		if w.event.Kind == history.Fail {
+			continue
+		}
+		index[w.id] = len(out)
+		out = append(out, zone{first: w.event.Done(), last: w.event.Invoke, event: w.event})
+	}
+	for _, a := range r.reads {
+		if i, ok := index[a.id]; ok {
+			out[i].first, out[i].last = min(out[i].first, a.event.Complete), max(out[i].last, a.event.Invoke)
+		}
+	}
+	return slices.DeleteFunc(out, func(z zone) bool { return z.first == history.Never }) // nobody knows whether it happened
+}
