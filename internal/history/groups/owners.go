@@ -164,7 +164,7 @@ func (g *group) emptySince(at *history.GroupOp) (since int64, by, live *history.
 		if in := there[e.Member]; gone && in != nil && e.Invoke >= in.Invoke {
 			delete(there, e.Member)
 		}
-		if gone && members || !members && ok(e, history.GroupCommit) {
+		if (gone && members || !members && e.F == history.GroupCommit) && e.Done() < at.Invoke {
 			if by == nil || e.Invoke > since {
 				since, by = e.Invoke, e
 			}
