@@ -48,7 +48,8 @@ func growTopic(d *decision, g *GrowTopic) error {
 	}
 	replicas := 0
 	for _, p := range t.Partitions() {
-		replicas = len(p.Replicas()) // partition 0's
+		// Partition 0's; while it is reassigned what it is going to have. (Kafka counts both assignments then.)
+		replicas = factor(p)
 		break
 	}
 	assigned, err := g.Assignment, error(nil)

@@ -68,11 +68,11 @@ func reassign(d *decision, configs *topicConfigs, w *Reassignment, factor bool) 
 // beginReassignment sets out for other replicas: the new ones first, in their order of preference, then those to remove. One
 // that is under way is called back at the same time: what it was adding and is not wanted any more goes at once, and a later
 // cancellation leads back to where the first began (Kafka's controller would keep them all).
-func (c *change) beginReassignment(img *image.Image, topic string, target []kafka.NodeID, factor bool) error {
+func (c *change) beginReassignment(img *image.Image, topic string, target []kafka.NodeID, change bool) error {
 	if err := checkAssigned(img, target, -1); err != nil {
 		return err
 	}
-	if have := c.factor(); !factor && have != len(target) {
+	if have := factor(c.was); !change && have != len(target) {
 		return fault.New(op, kafka.ErrInvalidReplicationFactor, "The replication factor is changed from %d to %d", have, len(target))
 	}
 	if len(target) > image.MaxReplicas/2 {
@@ -96,12 +96,7 @@ func (c *change) dropAdded(topic string) error {
 }
 
 // factor is how many replicas the partition has, or is going to have.
-func (c *change) factor() int {
-	if c.was.Reassigning() {
-		return len(without(c.was.Replicas(), c.was.Removing()...))
-	}
-	return len(c.was.Replicas())
-}
+func factor(p *image.Partition) int { return len(without(p.Replicas(), p.Removing()...)) }
 
 // cancelReassignment goes back to the replicas that there were.
 func (c *change) cancelReassignment(topic string) error {

@@ -206,6 +206,8 @@ func (s *script) commands(words []string) []any {
 		return []any{s.election(rest)}
 	case "reassign":
 		return []any{s.reassignment(rest)}
+	case "grow":
+		return []any{CreatePartitions{Topics: []GrowTopic{{Name: rest[0], Count: int32(must.Get(strconv.Atoi(rest[1])))}}}}
 	case "config":
 		return []any{s.config(rest)}
 	case "feature": // name, level, the wire's upgrade type
