@@ -121,7 +121,7 @@ func (c *cluster) sync(id kafka.NodeID) {
 func (c *cluster) standing(id kafka.NodeID) Standing { return c.nodes[id].p.Standing() }
 
 // contents is the log of a node, byte for byte.
-func contents(t *testing.T, n *node) []byte {
+func contents(t testing.TB, n *node) []byte {
 	t.Helper()
 	o := n.p.log.Offsets()
 	got, err := n.p.log.Read(o.LogStart, log.ReadOptions{MaxBytes: 1 << 20, MinOne: true, Upper: o.End})
