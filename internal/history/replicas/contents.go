@@ -18,9 +18,9 @@ func (w *Watch) learn(s *State) {
 			w.logs[r.Node] = m
 		}
 		keep := m.before(r.Changed)
-		m.batches = append(m.batches[:keep:keep], r.Batches...)
-		m.checked = min(m.checked, r.Changed)
-		m.start, m.incarnation, m.up = r.Start, r.Incarnation, r.Up
+		m.batches = append(m.batches[:keep], r.Batches...) // the mirror's own memory
+		m.checked, m.proved = min(m.checked, r.Changed), min(m.proved, w.reaching(r.Changed))
+		m.start = r.Start
 		if s.Compacted {
 			continue
 		}
@@ -117,12 +117,28 @@ func (w *Watch) prefixes(s *State) {
 	}
 }
 
-// lacks returns the first batch committed in an epoch below limit that a log doesn't hold below an end.
+// reaching returns the index of the first committed batch that reaches an offset.
+func (w *Watch) reaching(o kafka.Offset) int {
+	n, _ := slices.BinarySearchFunc(w.committed, o, func(c commitment, o kafka.Offset) int { return cmp.Compare(c.Last, o) })
+	return n
+}
+
+// lacks returns the first batch committed in an epoch below limit that a log doesn't hold below an end. What was proved to be
+// held is not looked at again until the log changes there.
 func (w *Watch) lacks(s *State, m *mirror, end kafka.Offset, limit kafka.LeaderEpoch) (commitment, bool) {
-	n, _ := slices.BinarySearchFunc(w.committed, m.start, func(c commitment, o kafka.Offset) int { return cmp.Compare(c.Base, o) })
-	for ; n < len(w.committed); n++ {
-		c := w.committed[n]
-		if c.in < limit && (c.Last >= end || !s.Compacted && !m.has(c.Batch)) && c.Last >= m.start {
+	beyond := w.reaching(end)
+	for n := m.proved; n < beyond && !s.Compacted; n++ {
+		switch c := w.committed[n]; {
+		case m.has(c.Batch):
+			if n == m.proved {
+				m.proved++
+			}
+		case c.in < limit:
+			return c, true
+		}
+	}
+	for _, c := range w.committed[beyond:] {
+		if c.in < limit && c.Last >= m.start {
 			return c, true
 		}
 	}

@@ -58,7 +58,7 @@ func (w *Watch) forget(m *mirror, r *Replica) {
 	w.acked = slices.DeleteFunc(w.acked, func(a kept) bool { return a.Last >= end })
 	w.visible = min(w.visible, end)
 	for _, other := range w.logs {
-		other.checked = min(other.checked, end)
+		other.checked, other.proved = min(other.checked, end), min(other.proved, n)
 	}
 }
 

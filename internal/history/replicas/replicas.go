@@ -57,12 +57,10 @@ type kept struct {
 
 // mirror is what the Watch knows of a replica's log.
 type mirror struct {
-	start       kafka.Offset
-	batches     []Batch
-	high        kafka.Offset
-	incarnation kafka.IncarnationID
-	up          bool
-	checked     kafka.Offset // below it the log was compared with what is committed
+	start   kafka.Offset
+	batches []Batch
+	checked kafka.Offset // below it the log was compared with what is committed
+	proved  int          // so many of what is committed it holds
 }
 
 // NewWatch tells at most limit findings of each invariant; 0 means eight.
