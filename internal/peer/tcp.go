@@ -49,7 +49,7 @@ type tcpConn struct {
 }
 
 func (c *tcpConn) run(ctx context.Context) {
-	nc, err := connect(ctx, c.addr)
+	nc, err := c.connect(ctx)
 	if err != nil {
 		how := Silent
 		switch {
@@ -76,8 +76,8 @@ func (c *tcpConn) run(ctx context.Context) {
 
 // connect tries every address of a host at once, and takes the first that answers. A host refuses only when each of its
 // addresses does: behind one that is silent the process may live.
-func connect(ctx context.Context, addr string) (net.Conn, error) {
-	host, port, err := net.SplitHostPort(addr)
+func (c *tcpConn) connect(ctx context.Context) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(c.addr)
 	if err != nil {
 		return nil, err
 	}
@@ -93,23 +93,23 @@ func connect(ctx context.Context, addr string) (net.Conn, error) {
 	defer cancel() // ends the attempts that lost
 	results := make(chan result, len(ips))
 	for _, ip := range ips {
-		go func() {
+		c.world.Go(func() {
 			var d net.Dialer
 			nc, err := d.DialContext(ctx, "tcp", net.JoinHostPort(ip, port))
 			results <- result{nc, err}
-		}()
+		})
 	}
 	var silent, refused error
 	for i := range ips {
 		r := <-results
 		if r.err == nil {
-			go func() { // attempts that stood nevertheless
+			c.world.Go(func() { // attempts that stood nevertheless
 				for range len(ips) - i - 1 {
 					if late := <-results; late.nc != nil {
 						_ = late.nc.Close()
 					}
 				}
-			}()
+			})
 			return r.nc, nil
 		}
 		if refusing(r.err) {

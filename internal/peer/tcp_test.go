@@ -288,6 +288,50 @@ func TestMessagesAreGoodUntilTheAnswer(t *testing.T) {
 	}
 }
 
+// counted is a real World that knows what it has running.
+type counted struct {
+	*world.Real
+	running sync.WaitGroup
+}
+
+func (c *counted) Go(f func()) {
+	c.running.Add(1)
+	c.Real.Go(func() {
+		defer c.running.Done()
+		f()
+	})
+}
+
+// TestNothingRunsOnAfterClose: neither who reads nor who writes nor who connects, in whatever state the channel is closed.
+func TestNothingRunsOnAfterClose(t *testing.T) {
+	s := newSite(t, nil)
+	w := &counted{Real: world.NewReal()}
+	budget := wire.NewBudget(64 << 20)
+	o := peer.DefaultOptions()
+	o.World, o.Dialer, o.Pool = w, &peer.TCP{World: w}, wire.NewPool(budget, true)
+	p := peer.New(o)
+	_, port, _ := net.SplitHostPort(s.addr)
+	for _, addr := range []string{s.addr, "localhost:" + port, "127.0.0.1:1"} {
+		for state := range 2 {
+			c := p.Channel(addr, nil)
+			m := kmsg.NewPtrSyncGroupRequest()
+			result := make(chan error, 1)
+			c.AskMessage(m, time.Minute, func(_ kmsg.Response, err error) { result <- err })
+			if state == 1 && addr != "127.0.0.1:1" {
+				<-s.parked // it is under way
+			}
+			c.Close()
+			if err := <-result; err == nil {
+				t.Fatal("answered by nobody")
+			}
+		}
+	}
+	w.running.Wait()
+	if used := budget.Used(); used != 0 {
+		t.Fatalf("%d bytes stay charged", used)
+	}
+}
+
 func TestAProbeByTCP(t *testing.T) {
 	s := newSite(t, nil)
 	p := &peer.Prober{Peers: s.peers, Self: func() wire.Identity { return wire.Identity{ClusterID: "c"} }, Timeout: time.Minute}
