@@ -10,6 +10,7 @@ type FetchRequest struct {
 	ReplicaID    int32             // of the broker that replicates, -1 for a consumer
 	ReplicaEpoch kafka.BrokerEpoch // of that broker (KIP-903), -1 when not told
 	Rack         []byte            // of a consumer (KIP-392); aliases the frame
+	ClusterID    []byte            // aliases the frame; nil when not told, as by everybody but controllers and their observers
 	MaxWaitMs    int32
 	MinBytes     int32
 	MaxBytes     int32
@@ -36,6 +37,7 @@ type FetchedPartition struct {
 	HighWatermark    kafka.Offset // a follower's view, -1 when not told (KIP-1166)
 	Durable          kafka.Offset // below it a follower has everything on stable storage, -1 when not told
 	MaxBytes         int32
+	Directory        kafka.DirectoryID // where the follower keeps its replica (KIP-853); zero when not told
 }
 
 // TagDurable is our own tag of a partition in a Fetch request, from version 12 on: a follower's durable offset, 8 bytes
@@ -117,6 +119,7 @@ func (c *cursor) fetchTopic(version int16) (name []byte, id kafka.TopicID) {
 func (c *cursor) fetchPartition(version int16, p *FetchedPartition) {
 	p.CurrentEpoch, p.LastFetchedEpoch = kafka.NoLeaderEpoch, kafka.NoLeaderEpoch
 	p.LogStart, p.HighWatermark, p.Durable = kafka.NoOffset, kafka.NoOffset, kafka.NoOffset
+	p.Directory = kafka.DirectoryID{}
 	p.Partition = c.int32()
 	if version >= fetchCurrentEpoch {
 		p.CurrentEpoch = kafka.LeaderEpoch(c.int32())
@@ -137,7 +140,7 @@ func (c *cursor) fetchPartition(version int16, p *FetchedPartition) {
 		value := cursor{b: c.take(int(c.uvarint()))}
 		switch {
 		case tag == tagDirectoryID && version >= fetchDirectoryIDs:
-			value.take(len(kafka.UUID{}))
+			copy(p.Directory[:], value.take(len(p.Directory)))
 		case tag == tagHighWatermark && version >= fetchHighWatermarks:
 			p.HighWatermark = kafka.Offset(value.int64())
 		case tag == TagDurable:
@@ -149,14 +152,14 @@ func (c *cursor) fetchPartition(version int16, p *FetchedPartition) {
 	}
 }
 
-// tags reads the request's own tags, of which only the replica's state says something to us.
+// tags reads the request's own tags.
 func (f *FetchRequest) tags(c *cursor) {
 	for n := c.uvarint(); n > 0 && c.bad == ""; n-- {
 		tag := c.uvarint()
 		value := cursor{b: c.take(int(c.uvarint()))}
 		switch {
 		case tag == tagClusterID:
-			value.nullableText(true)
+			f.ClusterID = value.nullableText(true)
 		case tag == tagReplicaState && f.version >= fetchReplicaState:
 			f.ReplicaID = value.int32()
 			f.ReplicaEpoch = kafka.BrokerEpoch(value.int64())

@@ -38,6 +38,9 @@ func fetchedOf(m *kmsg.FetchRequest) (asked, forgotten []FetchedPartition) {
 			if v >= 18 {
 				w.HighWatermark = kafka.Offset(p.HighWatermark)
 			}
+			if v >= 17 {
+				w.Directory = p.ReplicaDirectoryID
+			}
 			asked = append(asked, w)
 		}
 	}
@@ -120,6 +123,9 @@ func TestFetchWalkAgreesWithKmsg(t *testing.T) {
 				f.Committed != (m.IsolationLevel == 1) || f.SessionID != session || f.SessionEpoch != epoch ||
 				int64(f.ReplicaEpoch) != broker || string(f.Rack) != rack {
 				t.Fatalf("v%d: %+v of %+v", version, f, m)
+			}
+			if told := m.ClusterID != nil && version >= fetchFlexible; told != (f.ClusterID != nil) || told && string(f.ClusterID) != *m.ClusterID {
+				t.Fatalf("v%d: cluster %q of %v", version, f.ClusterID, m.ClusterID)
 			}
 			var asked, forgotten []FetchedPartition
 			for p := range f.All {

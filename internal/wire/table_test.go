@@ -43,7 +43,7 @@ func TestRangesAreKafkas(t *testing.T) {
 	if !slices.IsSortedFunc(keys, func(a, b kmsg.ApiVersionsResponseApiKey) int { return int(a.ApiKey - b.ApiKey) }) {
 		t.Error("not in order")
 	}
-	if n := len(everything().Advertised(Controllers)) - len(keys); n != 5 {
+	if n := len(everything().Advertised(Controllers)) - len(keys); n != 9 {
 		t.Errorf("%d internal APIs", n)
 	}
 }
