@@ -18,6 +18,8 @@ type API struct {
 	// Private says that it is ours and not Kafka's: nodes of one cluster use it among themselves, and only they hear of it.
 	Private bool
 	body    string // schema of the request
+	// tagged says that a tag of our own may stand in the request, which its handler reads: its bytes are kept.
+	tagged bool
 }
 
 // APIs returns every API that this package can decode, ordered by key. Which of them a listener offers is decided by
@@ -32,6 +34,8 @@ func APIs() []API {
 	}
 	produce := api(kafka.KeyProduce, 0, 13, 9, none, "s?@3 2 4 [s@0-12 16@13 [4 b?]]")
 	produce.Served = 3
+	registration := api(kafka.KeyBrokerRegistration, 0, 4, 0, internal, "4 s 16 [s s 2 2] [s 2 2] s? 1@1 *16@2 8@3")
+	registration.tagged = true
 	return []API{
 		produce,
 		api(kafka.KeyFetch, 4, 18, 12, both, "4@0-14 4 4 4@3 1@4 4@7 4@7 [s@0-12 16@13 [4 4@9 8 4@12 8@5 4 <0:16 1:8>]]"+
@@ -71,7 +75,7 @@ func APIs() []API {
 		api(kafka.KeyFetchSnapshot, 0, 1, 0, internal, "4 4 [s [4 4 {8 4} 8 <0:16>]] <0:s?>"),
 		api(kafka.KeyDescribeCluster, 0, 2, 0, both, "1 1@1 1@2"),
 		api(kafka.KeyDescribeProducers, 0, 0, 0, none, "[s *4]"),
-		api(kafka.KeyBrokerRegistration, 0, 4, 0, internal, "4 s 16 [s s 2 2] [s 2 2] s? 1@1 *16@2 8@3"),
+		registration,
 		api(kafka.KeyBrokerHeartbeat, 0, 1, 0, internal, "4 8 8 1 1 <0:*16 1:*16?>"),
 		api(kafka.KeyUnregisterBroker, 0, 0, 0, forwarded, "4"),
 		api(kafka.KeyAllocateProducerIds, 0, 0, 0, internal, "4 8"),

@@ -23,7 +23,7 @@ type Decoded struct {
 // decoding (of Produce: serving) will take and decodes it. Every error means that the connection is to be closed, as Kafka does; its message
 // says what was wrong. charge reserves memory and reports whether there was enough.
 //
-// The Body may be kept: it does not alias the frame (except unknown tags, which nobody reads). Produce, Fetch, Node and Raw do.
+// The Body may be kept: it does not alias the frame (except unknown tags, where no tag of ours is known). Produce, Fetch, Node and Raw do.
 func (t *Table) Decode(frame []byte, charge func(int64) bool) (Decoded, error) {
 	c := cursor{b: frame}
 	d := Decoded{Header: parseHeader(&c)}
@@ -94,14 +94,15 @@ func (e *entry) decode(d *Decoded, charge func(int64) bool) error {
 	}
 	memory := walked.Decoded
 	body := d.Raw[:walked.Bytes]
-	if e.schema.bytes {
+	keep := e.schema.bytes || e.tagged
+	if keep {
 		memory += int64(len(body))
 	}
 	if d.Memory, err = chargeFor("wire."+e.Key.String(), memory, len(body), charge); err != nil {
 		return err
 	}
-	if e.schema.bytes {
-		// kmsg leaves byte strings aliasing its input. A copy lets the frame go back to its pool at once, and nobody
+	if keep {
+		// kmsg leaves byte strings and unknown tags aliasing its input. A copy lets the frame go back to its pool at once, and nobody
 		// has to remember which fields may be kept.
 		body = append(make([]byte, 0, len(body)), body...)
 	}
