@@ -1,0 +1,44 @@
+package commands
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/machine/controller"
+)
+
+// WriteHeartbeat makes the request.
+func WriteHeartbeat(c controller.Heartbeat) *kmsg.BrokerHeartbeatRequest {
+	m := kmsg.NewPtrBrokerHeartbeatRequest()
+	m.BrokerID, m.BrokerEpoch, m.CurrentMetadataOffset = int32(c.Broker), int64(c.Epoch), int64(c.MetadataOffset)
+	m.WantFence, m.WantShutdown = c.WantFence, c.WantShutdown
+	m.OfflineLogDirs, m.CordonedLogDirs = uuids(c.OfflineDirs), uuids(c.Cordoned)
+	return m
+}
+
+// ReadHeartbeat reads it.
+func ReadHeartbeat(m *kmsg.BrokerHeartbeatRequest) controller.Heartbeat {
+	return controller.Heartbeat{
+		Broker: kafka.NodeID(m.BrokerID), Epoch: kafka.BrokerEpoch(m.BrokerEpoch), MetadataOffset: kafka.Offset(m.CurrentMetadataOffset),
+		WantFence: m.WantFence, WantShutdown: m.WantShutdown, OfflineDirs: directories(m.OfflineLogDirs), Cordoned: directories(m.CordonedLogDirs),
+	}
+}
+
+// AnswerHeartbeat makes the answer.
+func AnswerHeartbeat(m *kmsg.BrokerHeartbeatRequest, reply any, err error) kmsg.Response {
+	out := m.ResponseKind().(*kmsg.BrokerHeartbeatResponse)
+	if err != nil {
+		refuse(&out.ErrorCode, &out.UnknownTags, err)
+		return out
+	}
+	b := reply.(controller.Beat)
+	out.IsCaughtUp, out.IsFenced, out.ShouldShutdown = b.CaughtUp, b.Fenced, b.MayShutdown
+	return out
+}
+
+func beat(m *kmsg.BrokerHeartbeatResponse) (any, error) {
+	if err := refusal(m.ErrorCode, &m.UnknownTags); err != nil {
+		return nil, err
+	}
+	return controller.Beat{CaughtUp: m.IsCaughtUp, Fenced: m.IsFenced, MayShutdown: m.ShouldShutdown}, nil
+}
