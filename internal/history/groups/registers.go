@@ -1,9 +1,7 @@
 package groups
 
 import (
-	"cmp"
 	"math"
-	"slices"
 
 	"github.com/milena-io/milena/internal/history"
 )
@@ -118,66 +116,28 @@ func (r *register) lastRemoval(e *history.GroupOp) int64 {
 	return at
 }
 
-// zone is the time of one value of a register: from the first moment at which an access of it was done to the last at which one
-// began. When the first is before the last the value held all that time (forward); otherwise it held at some moment between.
-type zone struct {
-	first, last int64
-	event       *history.GroupOp
-}
-
-func (z zone) forward() bool { return z.first < z.last }
-
-// linearizable is K5: with a write of its own for each value, accesses are in some order those of a register exactly when no two
-// values held at one time, and none came and went while another held (Gibbons and Korach, Testing Shared Memories, 1997).
+// linearizable is K5 for one register.
 func (g *group) linearizable(r *register) {
-	var forward, backward []zone
-	for _, z := range r.zones() {
-		if z.forward() {
-			forward = append(forward, z)
-		} else {
-			backward = append(backward, z)
-		}
+	var all []history.Access
+	of := map[int]*history.GroupOp{}
+	add := func(a access, write bool) {
+		e := a.event
+		of[e.Index] = e
+		all = append(all, history.Access{ID: a.id, Write: write, Kind: e.Kind, Invoke: e.Invoke, Complete: e.Complete, Op: e.Index})
 	}
-	slices.SortFunc(forward, func(a, b zone) int { return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.last, b.last)) })
-	told := func(a, b zone) {
-		var events []*history.GroupOp
-		for _, e := range []*history.GroupOp{a.event, b.event} {
-			if e != nil {
-				events = append(events, e)
-			}
-		}
-		g.add("K5 offset-register", events, "no order of the commits and fetches of %v agrees with what was returned: a value held from before another came until after it went", r.key)
-	}
-	for i := 1; i < len(forward); i++ {
-		if forward[i].first < forward[i-1].last {
-			told(forward[i-1], forward[i])
-			return
-		}
-	}
-	for _, b := range backward {
-		at, _ := slices.BinarySearchFunc(forward, b.last, func(z zone, t int64) int { return cmp.Compare(z.first, t) })
-		if at > 0 && forward[at-1].first < b.last && b.first < forward[at-1].last {
-			told(forward[at-1], b)
-			return
-		}
-	}
-}
-
-// zones returns one for each value that was read, or whose commit was accepted.
-func (r *register) zones() []zone {
-	index := map[uint64]int{0: 0}
-	out := []zone{{first: begins, last: begins}}
-	for _, w := range r.writes {
-		if w.event.Kind == history.Fail {
-			continue
-		}
-		index[w.id] = len(out)
-		out = append(out, zone{first: w.event.Done(), last: w.event.Invoke, event: w.event})
+	for _, a := range r.writes {
+		add(a, true)
 	}
 	for _, a := range r.reads {
-		if i, ok := index[a.id]; ok {
-			out[i].first, out[i].last = min(out[i].first, a.event.Complete), max(out[i].last, a.event.Invoke)
-		}
+		add(a, false)
 	}
-	return slices.DeleteFunc(out, func(z zone) bool { return z.first == history.Never }) // nobody knows whether it happened
+	proof, fine := history.Linearizable(all)
+	if fine {
+		return
+	}
+	var events []*history.GroupOp
+	for _, op := range proof {
+		events = append(events, of[op])
+	}
+	g.add("K5 offset-register", events, "no order of the commits and fetches of %v agrees with what was returned: a value was seen before another came and after it went", r.key)
 }
