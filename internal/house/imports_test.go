@@ -14,7 +14,7 @@ var lines = [][]string{
 	{"internal/image/cow", "internal/image"},
 	{"internal/machine/..."},
 	{"internal/log/checkpoint", "internal/log/epoch", "internal/log/producer", "internal/log/segment", "internal/log/clean", "internal/log"},
-	{"internal/partition", "internal/storage", "internal/upkeep", "internal/coordinator", "internal/quorum", "internal/feed", "internal/migrate", "internal/remote/commands", "internal/remote"},
+	{"internal/partition", "internal/replica", "internal/storage", "internal/upkeep", "internal/coordinator", "internal/quorum", "internal/feed", "internal/migrate", "internal/remote/commands", "internal/remote"},
 	{"internal/broker/..."},
 	{"internal/listen", "internal/metrics", "internal/logging"},
 	{"internal/node"},

@@ -36,7 +36,7 @@ type Login struct {
 
 // DefaultLimits suit a connection of any Kafka client: those pipeline five Produce requests of a megabyte.
 func DefaultLimits() inflight.Limits {
-	return inflight.Limits{Requests: 64, ReplicaFetches: 2, Bytes: 64 << 20, Output: 16 << 20}
+	return inflight.Limits{Requests: 64, ReplicaFetches: 9, Bytes: 64 << 20, Output: 16 << 20}
 }
 
 // Transport is what a Session needs of the connection under it. Its methods are called without a lock, from any

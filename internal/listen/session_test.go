@@ -47,20 +47,29 @@ func TestOthersAreBarriers(t *testing.T) {
 	r.wantQuiet()
 }
 
-// TestFollowersOverlapTwoFetches: one is parked, the other one tells a new durable offset; consumers don't.
-func TestFollowersOverlapTwoFetches(t *testing.T) {
+// TestFollowersOverlapFetches: one is parked, the others tell new durable offsets, one flush after the other; consumers don't.
+func TestFollowersOverlapFetches(t *testing.T) {
 	r := newRig(t)
 	c := r.connect()
-	c.send(follow(), follow(), follow(), consume())
-	r.wantBegun(0, 1)
+	var begun []int32
+	n := int32(DefaultLimits().ReplicaFetches)
+	for i := range n + 1 {
+		c.send(follow())
+		begun = append(begun, i)
+	}
+	c.send(consume())
+	r.wantBegun(begun[:n]...)
 	r.answer(1)
 	c.wantAnswers()
-	r.wantBegun(0, 1, 2)
-	r.answer(2)
-	r.answer(0)
-	c.wantAnswers(0, 1, 2)
-	r.wantBegun(0, 1, 2, 3)
-	r.answer(3)
+	r.wantBegun(begun...)
+	for i := range begun {
+		if i != 1 {
+			r.answer(int(i))
+		}
+	}
+	c.wantAnswers(begun...)
+	r.wantBegun(append(begun, n+1)...)
+	r.answer(int(n) + 1)
 	r.wantQuiet()
 }
 

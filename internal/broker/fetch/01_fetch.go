@@ -56,6 +56,7 @@ type Fetches struct {
 	sessions *fetchsession.Cache
 	charged  int64 // to the budget, for sessions
 	names    names
+	parked   map[int32]*pending // of replicas, by session
 }
 
 // New connects the area. What fetches and sessions keep is charged to the budget.
@@ -64,6 +65,7 @@ func New(w world.World, p Partitions, limits Limits, budget *wire.Budget, logger
 		world: w, deadlines: world.NewDeadlines(w), partitions: p, limits: limits, budget: budget, logger: logger,
 		sessions: fetchsession.NewCache(limits.SessionSlots, int(limits.SessionBytes/fetchsession.PartitionBytes),
 			time.Duration(limits.SessionEvictMs)*time.Millisecond),
+		parked: map[int32]*pending{},
 	}
 }
 
@@ -86,6 +88,9 @@ func (f *Fetches) Fetch(req *wire.Request) {
 	if code := w.open(in); code != kafka.ErrNone {
 		w.refuse(code)
 		return
+	}
+	if w.ask.report && in.MinBytes <= 0 {
+		f.hurry(w.sessionID)
 	}
 	wait := time.Duration(in.MaxWaitMs) * time.Millisecond
 	if f.closing.Load() || w.ask.report {

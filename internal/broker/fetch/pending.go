@@ -153,6 +153,7 @@ func (w *pending) park(maxWait time.Duration) {
 	s.mu.Unlock()
 	missed := w.watch()
 	w.area.deadlines.Set(&s.deadline, maxWait, w.calls.expired)
+	w.waits(true)
 	s.mu.Lock()
 	s.over = s.over || w.area.closing.Load() // Close may have rushed the others just before this one began to wait
 	missed = missed || s.again || s.over
@@ -258,6 +259,7 @@ func (w *pending) finish() {
 	s.mu.Lock()
 	s.answered = true
 	s.mu.Unlock()
+	w.waits(false)
 	users := 1
 	if w.area.deadlines.Cancel(&s.deadline) {
 		users++

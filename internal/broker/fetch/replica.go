@@ -12,7 +12,8 @@ import (
 // in the log, committed or not. It waits like a consumer's, for the log end, and is answered, too, when the high watermark is
 // past what the follower knows (KIP-1166). Of the same session a second one with max_bytes=0 may come while it waits: a report,
 // which takes note of the partitions that it names, is answered at once, and tells nothing but errors. What it moves, the Fetch
-// that waits tells.
+// that waits tells. With min_bytes=0 it ends that one's wait: it names what that one does not know of, so that a partition which
+// has just come to follow is not kept waiting.
 
 // replicates learns who replicates. Heard is only the process that is registered (KIP-903); one that is registered already where
 // our metadata has not come to yet is heard, too, and may join no ISR until it has.
@@ -46,4 +47,29 @@ func (w *pending) behind(i int) bool {
 	}
 	told := w.partitions[i].Told()
 	return told >= 0 && w.results[i].records.High > told
+}
+
+// waits notes that a replica's Fetch waits in its session, or does no longer.
+func (w *pending) waits(begins bool) {
+	f := w.area
+	if w.from.replica == kafka.NoNode || w.sessionID == fetchsession.NoSession {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if begins {
+		f.parked[w.sessionID] = w
+	} else if f.parked[w.sessionID] == w {
+		delete(f.parked, w.sessionID)
+	}
+}
+
+// hurry has the Fetch that waits in a session answered with what there is.
+func (f *Fetches) hurry(session int32) {
+	f.mu.Lock()
+	w := f.parked[session]
+	f.mu.Unlock()
+	if w != nil && f.deadlines.Cancel(&w.state.deadline) {
+		f.world.Go(w.calls.expired)
+	}
 }

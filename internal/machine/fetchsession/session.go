@@ -101,6 +101,9 @@ func (s *Session) AppendTo(dst []Partition) []Partition {
 func (s *Session) put(p Partition) {
 	if n, ok := s.index[p.Key]; ok {
 		p.sentHigh, p.sentStart, p.inError = n.sentHigh, n.sentStart, n.inError
+		if p.HighWatermark >= 0 {
+			p.sentHigh = p.HighWatermark // what it was answered it may not have believed (KIP-1166)
+		}
 		n.Partition = p
 		return
 	}

@@ -1,0 +1,134 @@
+package replica_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/milena-io/milena/internal/kafka"
+)
+
+func acked(c *city) (n int) {
+	for _, a := range c.acked {
+		n += len(a)
+	}
+	return n
+}
+
+func TestFollowersFollow(t *testing.T) {
+	c := newCity(t, 1, 6, 2)
+	for range 50 {
+		for i := range c.regs {
+			c.write(i)
+		}
+		c.w.Run(20 * time.Millisecond)
+	}
+	c.settle()
+	if n := acked(c); n != 300 {
+		t.Fatalf("%d of 300 writes were acknowledged", n)
+	}
+}
+
+// One record alone waits for the flush of each member and two trips, and not for a long poll (architecture D7).
+func TestALoneRecordDoesNotWaitForTheLongPoll(t *testing.T) {
+	c := newCity(t, 2, 1, 3)
+	c.w.Run(10 * time.Second)
+	for n := 1; n <= 20; n++ {
+		c.w.Run(time.Duration(c.w.Uint64()%1000) * time.Millisecond)
+		c.write(0)
+		c.w.Run(100 * time.Millisecond)
+		if acked(c) != n {
+			t.Fatalf("record %d is not acknowledged after 100 ms", n)
+		}
+	}
+}
+
+// A partition that begins to follow a broker which is asked for others already is not kept waiting behind their long poll.
+func TestOneMorePartitionDoesNotWaitForTheLongPoll(t *testing.T) {
+	c := newCity(t, 4, 6, 3)
+	for n := 1; n <= 20; n++ {
+		c.w.Run(time.Duration(c.w.Uint64()%1000) * time.Millisecond)
+		reg := &c.regs[0]
+		reg.Leader, reg.LeaderEpoch, reg.PartitionEpoch = reg.Leader%3+1, reg.LeaderEpoch+1, reg.PartitionEpoch+1
+		c.publish(0)
+		c.w.Run(10 * time.Millisecond)
+		c.write(0)
+		c.w.Run(100 * time.Millisecond)
+		if got := acked(c); got != n {
+			t.Fatalf("%d of %d writes are acknowledged 100 ms after a change of leaders", got, n)
+		}
+	}
+}
+
+// A partition whose leadership comes to a broker that is fetched from already is asked for at once.
+func TestANewLeaderIsFetchedFromAtOnce(t *testing.T) {
+	c := newCity(t, 3, 6, 2)
+	c.w.Run(5 * time.Second)
+	c.kill(1, false)
+	c.w.Run(20 * time.Millisecond)
+	for i := range c.regs {
+		c.write(i)
+	}
+	c.w.Run(150 * time.Millisecond)
+	if n := acked(c); n != 6 {
+		t.Fatalf("%d of 6 writes were acknowledged", n)
+	}
+	c.revive(1)
+	c.settle()
+}
+
+func TestNothingAcknowledgedIsLost(t *testing.T) {
+	total := 0
+	for seed := range uint64(100) {
+		c := newCity(t, seed, 3, 2)
+		down := kafka.NodeID(0)
+		for range 60 {
+			for range c.w.Uint64() % 6 {
+				c.write(int(c.w.Uint64() % 3))
+				c.w.Run(time.Duration(c.w.Uint64()%4000) * time.Microsecond)
+			}
+			switch n := kafka.NodeID(c.w.Uint64()%3 + 1); c.w.Uint64() % 8 {
+			case 0, 1:
+				if down == 0 {
+					c.kill(n, c.w.Uint64()%2 == 0)
+					down = n
+				}
+			case 2, 3:
+				if down != 0 {
+					c.revive(down)
+					down = 0
+				}
+			case 6:
+				if down == 0 && c.w.Uint64()%3 == 0 {
+					for range 20 {
+						c.write(int(c.w.Uint64() % 3))
+						c.w.Run(time.Duration(c.w.Uint64()%400) * time.Microsecond)
+					}
+					for id := range kafka.NodeID(3) {
+						c.kill((n+id)%3+1, true)
+					}
+					c.w.Run(time.Duration(c.w.Uint64()%1000) * time.Millisecond)
+					for id := range kafka.NodeID(3) {
+						c.revive(id + 1)
+					}
+				}
+			case 4:
+				other := n%3 + 1
+				c.net.Break(host(n), host(other))
+			case 5:
+				other := n%3 + 1
+				c.net.Cut(host(n), host(other))
+				c.w.After(time.Duration(c.w.Uint64()%4000)*time.Millisecond, func() { c.net.Heal(host(n), host(other)) })
+			}
+			c.w.Run(time.Duration(c.w.Uint64()%500) * time.Millisecond)
+		}
+		if down != 0 {
+			c.revive(down)
+		}
+		c.w.Run(5 * time.Second)
+		c.settle()
+		total += acked(c)
+	}
+	if total < 1000 {
+		t.Fatalf("only %d writes were acknowledged: the test tests nothing", total)
+	}
+}
