@@ -300,8 +300,9 @@ func (c *city) write(i int) {
 	value := fmt.Sprintf("value %d", c.sent)
 	r := record.NewBuilder(record.Plain())
 	r.Append(c.w.Now().WallMs, nil, []byte(value))
-	c.node(leader).parts[i].Append(partition.Append{Batch: must.Get(r.Build()), Acks: -1, Epoch: kafka.NoLeaderEpoch}, func(a partition.Appended) {
-		if a.Err == nil {
+	b := c.node(leader)
+	b.parts[i].Append(partition.Append{Batch: must.Get(r.Build()), Acks: -1, Epoch: kafka.NoLeaderEpoch}, func(a partition.Appended) {
+		if a.Err == nil && !b.dead { // the dead answer nobody
 			c.acked[i][a.Base] = value
 		}
 	})
