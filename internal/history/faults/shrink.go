@@ -6,9 +6,8 @@ import (
 )
 
 // Shrink returns the least list of events that still fails, as far as leaving out and shortening goes: first events are left
-// out in ever smaller groups (Zeller's delta debugging), then each that is left is made as short as it may be. most bounds how often fails is asked,
-// 0 for no bound. When the whole list doesn't fail it is returned
-// as it is.
+// out in ever smaller groups (Zeller's delta debugging), then each that is left is made as short as it may be. most bounds
+// how often fails is asked, 0 for no bound. When the whole list doesn't fail it is returned as it is.
 func Shrink(events []Event, fails func([]Event) bool, most int) []Event {
 	s := &shrinker{fails: fails, left: most, bounded: most > 0}
 	if !s.try(events) {

@@ -35,8 +35,7 @@ type modelLog struct {
 type entry struct {
 	v      uint64
 	time   int64
-	txn    *bool // nil outside of one; then whether it is decided, in state
-	state  *txnState
+	state  *txnState // nil outside a transaction
 	marker bool
 }
 

@@ -227,9 +227,7 @@ func (m *model) fetch(f *replicaNode) {
 	}
 	l.told[f.id] = progress{f.end(), f.durable}
 	m.advance(l)
-	for _, b := range l.log[f.end():min(l.end(), f.end()+kafka.Offset(m.dice.IntN(4)))] {
-		f.log = append(f.log, b)
-	}
+	f.log = append(f.log, l.log[f.end():min(l.end(), f.end()+kafka.Offset(m.dice.IntN(4)))]...)
 	f.high = max(f.high, min(l.high, f.end()))
 }
 
