@@ -26,7 +26,7 @@ type run struct {
 
 func newRun(t testing.TB, seed uint64) *run {
 	r := &run{lab: newLab(t), chance: rand.New(rand.NewPCG(seed, 1)), images: map[kafka.Offset]*image.Image{}, ids: map[kafka.TopicID]bool{}}
-	r.m.o.DefaultReplicas, r.m.o.DefaultPartitions = 2, 3
+	r.m.o.DefaultReplicas, r.m.o.DefaultPartitions, r.m.o.Rebalance = 2, 3, 10*time.Second
 	r.images[r.next] = r.m.Committed()
 	return r
 }
@@ -48,7 +48,7 @@ func (r *run) brokerEpoch(id kafka.NodeID) kafka.BrokerEpoch {
 // command draws the next command.
 func (r *run) command() any {
 	id := r.node()
-	switch r.chance.IntN(12) {
+	switch r.chance.IntN(15) {
 	case 0:
 		c := registration(id, byte(r.chance.IntN(3)))
 		c.Colocated = r.chance.IntN(3) == 0
@@ -77,7 +77,30 @@ func (r *run) command() any {
 		return AlterConfigs{Resources: []AlterResource{{Type: ofTopic, Name: r.topicName(), Replace: r.chance.IntN(4) == 0,
 			Changes: []ConfigChange{{"retention.ms", SetConfig, new(fmt.Sprint(r.chance.IntN(3)))}}}}}
 	}
+	if r.chance.IntN(2) == 0 {
+		return r.asked(id)
+	}
 	return r.wish()
+}
+
+// asked is what an operator asks for, and what timers do.
+func (r *run) asked(id kafka.NodeID) any {
+	at := kafka.TopicPartition{Topic: r.topicName(), Partition: int32(r.chance.IntN(3))}
+	switch r.chance.IntN(6) {
+	case 0:
+		return BrokerDead{Broker: id, Epoch: r.brokerEpoch(id)}
+	case 1:
+		return ElectLeaders{Unclean: r.chance.IntN(4) == 0, All: r.chance.IntN(2) == 0, Partitions: []kafka.TopicPartition{at}}
+	case 2:
+		return BalanceLeaders{}
+	case 3:
+		return RegisterController{Controller: id, Incarnation: kafka.IncarnationID{byte(r.chance.IntN(3))}, Features: options().Supported}
+	}
+	w := Reassignment{TopicPartition: at}
+	if r.chance.IntN(4) > 0 {
+		w.Replicas = []kafka.NodeID{id, id%5 + 1}[:1+r.chance.IntN(2)]
+	}
+	return AlterReassignments{AllowFactorChange: r.chance.IntN(2) == 0, Partitions: []Reassignment{w}}
 }
 
 // wish asks for a random ISR of a random partition, mostly with the right epochs.
