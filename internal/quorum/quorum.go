@@ -1,6 +1,9 @@
 // Package quorum keeps the metadata log: it runs Raft (go.etcd.io/raft, whose only importer it is) over the log of
 // __cluster_metadata-0 and, while this node leads, the controller's machine on top of it.
 //
+// A node's directory is run by a Quorum while it votes and by an Observer while it doesn't; Forming finds out which, and has
+// the voters of a list begin one cluster.
+//
 // node assembles it; the handlers of the controller's APIs call Submit, ReadBarrier and Describe; feed pulls what is
 // committed; the controller listener hands it the messages of other voters. It never decides what a command means
 // (the machine does), never opens a connection (Send is injected) and never waits: it is an actor whose steps run
