@@ -63,7 +63,7 @@ var brokerGToL = []Key{
 	{Name: "group.streams.min.session.timeout.ms", Type: Int, Default: "45000", HasDefault: true, Doc: "Lower bound."},
 	{Name: "group.streams.num.standby.replicas", Type: Int, Default: "0", HasDefault: true, Doc: "Standby tasks default."},
 	{Name: "group.streams.session.timeout.ms", Type: Int, Default: "45000", HasDefault: true, Doc: "Streams group session."},
-	{Name: "initial.broker.registration.timeout.ms", Type: Int, Default: "60000", HasDefault: true, Doc: "Exit when registration takes longer at start."},
+	{Name: "initial.broker.registration.timeout.ms", Type: Int, Default: "60000", HasDefault: true, Status: Implemented, Doc: "Exit when registration takes longer at start."},
 	{Name: "inter.broker.listener.name", Type: String, Status: Implemented, Doc: "Listener for broker-broker traffic."},
 	{Name: "inter.broker.protocol.version", Type: String, Hidden: true, Doc: "ZooKeeper-era; replaced by metadata.version feature; removed in 4.0."},
 	{Name: "internal.metadata.delete.delay.millis", Type: Long, Default: "60000", HasDefault: true, Hidden: true, Doc: "Internal."},

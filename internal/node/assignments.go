@@ -113,7 +113,7 @@ func (a *assignments) send() {
 	a.sending = true
 	cmd := controller.AssignReplicas{Broker: a.n.settings.NodeID(), Epoch: epoch, Replicas: a.batch()}
 	a.mu.Unlock()
-	(&control{a.n}).Submit(startTimeout, cmd, func(_ any, err error) { a.sent(cmd.Replicas, err) })
+	a.n.control.Submit(startTimeout, cmd, func(_ any, err error) { a.sent(cmd.Replicas, err) })
 }
 
 // sent goes on after an answer. What was refused of a request that was taken is a replica that is not this node's any more.

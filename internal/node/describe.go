@@ -70,11 +70,11 @@ func (n description) AlterReplicaLogDir(tp kafka.TopicPartition, dir string) err
 func (n description) Features() []staterecord.FeatureRange { return cluster.Supported() }
 
 // KRaftVersion returns the kraft.version of the metadata log.
-func (n description) KRaftVersion() int16 { return n.quorum.KRaftVersion() }
+func (n description) KRaftVersion() int16 { return n.control.KRaftVersion() }
 
 // Quorum tells how the metadata quorum stands.
 func (n description) Quorum() cluster.QuorumState {
-	d := n.quorum.Describe()
+	d := n.control.Describe()
 	return cluster.QuorumState{
 		Leader: d.Leader, Epoch: d.Epoch, HighWatermark: d.HighWatermark, Leading: d.Leading,
 		Voters: quorumReplicas(d.Voters), Observers: quorumReplicas(d.Observers),

@@ -74,6 +74,13 @@ func (e *edge) assemble(n *Node) {
 		}
 		d.dispatch = table.Handle
 	}
+	table := e.clients.sessions.Table
+	e.clients.dispatch = func(r *wire.Request) {
+		if table.Forwards(r.Key) && n.control.Forward(r) {
+			return
+		}
+		table.Handle(r)
+	}
 }
 
 // of is the door that a listener belongs to.

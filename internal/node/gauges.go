@@ -11,6 +11,7 @@ import (
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/metrics"
 	"github.com/milena-io/milena/internal/partition"
+	"github.com/milena-io/milena/internal/quorum"
 )
 
 // gauges is the node as metrics.Source. It walks images, which need no lock, and takes a partition's mutex only to copy
@@ -23,7 +24,7 @@ func (n *Node) Gauges() metrics.Source { return gauges{n} }
 // Standing tells of the node as a whole.
 func (g gauges) Standing() metrics.Standing {
 	n, img := g.n, g.n.feed.Image()
-	d := n.quorum.Describe()
+	d := n.control.Describe()
 	at := img.Position()
 	budget := n.edge.budget
 	s := metrics.Standing{
@@ -32,13 +33,13 @@ func (g gauges) Standing() metrics.Standing {
 		Memory:  metrics.Memory{Used: budget.Used(), Limit: n.o.Values.Int("milena.request.memory.max.bytes")},
 		Traffic: n.replicas.traffic.all(), Damages: n.replicas.news.damages.Load(),
 		Controller: metrics.Controller{
-			Active: n.quorum.Active(), Topics: img.TopicCount(), OfflinePartitions: img.LeaderlessCount(),
+			Active: n.control.Active(), Topics: img.TopicCount(), OfflinePartitions: img.LeaderlessCount(),
 			NotPreferred: img.NotPreferredCount(), UncleanElections: n.replicas.unclean.Load(),
 			LastAppliedOffset: int64(at.Offset), LastAppliedTimestamp: at.TimestampMs,
 		},
 		Quorum: metrics.Quorum{
 			Leader: d.Leader, Epoch: d.Epoch, Leading: d.Leading, HighWatermark: d.HighWatermark,
-			LogEnd: n.metadata.Offsets().End, Voters: len(d.Voters), Observers: len(d.Observers),
+			LogEnd: g.metadataEnd(d), Voters: len(d.Voters), Observers: len(d.Observers),
 		},
 	}
 	for b := range img.Brokers() {
@@ -59,17 +60,28 @@ func (g gauges) Standing() metrics.Standing {
 func (g gauges) state(img *image.Image) metrics.BrokerState {
 	failed, stopping := g.n.life.state()
 	b := img.Broker(g.n.settings.NodeID())
+	broker := g.n.settings.node.Roles.Broker
 	switch {
 	case failed:
 		return metrics.Failed
 	case stopping:
 		return metrics.Stopping
+	case !broker:
+		return metrics.Running
 	case b == nil || !g.n.replicas.ours(img):
 		return metrics.Starting
 	case b.Fenced:
 		return metrics.Recovery
 	}
 	return metrics.Running
+}
+
+// metadataEnd is where this node's metadata log ends; a node without one knows what is committed.
+func (g gauges) metadataEnd(d quorum.Description) kafka.Offset {
+	if g.n.metadata == nil {
+		return d.HighWatermark
+	}
+	return g.n.metadata.Offsets().End
 }
 
 func (g gauges) dirs() []metrics.Dir {

@@ -13,6 +13,10 @@ import (
 // Groups tells of the groups that this node coordinates: it lists them, then asks about each one. A group that goes away
 // in between is left out.
 func (g gauges) Groups(done func([]metrics.Group, error)) {
+	if g.n.groups == nil {
+		done(nil, nil) // it is no broker
+		return
+	}
 	g.n.groups.SubmitAll(&group.List{}, func(replies []any, err error) {
 		if err != nil {
 			done(nil, err)

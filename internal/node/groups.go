@@ -110,7 +110,7 @@ func (g groupMetadata) CreateOffsetsTopic(done func(error)) {
 		},
 	}
 	cmd := controller.CreateTopics{Topics: []controller.NewTopic{topic}}
-	(&control{g.n}).Submit(30*time.Second, cmd, func(reply any, err error) {
+	g.n.control.Submit(30*time.Second, cmd, func(reply any, err error) {
 		if err == nil {
 			if c := reply.([]controller.CreatedTopic)[0]; !c.OK() && c.Code != kafka.ErrTopicAlreadyExists {
 				err = fault.New("node.CreateOffsetsTopic", c.Code, "%s", c.Message)

@@ -5,8 +5,15 @@ import (
 	"github.com/milena-io/milena/internal/wire"
 )
 
-// forClients is what the listeners of clients offer.
+// forClients is what the listeners of clients offer: everything that a broker serves.
 func (n *Node) forClients() map[kafka.APIKey]wire.Handler {
+	if !n.settings.node.Roles.Broker {
+		return nil
+	}
+	return n.handlers()
+}
+
+func (n *Node) handlers() map[kafka.APIKey]wire.Handler {
 	a := &n.areas
 	return map[kafka.APIKey]wire.Handler{
 		kafka.KeyProduce:                     a.produce.Produce,
@@ -52,7 +59,7 @@ func (n *Node) forClients() map[kafka.APIKey]wire.Handler {
 // client has found it.
 func (n *Node) forControllers() map[kafka.APIKey]wire.Handler {
 	out := map[kafka.APIKey]wire.Handler{}
-	all := n.forClients()
+	all := n.handlers()
 	for _, api := range wire.APIs() {
 		if h := all[api.Key]; h != nil && api.OnControllers && api.Key != kafka.KeyFetch { // there it is of the metadata log
 			out[api.Key] = h

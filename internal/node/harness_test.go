@@ -32,6 +32,9 @@ type rig struct {
 	logs   *lines
 	checks int // of health so far
 
+	clusterID string  // that the node is told of
+	plane     *beside // where its controllers are, when it is only a broker
+
 	files  *openFiles   // what the node has open, and may
 	faulty *disk.Faulty // over fs, when the test asked for faults
 	sick   []disk.Fault // that the next start finds
@@ -92,6 +95,10 @@ func (r *rig) options() Options {
 	o := Options{
 		World: r.proc, FS: r.fs, Values: config.Values{Scope: config.Broker, Set: r.set}, Logger: slog.New(r.logs),
 		Failed: func(err error) { r.t.Errorf("the node gave up: %v", err) },
+	}
+	o.ClusterID = r.clusterID
+	if r.plane != nil {
+		o.Controllers = r.plane
 	}
 	if r.files != nil {
 		r.files.FS = r.fs

@@ -24,6 +24,7 @@ import (
 	"github.com/milena-io/milena/internal/coordinator"
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/feed"
+	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/listen"
 	"github.com/milena-io/milena/internal/log"
@@ -47,6 +48,8 @@ type Options struct {
 	Observer listen.Observer // may be nil
 	// Descriptors is how many files and sockets the node may have open; 0 for what the process may.
 	Descriptors int
+	// Controllers is how a node that is only a broker reaches the controllers of its cluster; nil on a controller.
+	Controllers ControlPlane
 	// Synced is told of every sync of a file and how long it took; may be nil.
 	Synced func(took time.Duration)
 	// Recovering is told every second how many logs of an unclean stop are recovered, and at the end that all are; nil has the
@@ -65,12 +68,13 @@ type Node struct {
 	life      life
 
 	storage  *storage.Storage
-	metadata *log.Log // of __cluster_metadata-0
+	metadata *log.Log // of __cluster_metadata-0; nil where it is only a broker
 	upkeep   *upkeep.Upkeep
-	quorum   *quorum.Quorum
+	quorum   *quorum.Quorum // nil where it is only a broker
+	control  ControlPlane
 	feed     *feed.Feed
 	replicas *replicas
-	groups   *coordinator.Coordinator
+	groups   *coordinator.Coordinator // nil where it is only a controller
 	edge     edge
 	session  session
 	areas    areas
@@ -97,7 +101,7 @@ func Start(o Options, ready func(error)) (*Node, error) {
 		o.Descriptors = disk.Descriptors()
 	}
 	n := &Node{o: o, deadlines: world.NewDeadlines(o.World)}
-	n.settings = settings{n: n, static: o.Values}
+	n.settings = settings{n: n, static: o.Values, reaches: o.Controllers != nil}
 	n.life = life{n: n, began: o.World.Now().Mono}
 	n.session = session{n: n, ready: ready, incarnation: kafka.IncarnationID(o.World.UUID()), epoch: -1}
 	if err := n.settings.check(); err != nil {
@@ -119,39 +123,65 @@ func Start(o Options, ready func(error)) (*Node, error) {
 		n.abandon()
 		return nil, err
 	}
-	n.quorum.Start()
-	n.feed.Start(n.quorum)
+	if n.quorum != nil {
+		n.quorum.Start()
+	}
+	n.feed.Start(n.control)
 	n.session.begin()
 	return n, nil
 }
 
-// assemble makes every part, without starting any.
+// assemble makes every part that the roles ask for, without starting any.
 func (n *Node) assemble() error {
+	roles := n.settings.node.Roles
 	n.storage.Look()
-	n.feed = feed.New(n.replicas.apply, n.life.Fail)
+	act := n.replicas.apply
+	if !roles.Broker {
+		act = n.follow
+	}
+	n.feed = feed.New(act, n.life.Fail)
 	if err := n.edge.bind(n); err != nil {
 		return err
 	}
-	if err := n.openQuorum(); err != nil {
-		return err
+	n.control = n.o.Controllers
+	if roles.Controller {
+		if err := n.openQuorum(); err != nil {
+			return err
+		}
+		n.control = &local{n.quorum, n}
 	}
-	n.groups = coordinator.New(n.coordinatorEnv())
 	n.edge.budget = wire.NewBudget(n.o.Values.Int("milena.request.memory.max.bytes"))
-	n.assembleAreas()
+	n.assembleAreas(roles)
 	n.edge.assemble(n)
 	return nil
 }
 
-func (n *Node) assembleAreas() {
-	w, img, control := n.o.World, n.feed.Image, &control{n}
+// assembleAreas makes the handlers: those that any node may have, and those of what only brokers keep.
+func (n *Node) assembleAreas(roles config.Roles) {
+	w, img := n.o.World, n.feed.Image
 	n.areas = areas{
-		produce:      produce.New(w, n.deadlines, n.replicas),
-		fetch:        fetch.New(w, n.replicas, n.settings.fetchLimits(), n.edge.budget, n.o.Logger),
-		topics:       topics.New(w, img, control, n.replicas, &n.settings),
-		groups:       groups.New(n.groups, groupMetadata{n}, groupMetadata{n}, w),
-		configs:      configs.New(img, control, &n.settings),
-		cluster:      cluster.New(w, img, control, description{n}),
-		transactions: transactions.New(&n.session, n.replicas),
+		topics:  topics.New(w, img, n.control, n.replicas, &n.settings),
+		configs: configs.New(img, n.control, &n.settings),
+		cluster: cluster.New(w, img, n.control, description{n}),
+	}
+	if !roles.Broker {
+		return
+	}
+	n.groups = coordinator.New(n.coordinatorEnv())
+	n.areas.produce = produce.New(w, n.deadlines, n.replicas)
+	n.areas.fetch = fetch.New(w, n.replicas, n.settings.fetchLimits(), n.edge.budget, n.o.Logger)
+	n.areas.groups = groups.New(n.groups, groupMetadata{n}, groupMetadata{n}, w)
+	n.areas.transactions = transactions.New(&n.session, n.replicas)
+}
+
+// follow is what a node that is only a controller does about a new image: once that knows the cluster it is ready.
+func (n *Node) follow(d image.Delta) {
+	if d.From.MetadataVersion() == 0 && d.To.MetadataVersion() > 0 {
+		n.o.World.Go(n.session.open)
+	}
+	for range d.Configs() {
+		n.edge.limit(n.settings.connectionLimits(d.To))
+		break
 	}
 }
 

@@ -27,25 +27,38 @@ type session struct {
 	dead    []deadDir
 }
 
-// startTimeout bounds the single steps of a start.
-const startTimeout = 60 * time.Second
+const (
+	// startTimeout bounds the single steps of a start.
+	startTimeout = 60 * time.Second
+	// registerRetry is how long a broker that was not registered waits before it asks again.
+	registerRetry = 100 * time.Millisecond
+)
 
-// begin forms a new cluster if there is none, and registers. Both are submitted at once: the quorum takes them in order
-// as soon as this node leads.
+// begin forms a new cluster if there is none, where this node is a controller, and registers, where it is a broker. Both are
+// submitted at once: the quorum takes them in order as soon as this node leads.
 func (s *session) begin() {
-	c := &control{s.n}
-	c.Submit(startTimeout, controller.Bootstrap{}, func(_ any, err error) {
-		if err != nil {
-			s.over(err)
-		}
-	})
+	roles := s.n.settings.node.Roles
+	if roles.Controller {
+		s.n.control.Submit(startTimeout, controller.Bootstrap{}, func(_ any, err error) {
+			if err != nil {
+				s.over(err)
+			}
+		})
+	}
+	if roles.Broker { // any other node is ready once its image knows the cluster
+		s.register(s.n.o.World.Now().Mono + s.n.settings.static.Millis("initial.broker.registration.timeout.ms"))
+	}
+}
+
+// register makes the incarnation known, again and again until a moment of monotonic time.
+func (s *session) register(until time.Duration) {
 	st := &s.n.settings
-	c.Submit(startTimeout, controller.RegisterBroker{
+	s.n.control.Submit(startTimeout, controller.RegisterBroker{
 		Broker: st.NodeID(), Incarnation: s.incarnation, Rack: st.rack(), Endpoints: s.n.edge.endpoints,
-		Features: staterecord.Known(), LogDirs: s.n.storage.Online(), Colocated: true,
+		Features: staterecord.Known(), LogDirs: s.n.storage.Online(), Colocated: st.node.Roles.Controller,
 	}, func(reply any, err error) {
 		if err != nil {
-			s.over(err)
+			s.notRegistered(until, err)
 			return
 		}
 		s.n.log("kafka.server").Info("The broker has caught up. Transitioning from STARTING to RECOVERY.", "brokerEpoch", reply.(controller.Registered).Epoch)
@@ -54,6 +67,22 @@ func (s *session) begin() {
 		s.mu.Unlock()
 		s.n.replicas.moves.send()
 		s.beat()
+	})
+}
+
+// notRegistered tries again where the controller is on another node: it may not lead yet, or hold the session of an earlier
+// incarnation for alive.
+func (s *session) notRegistered(until time.Duration, err error) {
+	code, last := fault.CodeOf(err), s.n.o.World.Now().Mono >= until
+	passes := code == kafka.ErrDuplicateBrokerRegistration || code == kafka.ErrNotController || code == kafka.ErrRequestTimedOut
+	if s.n.settings.node.Roles.Controller || !passes || last {
+		s.over(err)
+		return
+	}
+	s.n.o.World.After(registerRetry, func() {
+		if !s.n.life.Over() {
+			s.register(until)
+		}
 	})
 }
 
@@ -77,7 +106,7 @@ func (s *session) beat() {
 	s.mu.Unlock()
 	interval := s.n.settings.static.Millis("broker.heartbeat.interval.ms")
 	cmd := controller.Heartbeat{Broker: s.n.settings.NodeID(), Epoch: epoch, MetadataOffset: s.n.feed.Offset(), OfflineDirs: dead, Cordoned: s.n.cordonedDirs()}
-	(&control{s.n}).Submit(interval, cmd, func(reply any, err error) {
+	s.n.control.Submit(interval, cmd, func(reply any, err error) {
 		next := interval
 		if b, ok := reply.(controller.Beat); ok && err == nil {
 			s.reported(dead)
@@ -118,9 +147,13 @@ func (s *session) open() {
 		ready(fault.Shutdown("node.start"))
 		return
 	}
-	s.n.upkeep.Start()
 	log := s.n.log("kafka.server")
-	log.Info("The broker has been unfenced. Transitioning from RECOVERY to RUNNING.")
+	if s.n.settings.node.Roles.Broker {
+		s.n.upkeep.Start()
+		log.Info("The broker has been unfenced. Transitioning from RECOVERY to RUNNING.")
+	} else {
+		s.n.upkeep.WatchFlushes()
+	}
 	err := s.n.edge.clients.open(s.n)
 	if err == nil {
 		log.Info("Kafka Server started", "node", s.n.settings.NodeID(), "cluster", s.n.ClusterID(), "startMs", (s.n.o.World.Now().Mono - s.n.life.began).Milliseconds())
@@ -146,10 +179,14 @@ func (s *session) end(left func()) {
 	s.ended = true
 	epoch := s.epoch
 	s.mu.Unlock()
+	if !s.n.settings.node.Roles.Broker {
+		left() // it was never registered
+		return
+	}
 	cmd := controller.Heartbeat{
 		Broker: s.n.settings.NodeID(), Epoch: epoch, MetadataOffset: s.n.feed.Offset(), WantShutdown: true,
 	}
-	(&control{s.n}).Submit(2*time.Second, cmd, func(any, error) { left() })
+	s.n.control.Submit(2*time.Second, cmd, func(any, error) { left() })
 }
 
 // quit stops the heartbeats and tells nobody.
@@ -165,7 +202,7 @@ func (s *session) AllocateProducerIDs(done func(first kafka.ProducerID, count in
 	epoch := s.epoch
 	s.mu.Unlock()
 	cmd := controller.AllocateProducerIDs{Broker: s.n.settings.NodeID(), Epoch: epoch}
-	(&control{s.n}).Submit(30*time.Second, cmd, func(reply any, err error) {
+	s.n.control.Submit(30*time.Second, cmd, func(reply any, err error) {
 		if err != nil {
 			done(0, 0, err)
 			return

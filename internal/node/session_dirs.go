@@ -16,6 +16,9 @@ type deadDir struct {
 // for what is in it (KIP-858). A broker that cannot tell stops, as Apache Kafka's does: others would wait for replicas that
 // are not there.
 func (s *session) lost(id kafka.DirectoryID) {
+	if !s.n.settings.node.Roles.Broker {
+		return // nobody leads anything in it
+	}
 	s.mu.Lock()
 	s.dead = append(s.dead, deadDir{id: id})
 	s.mu.Unlock()

@@ -30,9 +30,10 @@ const (
 // settings is what the keys mean to the parts of a node: the static ones of its configuration under the dynamic ones of
 // the image.
 type settings struct {
-	n      *Node
-	static config.Values
-	node   config.Node // once they are checked
+	n       *Node
+	static  config.Values
+	node    config.Node // once they are checked
+	reaches bool        // there is a way to controllers on other nodes
 }
 
 // check refuses what cannot work before anything is touched.
@@ -45,11 +46,12 @@ func (s *settings) check() error {
 	if s.node, err = config.ParseNode(s.static); err != nil {
 		return err
 	}
-	if voters, others := len(s.node.Voters), len(s.node.BootstrapServers); voters > 1 || others > 1 {
-		return fault.New(op, kafka.ErrInvalidConfig, "%d nodes are named in controller.quorum.voters, and %d in controller.quorum.bootstrap.servers; this version forms clusters of one", voters, others)
-	}
-	if r := s.node.Roles; !r.Broker || !r.Controller {
-		return fault.New(op, kafka.ErrInvalidConfig, "process.roles must be broker,controller: this version runs both in one process")
+	roles, voters, servers := s.node.Roles, len(s.node.Voters), len(s.node.BootstrapServers)
+	switch {
+	case roles.Controller && (voters > 1 || servers > 1):
+		return fault.New(op, kafka.ErrInvalidConfig, "%d nodes are named in controller.quorum.voters, and %d in controller.quorum.bootstrap.servers; this version forms clusters of one", voters, servers)
+	case !roles.Controller && !s.reaches:
+		return fault.New(op, kafka.ErrInvalidConfig, "process.roles=broker leaves the controllers to other nodes, which this version cannot reach; process.roles=broker,controller runs both in one process")
 	}
 	return nil
 }

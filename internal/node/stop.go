@@ -22,8 +22,7 @@ func (n *Node) Stop(done func(error)) {
 		n.giveBack(func() { done(failed) })
 		return
 	}
-	n.areas.fetch.Close()
-	n.groups.Close()
+	n.closeWaiting()
 	n.o.World.Go(func() {
 		n.edge.clients.close(drainTime)
 		n.session.end(func() {
@@ -35,13 +34,12 @@ func (n *Node) Stop(done func(error)) {
 // giveBack ends a node that cannot go on: nothing of it can be closed cleanly, and the ports and the directory are free for
 // another.
 func (n *Node) giveBack(done func()) {
-	n.areas.fetch.Close()
-	n.groups.Close()
+	n.closeWaiting()
 	n.o.World.Go(func() {
 		n.edge.clients.close(0)
 		n.session.quit()
 		n.feed.Stop()
-		n.quorum.Close()
+		n.closeQuorum()
 		n.edge.controllers.close(0)
 		n.storage.Abandon()
 		done()
@@ -51,8 +49,22 @@ func (n *Node) giveBack(done func()) {
 // finish ends the quorum and seals the directories.
 func (n *Node) finish(c *storage.Closing, done func(error)) {
 	n.feed.Stop()
-	n.quorum.Close()
+	n.closeQuorum()
 	n.edge.controllers.close(drainTime)
 	n.replicas.news.flush()
 	c.Seal(n.session.brokerEpoch(), n.metadata, done)
+}
+
+// closeWaiting answers clients whose requests wait for something.
+func (n *Node) closeWaiting() {
+	if n.settings.node.Roles.Broker {
+		n.areas.fetch.Close()
+		n.groups.Close()
+	}
+}
+
+func (n *Node) closeQuorum() {
+	if n.quorum != nil {
+		n.quorum.Close()
+	}
 }

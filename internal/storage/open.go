@@ -162,6 +162,9 @@ func (s *Storage) formatDirs() error {
 	if s.ClusterID == "" {
 		s.ClusterID = s.o.ClusterID
 	}
+	if s.ClusterID == "" && s.o.Joins {
+		return fault.New("node.start", kafka.ErrInvalidConfig, "%s belongs to no cluster yet, and a broker alone forms none: set CLUSTER_ID to the id of the one that it joins", s.Metadata.Path)
+	}
 	if s.ClusterID == "" {
 		s.ClusterID = s.o.World.UUID().String()
 	}

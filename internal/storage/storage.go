@@ -37,6 +37,8 @@ type Options struct {
 	Layers func(*image.Image) config.Layers
 	// ClusterID is the cluster's id, when somebody chose it; a directory of another cluster is refused.
 	ClusterID string
+	// Joins says that the node joins a cluster that others form: it draws no id for a new one.
+	Joins bool
 	// Descriptors is how many files and sockets the node may have open.
 	Descriptors int
 	// Synced is told of every sync of a file and how long it took; may be nil.

@@ -27,8 +27,8 @@ func (u *Upkeep) flushers() []*disk.Flusher {
 	return out
 }
 
-// watchFlushes looks for flushes that hang.
-func (u *Upkeep) watchFlushes() {
+// WatchFlushes looks for flushes that hang.
+func (u *Upkeep) WatchFlushes() {
 	limit := u.o.Static.Millis("milena.flush.stall.ms")
 	stalls := map[string]*stall{}
 	u.repeat("milena.flush.stall.ms", stallEvery, func() error {

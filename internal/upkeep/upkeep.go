@@ -78,7 +78,7 @@ func (u *Upkeep) Start() {
 	u.scrub.schedule()
 	u.scheduleFlushes()
 	u.repeat("files that are held", holdEvery, u.easeHolds)
-	u.watchFlushes()
+	u.WatchFlushes()
 	u.Recover(slices.DeleteFunc(u.o.Replicas.All(), func(p *partition.Partition) bool {
 		v := u.o.Storage.Of(p)
 		if v.Offline() != nil {
