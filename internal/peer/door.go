@@ -3,6 +3,7 @@ package peer
 import (
 	"fmt"
 
+	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/wire"
 )
@@ -10,11 +11,18 @@ import (
 // Door answers NodeMessages: it says who lives here, and lets messages in that are meant for whoever does. self is asked for
 // each request, since a node learns its cluster's id only when it has found or formed one. take gets the sender and the
 // messages, which alias the request's frame and are good until it returns; it must not block, nor wait for the disk, as the
-// connection's next request is behind it.
-func Door(self func() wire.Identity, take func(from wire.Member, r *wire.NodeRequest)) wire.Handler {
+// connection's next request is behind it. greet answers greetings; with nil there are none to answer.
+func Door(self func() wire.Identity, take func(from wire.Member, r *wire.NodeRequest), greet func(greeting []byte) (answer []byte, err error)) wire.Handler {
 	return func(req *wire.Request) {
 		a := wire.NodeAnswer{Identity: self()}
 		a.ErrorCode, a.Message = judge(&a.Identity, &req.Node)
+		if a.ErrorCode == kafka.ErrNone && len(req.Node.Greeting) > 0 && greet != nil {
+			answer, err := greet(req.Node.Greeting)
+			if err != nil {
+				a.ErrorCode, a.Message = fault.CodeOf(err), err.Error()
+			}
+			a.Greeting = string(answer)
+		}
 		if a.ErrorCode == kafka.ErrNone && req.Node.Messages > 0 {
 			take(req.Node.From, &req.Node)
 		}

@@ -53,3 +53,24 @@ func TestADoorTakesWhatIsMeantForItsNode(t *testing.T) {
 	}
 	o.wantEndings()
 }
+
+func TestADoorAnswersGreetings(t *testing.T) {
+	o := newTown(t, 2)
+	o.serve("b", 2)
+	c := o.channel("b:9092")
+	ask := func(greeting, cluster string) (got wire.NodeAnswer, err error) {
+		c.Tell(&wire.NodeCall{ClusterID: cluster, From: wire.Member{Node: 1}, To: wire.Member{Node: kafka.NoNode}, Greeting: greeting}, time.Minute,
+			func(a wire.NodeAnswer, e error) { got, err = a, e })
+		o.w.Run(time.Second)
+		return got, err
+	}
+	if got, err := ask("hello", ""); err != nil || got.Greeting != "and hello" || got.Identity != *o.identity["b"] {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if got, err := ask("rude", ""); fault.CodeOf(err) != kafka.ErrInconsistentVoterSet || got.Greeting != "" || !strings.Contains(err.Error(), "nobody says that") {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if got, err := ask("hello", "another"); fault.CodeOf(err) != kafka.ErrInconsistentClusterId || got.Greeting != "" {
+		t.Fatalf("%+v, %v", got, err)
+	}
+}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/listen"
 	"github.com/milena-io/milena/internal/peer"
@@ -99,7 +100,7 @@ func (o *town) handlers(host string) map[kafka.APIKey]wire.Handler {
 			for m := range r.All {
 				o.taken = append(o.taken, fmt.Sprintf("%d to %d: %s", from.Node, r.To.Node, m))
 			}
-		}),
+		}, greet),
 	}
 }
 
@@ -223,4 +224,12 @@ func versions(table *wire.Table) []byte {
 	out.SetVersion(api.Max)
 	out.ApiKeys = table.Advertised(wire.Nodes)
 	return out.AppendTo(nil)
+}
+
+// greet answers a greeting, unless it is rude.
+func greet(g []byte) ([]byte, error) {
+	if string(g) == "rude" {
+		return nil, fault.New("test", kafka.ErrInconsistentVoterSet, "nobody says that")
+	}
+	return append([]byte("and "), g...), nil
 }

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"encoding/binary"
+
 	"github.com/milena-io/milena/internal/kafka"
 )
 
@@ -19,6 +21,7 @@ import (
 //	answer:   error code (2)  message (compact nullable string)  cluster id (compact nullable string)  member
 //	          incarnation id (16)  started, ms since 1970 (8)  tags
 //	member:   node id (4)  directory id (16)
+//	tag 0, of both: a greeting (bytes), which nodes exchange before there is a quorum (quorum.Forming)
 const nodeMessagesVersion = 0
 
 func nodeMessages() API {
@@ -37,6 +40,7 @@ type NodeCall struct {
 	ClusterID string // empty when none is known yet
 	From, To  Member
 	Messages  [][]byte // empty to ask who is there
+	Greeting  string   // empty for none
 }
 
 // AppendTo encodes it.
@@ -49,7 +53,29 @@ func (n *NodeCall) AppendTo(dst []byte) []byte {
 		dst = appendCount(dst, len(m), true)
 		dst = append(dst, m...)
 	}
-	return append(dst, 0)
+	return appendGreeting(dst, n.Greeting)
+}
+
+// tagGreeting is the tag of a greeting.
+const tagGreeting = 0
+
+func appendGreeting(dst []byte, g string) []byte {
+	if g == "" {
+		return append(dst, 0)
+	}
+	dst = append(dst, 1, tagGreeting)
+	return append(binary.AppendUvarint(dst, uint64(len(g))), g...)
+}
+
+// greeting reads the tags.
+func (c *cursor) greeting() (g []byte) {
+	for n := c.uvarint(); n > 0 && c.bad == ""; n-- {
+		tag := c.uvarint()
+		if value := c.take(int(c.uvarint())); tag == tagGreeting {
+			g = value
+		}
+	}
+	return g
 }
 
 // NodeRequest is a NodeMessages request, whose every bound was checked. It allocates nothing and aliases the frame.
@@ -57,6 +83,7 @@ type NodeRequest struct {
 	ClusterID []byte
 	From, To  Member
 	Messages  int
+	Greeting  []byte
 
 	messages []byte // from the array's length field on
 }
@@ -70,7 +97,7 @@ func ParseNodeRequest(body []byte) (NodeRequest, error) {
 	for n := r.Messages; n > 0 && c.bad == ""; n-- {
 		c.text(true)
 	}
-	c.skipTags()
+	r.Greeting = c.greeting()
 	if c.bad != "" {
 		return NodeRequest{}, c.err("wire.NodeMessages")
 	}
@@ -103,6 +130,7 @@ type NodeAnswer struct {
 	ErrorCode kafka.ErrorCode
 	Message   string // with an error
 	Identity
+	Greeting string // the answer to one, empty for none
 }
 
 // AppendTo implements Appender.
@@ -113,7 +141,7 @@ func (a *NodeAnswer) AppendTo(dst []byte) []byte {
 	dst = appendMember(dst, a.Member)
 	dst = append(dst, a.Incarnation[:]...)
 	dst = appendInt64(dst, a.StartedMs)
-	return append(dst, 0)
+	return appendGreeting(dst, a.Greeting)
 }
 
 // ParseNodeAnswer decodes the body of an answer; it aliases nothing.
@@ -126,7 +154,7 @@ func ParseNodeAnswer(body []byte) (NodeAnswer, error) {
 	a.Member = c.member()
 	copy(a.Incarnation[:], c.take(len(a.Incarnation)))
 	a.StartedMs = c.int64()
-	c.skipTags()
+	a.Greeting = string(c.greeting())
 	if c.bad != "" {
 		return NodeAnswer{}, c.err("wire.NodeMessages answer")
 	}

@@ -23,9 +23,9 @@ func TestNodeMessagesComeOutAsTheyWentIn(t *testing.T) {
 	for _, messages := range [][]string{nil, {""}, {"one", "", strings.Repeat("three", 1000)}} {
 		for _, cluster := range []string{"", "clusterAAAAAAAAAAAAAAA"} {
 			call := someCall(messages...)
-			call.ClusterID = cluster
+			call.ClusterID, call.Greeting = cluster, strings.Repeat("hello", len(messages))
 			r, err := ParseNodeRequest(call.AppendTo(nil))
-			if err != nil || string(r.ClusterID) != cluster || r.From != call.From || r.To != call.To || r.Messages != len(messages) {
+			if err != nil || string(r.ClusterID) != cluster || r.From != call.From || r.To != call.To || r.Messages != len(messages) || string(r.Greeting) != call.Greeting {
 				t.Fatalf("%+v, %v", r, err)
 			}
 			i := 0
@@ -47,7 +47,7 @@ func TestNodeAnswersComeOutAsTheyWentIn(t *testing.T) {
 		{},
 		{
 			ErrorCode: kafka.ErrInvalidVoterKey, Message: "that is not me",
-			Identity: Identity{"c", Member{7, kafka.DirectoryID{9}}, kafka.IncarnationID{8}, 1_790_000_000_000},
+			Identity: Identity{"c", Member{7, kafka.DirectoryID{9}}, kafka.IncarnationID{8}, 1_790_000_000_000}, Greeting: "hello",
 		},
 	} {
 		b := want.AppendTo(nil)
