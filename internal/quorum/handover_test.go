@@ -13,9 +13,9 @@ import (
 // nobody took commands.
 func succession(t testing.TB, seed uint64, voters int, told bool) time.Duration {
 	c := newCluster(t, seed, voters, Config{ElectionTimeout: time.Second})
-	leader := c.awaitLeader()
+	c.awaitLeader()
 	c.w.Run(time.Duration(c.w.Rand().IntN(500)) * time.Millisecond) // somewhere between two heartbeats
-	leader = c.awaitLeader()
+	leader := c.awaitLeader()
 	died := c.w.Now().Mono
 	leader.proc.Kill()
 	for _, nd := range c.nodes {
