@@ -67,8 +67,9 @@ type seat struct {
 	table   *wire.Table
 	budget  *wire.Budget
 	cut     bool
-	blocks  []kafka.ProducerID // that it decided on
-	slow    time.Duration      // before a command is decided
+	blocks  []kafka.ProducerID            // that it decided on
+	slow    time.Duration                 // before a command is decided
+	handle  map[kafka.APIKey]wire.Handler // a test's, in place of the areas'
 }
 
 type seeded struct{ *mrand.Rand }
@@ -198,8 +199,8 @@ func (s *seat) serve() {
 	s.table = wire.NewTable(map[kafka.APIKey]wire.Handler{
 		kafka.KeyAlterPartition: n.AlterPartition, kafka.KeyBrokerRegistration: n.BrokerRegistration, kafka.KeyBrokerHeartbeat: n.BrokerHeartbeat,
 		kafka.KeyUnregisterBroker: n.UnregisterBroker, kafka.KeyAllocateProducerIds: n.AllocateProducerIds,
-		kafka.KeyControllerRegistration: n.ControllerRegistration, kafka.KeyAssignReplicasToDirs: n.AssignReplicasToDirs, kafka.KeyEnvelope: n.Envelope,
-		kafka.KeyCreateTopics: tp.CreateTopics, kafka.KeyDeleteTopics: tp.DeleteTopics,
+		kafka.KeyControllerRegistration: n.ControllerRegistration, kafka.KeyAssignReplicasToDirs: n.AssignReplicasToDirs, kafka.KeyEnvelope: s.or(n.Envelope),
+		kafka.KeyCreateTopics: s.or(tp.CreateTopics), kafka.KeyDeleteTopics: tp.DeleteTopics,
 		kafka.KeyApiVersions: func(req *wire.Request) {
 			out := kmsg.NewPtrApiVersionsResponse()
 			out.ApiKeys = s.table.Advertised(wire.Nodes)
@@ -214,6 +215,17 @@ func (s *seat) serve() {
 		who := wire.Peer{Listener: "CONTROLLER", Protocol: "PLAINTEXT", Addr: remote, Principal: wire.Anonymous}
 		return listen.Connect(cfg, w, who, s.table.Handle, receive)
 	})
+}
+
+// or is an area's handler, unless a test has another.
+func (s *seat) or(area wire.Handler) wire.Handler {
+	return func(req *wire.Request) {
+		if h := s.handle[req.Key]; h != nil {
+			h(req)
+			return
+		}
+		area(req)
+	}
 }
 
 // isolate cuts or heals a controller.
