@@ -3,7 +3,6 @@ package node
 import (
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/kafka"
@@ -73,5 +72,3 @@ func (s *settings) partition(img *image.Image, topic string) partition.Config {
 }
 
 func itoa(id kafka.NodeID) string { return strconv.Itoa(int(id)) }
-
-func millis(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }
