@@ -28,6 +28,7 @@ import (
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/listen"
 	"github.com/milena-io/milena/internal/log"
+	"github.com/milena-io/milena/internal/peer"
 	"github.com/milena-io/milena/internal/quorum"
 	"github.com/milena-io/milena/internal/storage"
 	"github.com/milena-io/milena/internal/upkeep"
@@ -48,6 +49,8 @@ type Options struct {
 	Observer listen.Observer // may be nil
 	// Descriptors is how many files and sockets the node may have open; 0 for what the process may.
 	Descriptors int
+	// Dialer opens connections to other nodes; nil is TCP.
+	Dialer peer.Dialer
 	// Controllers is how a node that is only a broker reaches the controllers of its cluster; nil on a controller.
 	Controllers ControlPlane
 	// Synced is told of every sync of a file and how long it took; may be nil.

@@ -1,6 +1,10 @@
 package node
 
 import (
+	"bytes"
+	"cmp"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -29,6 +33,7 @@ type replicas struct {
 	byID   map[kafka.TopicIDPartition]*partition.Partition
 	byName map[kafka.TopicPartition]*partition.Partition
 
+	others  *replication
 	moves   assignments
 	traffic traffic
 	unclean atomic.Uint64 // elections of leaders that were not in sync
@@ -41,6 +46,7 @@ func newReplicas(n *Node) *replicas {
 		byID:   map[kafka.TopicIDPartition]*partition.Partition{},
 		byName: map[kafka.TopicPartition]*partition.Partition{},
 		moves:  assignments{n: n, pending: map[kafka.TopicIDPartition]whereabouts{}},
+		others: newReplication(n),
 		news:   news{n: n, pending: map[event]*partitions{}},
 	}
 	return r
@@ -130,6 +136,23 @@ func (r *replicas) All() []*partition.Partition {
 	return out
 }
 
+// ordered walks the replicas by id.
+func (r *replicas) ordered() iter.Seq2[kafka.TopicIDPartition, *partition.Partition] {
+	r.mu.RLock()
+	all := maps.Clone(r.byID)
+	r.mu.RUnlock()
+	ids := slices.SortedFunc(maps.Keys(all), func(a, b kafka.TopicIDPartition) int {
+		return cmp.Or(bytes.Compare(a.TopicID[:], b.TopicID[:]), cmp.Compare(a.Partition, b.Partition))
+	})
+	return func(yield func(kafka.TopicIDPartition, *partition.Partition) bool) {
+		for _, id := range ids {
+			if !yield(id, all[id]) {
+				return
+			}
+		}
+	}
+}
+
 // apply brings this node's partitions in step with a new image; the feed calls it with one change at a time.
 func (r *replicas) apply(d image.Delta) {
 	r.acting.Store(d.To)
@@ -152,6 +175,9 @@ func (r *replicas) apply(d image.Delta) {
 				r.coordinate(c.Topic(), p, was, is)
 			}
 		}
+	}
+	if is {
+		r.others.brokers(d)
 	}
 	r.reconfigure(d)
 	if len(deleted) > 0 {
@@ -179,7 +205,7 @@ func (r *replicas) change(img *image.Image, t image.TopicChange, c image.Partiti
 	}
 	switch {
 	case mine && r.ours(img):
-		r.ensure(img, topic, name, id, configs).Become(registration(c.New))
+		r.become(img, id, r.ensure(img, topic, name, id, configs), c.New)
 	case mine:
 		r.follow(id, c.New)
 	case had:
@@ -195,10 +221,16 @@ func (r *replicas) begin(img *image.Image, configs map[kafka.TopicID]*partition.
 		for number, p := range t.Partitions() {
 			if slices.Contains(p.Replicas(), r.self) {
 				name, id := kafka.TopicPartition{Topic: t.Name, Partition: number}, kafka.TopicIDPartition{TopicID: t.ID, Partition: number}
-				r.ensure(img, t, name, id, configs).Become(registration(p))
+				r.become(img, id, r.ensure(img, t, name, id, configs), p)
 			}
 		}
 	}
+}
+
+// become tells a replica what the metadata says of it.
+func (r *replicas) become(img *image.Image, id kafka.TopicIDPartition, p *partition.Partition, reg *image.Partition) {
+	p.Become(registration(reg))
+	r.others.follow(img, id, p, reg)
 }
 
 // follow tells a replica of an image that does not know the incarnation, or no longer: it leads nothing.
@@ -285,6 +317,7 @@ func (r *replicas) remove(name kafka.TopicPartition, id kafka.TopicIDPartition) 
 	}
 	r.traffic.leave(name.Topic)
 	r.n.upkeep.Forget(p)
+	r.others.forget(id, p)
 	r.moves.drop(id)
 	v, there, err := r.n.storage.Remove(p, id)
 	if there {

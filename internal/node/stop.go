@@ -26,6 +26,7 @@ func (n *Node) Stop(done func(error)) {
 	n.o.World.Go(func() {
 		n.edge.clients.close(drainTime)
 		n.session.end(func() {
+			n.replicas.others.close()
 			n.storage.Close(func(c *storage.Closing) { n.finish(c, done) })
 		})
 	})
@@ -38,6 +39,7 @@ func (n *Node) giveBack(done func()) {
 	n.o.World.Go(func() {
 		n.edge.clients.close(0)
 		n.session.quit()
+		n.replicas.others.close()
 		n.feed.Stop()
 		n.closeQuorum()
 		n.edge.controllers.close(0)

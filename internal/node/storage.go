@@ -16,7 +16,7 @@ func (n *Node) openStorage() (err error) {
 	n.storage, err = storage.Open(storage.Options{
 		World: n.o.World, FS: n.o.FS, Static: n.o.Values, Layers: n.settings.layers, ClusterID: n.o.ClusterID, Descriptors: n.o.Descriptors,
 		Synced: n.o.Synced, Logger: n.o.Logger, Admit: n.admit, Joins: !n.settings.node.Roles.Controller,
-		Replicas: n.replicas, Controller: homes{n}, Life: &n.life, News: &n.replicas.news,
+		Replicas: n.replicas, Controller: homes{n}, Life: &n.life, News: &n.replicas.news, Replication: n.replicas.others,
 	})
 	return err
 }

@@ -51,6 +51,8 @@ type Options struct {
 	Controller Controller
 	Life       Life
 	News       partition.News
+	// Replication is what partitions want of other brokers; nil where there are none.
+	Replication partition.Replication
 }
 
 // Replicas are the node's partitions.

@@ -37,7 +37,7 @@ func (s *Storage) newVolume(path string) *Volume {
 	v.Flusher.Synced = s.o.Synced
 	v.Env = &partition.Env{
 		World: s.o.World, Chores: world.NewPool(s.o.World, int(s.o.Static.Int("num.recovery.threads.per.data.dir"))), Flusher: v.Flusher,
-		Logger: s.log("kafka.log"), Self: s.settings.self(), News: s.o.News,
+		Logger: s.log("kafka.log"), Self: s.settings.self(), News: s.o.News, Replication: s.o.Replication,
 		Failed: func(err error) { s.o.World.Go(func() { s.Lose(v, err) }) },
 	}
 	return v

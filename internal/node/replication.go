@@ -1,0 +1,176 @@
+package node
+
+import (
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/milena-io/milena/internal/image"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/machine/controller"
+	"github.com/milena-io/milena/internal/partition"
+	"github.com/milena-io/milena/internal/peer"
+	"github.com/milena-io/milena/internal/replica"
+	"github.com/milena-io/milena/internal/wire"
+	"github.com/milena-io/milena/internal/world"
+)
+
+// replication is what this broker does with others for its partitions: it fetches for those that follow, takes leaders' wishes
+// to the controller, and looks after the followers of what it leads.
+type replication struct {
+	n        *Node
+	peers    *peer.Peers
+	fetchers *replica.Fetchers
+	wishes   *replica.Wishes
+
+	mu     sync.Mutex
+	timer  world.Timer // of the next look at followers; nil while this broker is alone
+	closed bool
+}
+
+func newReplication(n *Node) *replication {
+	r := &replication{n: n}
+	v := n.o.Values
+	o := peer.DefaultOptions()
+	o.World, o.Dialer = n.o.World, n.o.Dialer
+	if o.Dialer == nil {
+		o.Dialer = &peer.TCP{World: n.o.World}
+	}
+	o.Setup, o.SetupMax = v.Millis("socket.connection.setup.timeout.ms"), v.Millis("socket.connection.setup.timeout.max.ms")
+	// Answers have memory of their own: they must not wait for what clients' requests hold, which may wait for them.
+	o.Pool = wire.NewPool(wire.NewBudget(v.Int("milena.request.memory.max.bytes")), false)
+	r.peers = peer.New(o)
+	self := n.settings.NodeID()
+	r.fetchers = replica.New(replica.Options{
+		World: n.o.World, Peers: r.peers, Self: self, Logger: n.log("kafka.server.ReplicaFetcherThread"),
+		Identity: func() (string, kafka.BrokerEpoch) { return n.storage.ClusterID, n.session.brokerEpoch() },
+		Settings: r.settings,
+	})
+	r.wishes = replica.NewWishes(n.o.World, r, self, n.session.brokerEpoch)
+	return r
+}
+
+// settings are the keys of replica.fetch.* as they are now.
+func (r *replication) settings() replica.Settings {
+	v := r.n.o.Values
+	const shards = "num.replica.fetchers"
+	return replica.Settings{
+		MaxBytes: int32(v.Int("replica.fetch.max.bytes")), ResponseBytes: int32(v.Int("replica.fetch.response.max.bytes")),
+		MinBytes: int32(v.Int("replica.fetch.min.bytes")), Wait: v.Millis("replica.fetch.wait.max.ms"),
+		Backoff: v.Millis("replica.fetch.backoff.ms"), Timeout: v.Millis("replica.socket.timeout.ms"),
+		Shards: int(r.n.settings.Layers().Broker(shards).Int(shards)),
+	}
+}
+
+// Submit takes a leader's wishes to the controllers (replica.Control).
+func (r *replication) Submit(timeout time.Duration, cmd controller.Command, done func(reply any, err error)) {
+	r.n.control.Submit(timeout, cmd, done)
+}
+
+// Member implements partition.Replication.
+func (r *replication) Member(id kafka.NodeID) (epoch kafka.BrokerEpoch, eligible bool) {
+	return r.n.replicas.Member(id)
+}
+
+// Wish implements partition.Replication.
+func (r *replication) Wish(p *partition.Partition) { r.wishes.Wish(p) }
+
+// Durable implements partition.Replication.
+func (r *replication) Durable(p *partition.Partition) { r.fetchers.Durable(p) }
+
+// follow has a partition fetched from whoever leads it, if that is another; it has taken its registration. Who has no other
+// replica is left alone.
+func (r *replication) follow(img *image.Image, id kafka.TopicIDPartition, p *partition.Partition, reg *image.Partition) {
+	if len(reg.Replicas()) > 1 {
+		r.wishes.Know(p, id)
+	}
+	leader := img.Broker(reg.Leader)
+	if leader == nil || leader.ID == r.n.replicas.self {
+		r.fetchers.Unfollow(id)
+		return
+	}
+	e, ok := leader.Endpoint(r.n.settings.node.Listeners.InterBroker)
+	if !ok {
+		r.fetchers.Unfollow(id)
+		return
+	}
+	r.fetchers.Follow(id, p, leader.ID, net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))))
+}
+
+// forget ends what is done for a partition that is here no more.
+func (r *replication) forget(id kafka.TopicIDPartition, p *partition.Partition) {
+	r.fetchers.Unfollow(id)
+	r.wishes.Forget(p)
+}
+
+// brokers hears that others came, went or moved: whom they lead is fetched from where they are now, and who leads looks again
+// at who may be in sync.
+func (r *replication) brokers(d image.Delta) {
+	moved, changed := map[kafka.NodeID]bool{}, false
+	for c := range d.Brokers() {
+		changed = true
+		if c.New != nil && (c.Old == nil || !slices.Equal(c.Old.Endpoints, c.New.Endpoints)) {
+			moved[c.New.ID] = true
+		}
+	}
+	if !changed {
+		return
+	}
+	r.watch(d.To)
+	for id, p := range r.n.replicas.ordered() {
+		t := d.To.Topic(id.TopicID)
+		if t == nil {
+			continue
+		}
+		reg, ok := t.Partition(id.Partition)
+		if !ok || len(reg.Replicas()) < 2 {
+			continue
+		}
+		if reg.Leader == r.n.replicas.self {
+			r.n.o.World.Go(func() { partition.AsLeader(p).Consider(0) })
+		} else if moved[reg.Leader] {
+			r.follow(d.To, id, p, reg)
+		}
+	}
+}
+
+// watch looks at the followers twice in replica.lag.time.max.ms, for as long as there are other brokers.
+func (r *replication) watch(img *image.Image) {
+	others := 0
+	for range img.Brokers() {
+		others++
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if others > 1 && r.timer == nil && !r.closed {
+		r.timer = r.n.o.World.After(r.lag()/2, r.look)
+	}
+}
+
+func (r *replication) lag() time.Duration { return r.n.o.Values.Millis("replica.lag.time.max.ms") }
+
+func (r *replication) look() {
+	lag := r.lag()
+	for _, p := range r.n.replicas.All() {
+		partition.AsLeader(p).Consider(lag)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed {
+		r.timer = r.n.o.World.After(lag/2, r.look)
+	}
+}
+
+// close ends all of it.
+func (r *replication) close() {
+	r.mu.Lock()
+	r.closed = true
+	if r.timer != nil {
+		r.timer.Stop()
+	}
+	r.mu.Unlock()
+	r.fetchers.Close()
+	r.wishes.Close()
+}
