@@ -176,6 +176,9 @@ func TestANodesOwnControllerIsAskedWithoutAConnection(t *testing.T) {
 			t.Fatalf("%T: %d answers, %v, %v", cmd, r.done, r.reply, r.err)
 		}
 	}
+	if remote.NewForwarder(opts).Forward(o.creation("t", 1000, &result{})) {
+		t.Fatal("a client's request is forwarded to this node")
+	}
 	if here.asked != 4 {
 		t.Fatalf("asked %d times", here.asked)
 	}

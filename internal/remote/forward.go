@@ -33,11 +33,13 @@ func NewForwarder(o Options) *Forwarder {
 	return f
 }
 
-// Forward has a request answered by the active controller, or with REQUEST_TIMED_OUT. dispatch calls it for the keys that
-// wire.API calls Forwarded while this node is not the active controller itself. An Envelope that is refused as such is a fault
-// between nodes, of which clients hear UNKNOWN_SERVER_ERROR, as from Kafka; where the controller doesn't speak their version
-// the connection is closed.
-func (f *Forwarder) Forward(req *wire.Request) {
+// Forward has a request of a key that is Forwarded answered by the active controller, or with REQUEST_TIMED_OUT; false, and
+// nothing done, where that is on this node, whose handlers answer. An Envelope that is refused as such is a fault between nodes, of
+// which clients hear UNKNOWN_SERVER_ERROR, as from Kafka; where the controller doesn't speak their version the connection is closed.
+func (f *Forwarder) Forward(req *wire.Request) bool {
+	if leader, _ := f.o.Where.Leader(); f.o.Own != nil && leader == f.o.Self {
+		return false
+	}
 	m := f.wrap(req)
 	began, timeout := f.o.World.Now().Mono, f.timeout(req.Body)
 	f.lane.begin(&errand{
@@ -50,6 +52,7 @@ func (f *Forwarder) Forward(req *wire.Request) {
 			f.unwrap(req, answer.(*kmsg.EnvelopeResponse), timeout-(f.o.World.Now().Mono-began))
 		},
 	}, timeout)
+	return true
 }
 
 // wrap puts a request into an Envelope. What is written is what came, but for a null client id, which is an empty one.
