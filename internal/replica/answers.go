@@ -193,17 +193,18 @@ func (x *fetcher) bound(d *followed, asked machine.Position, which int64, done f
 			done(kafka.NoOffset, err)
 			return
 		}
-		for _, t := range r.(*kmsg.ListOffsetsResponse).Topics {
-			for _, q := range t.Partitions {
-				if code := kafka.ErrorCode(q.ErrorCode); code != kafka.ErrNone {
-					done(kafka.NoOffset, fault.New("replica.ListOffsets", code, "%s", code))
-					return
-				}
-				done(kafka.Offset(q.Offset), nil)
-				return
-			}
+		const op = "replica.ListOffsets"
+		topics := r.(*kmsg.ListOffsetsResponse).Topics
+		if len(topics) != 1 || len(topics[0].Partitions) != 1 {
+			done(kafka.NoOffset, fault.New(op, kafka.ErrInvalidRequest, "the leader answers nothing for %s", name))
+			return
 		}
-		done(kafka.NoOffset, fault.New("replica.ListOffsets", kafka.ErrInvalidRequest, "the leader answers nothing for %s", name))
+		q := &topics[0].Partitions[0]
+		if code := kafka.ErrorCode(q.ErrorCode); code != kafka.ErrNone {
+			done(kafka.NoOffset, fault.New(op, code, "%s", code))
+			return
+		}
+		done(kafka.Offset(q.Offset), nil)
 	})
 }
 
