@@ -67,6 +67,7 @@ type seat struct {
 	table   *wire.Table
 	budget  *wire.Budget
 	cut     bool
+	chunks  int                           // pieces of snapshots that it was asked for
 	blocks  []kafka.ProducerID            // that it decided on
 	slow    time.Duration                 // before a command is decided
 	handle  map[kafka.APIKey]wire.Handler // a test's, in place of the areas'
@@ -201,6 +202,7 @@ func (s *seat) serve() {
 		kafka.KeyUnregisterBroker: n.UnregisterBroker, kafka.KeyAllocateProducerIds: n.AllocateProducerIds,
 		kafka.KeyControllerRegistration: n.ControllerRegistration, kafka.KeyAssignReplicasToDirs: n.AssignReplicasToDirs, kafka.KeyEnvelope: s.or(n.Envelope),
 		kafka.KeyCreateTopics: s.or(tp.CreateTopics), kafka.KeyDeleteTopics: tp.DeleteTopics,
+		kafka.KeyFetch: n.Fetch, kafka.KeyFetchSnapshot: n.FetchSnapshot,
 		kafka.KeyApiVersions: func(req *wire.Request) {
 			out := kmsg.NewPtrApiVersionsResponse()
 			out.ApiKeys = s.table.Advertised(wire.Nodes)

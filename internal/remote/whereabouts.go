@@ -64,10 +64,12 @@ func (w *Whereabouts) of(id kafka.NodeID) string {
 	return ""
 }
 
-// at chooses the endpoint of the listener, or else the first, since a seat's may have no name.
-func (w *Whereabouts) at(all []record.Endpoint) string {
+func (w *Whereabouts) at(all []record.Endpoint) string { return address(all, w.Listener) }
+
+// address chooses the endpoint of a listener, or else the first, since a seat's may have no name. It is empty when there is none.
+func address(all []record.Endpoint, listener string) string {
 	for i := range all {
-		if all[i].Name == w.Listener {
+		if all[i].Name == listener {
 			return net.JoinHostPort(all[i].Host, strconv.Itoa(int(all[i].Port)))
 		}
 	}
