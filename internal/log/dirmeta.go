@@ -73,6 +73,9 @@ func (d *Dir) identify(want Identity) error {
 		return err
 	}
 	if data == nil {
+		if err := d.recallReserved(); err != nil || !d.meta.DirectoryID.IsZero() {
+			return err
+		}
 		dirs, err := d.Partitions()
 		if err == nil && len(dirs) > 0 {
 			err = fault.New(op, kafka.ErrInconsistentClusterId,
@@ -108,10 +111,16 @@ func (d *Dir) Format(m Meta) error {
 	if d.formatted && (d.meta.ClusterID != m.ClusterID || d.meta.NodeID != m.NodeID || !d.meta.DirectoryID.IsZero() && d.meta != m) {
 		return fault.New("log.Format", kafka.ErrInconsistentClusterId, "%s is formatted as %+v", d.path, d.meta)
 	}
+	if !d.formatted && !d.meta.DirectoryID.IsZero() && d.meta.DirectoryID != m.DirectoryID {
+		return fault.New("log.Format", kafka.ErrInconsistentClusterId, "%s has the directory.id %s reserved, not %s", d.path, d.meta.DirectoryID, m.DirectoryID)
+	}
 	if err := checkpoint.Replace(d.fs, d.path, metaFile, m.Format()); err != nil {
 		return err
 	}
 	d.meta, d.formatted = m, true
+	if err := d.fs.Remove(d.path + "/" + reservedFile); err != nil && !errors.Is(err, disk.ErrNotExist) {
+		return fault.Storage("log.Format", err)
+	}
 	return nil
 }
 

@@ -165,9 +165,42 @@ func (s *Storage) formatDirs() error {
 	if s.ClusterID == "" && s.o.Joins {
 		return fault.New("node.start", kafka.ErrInvalidConfig, "%s belongs to no cluster yet, and a broker alone forms none: set CLUSTER_ID to the id of the one that it joins", s.Metadata.Path)
 	}
+	if s.ClusterID == "" && s.o.Forms {
+		return s.reserveIDs()
+	}
 	if s.ClusterID == "" {
 		s.ClusterID = s.o.World.UUID().String()
 	}
+	return s.format()
+}
+
+// Adopt gives the directories the cluster's identity, once the voters have agreed on it (Options.Forms). It does nothing where
+// they have one.
+func (s *Storage) Adopt(clusterID string) error {
+	if s.ClusterID != "" && s.ClusterID != clusterID {
+		return fault.New("node.start", kafka.ErrInconsistentClusterId, "%s belongs to cluster %s, and the voters form %s", s.Metadata.Path, s.ClusterID, clusterID)
+	}
+	s.ClusterID = clusterID
+	return s.format()
+}
+
+// reserveIDs gives the directories their ids while the cluster's is not known.
+func (s *Storage) reserveIDs() error {
+	for _, v := range s.All() {
+		if v.Dir == nil {
+			continue
+		}
+		if err := v.Dir.Reserve(kafka.DirectoryID(s.o.World.UUID())); err != nil {
+			if err := s.giveUp(v, err); err != nil {
+				return err
+			}
+		}
+	}
+	return s.someServe()
+}
+
+// format writes the identity where there is none.
+func (s *Storage) format() error {
 	for _, v := range s.All() {
 		if v.Dir == nil {
 			continue
@@ -176,7 +209,10 @@ func (s *Storage) formatDirs() error {
 		if formatted && !meta.DirectoryID.IsZero() {
 			continue
 		}
-		meta = log.Meta{ClusterID: s.ClusterID, NodeID: s.settings.self(), DirectoryID: kafka.DirectoryID(s.o.World.UUID())}
+		meta = log.Meta{ClusterID: s.ClusterID, NodeID: s.settings.self(), DirectoryID: meta.DirectoryID}
+		if meta.DirectoryID.IsZero() {
+			meta.DirectoryID = kafka.DirectoryID(s.o.World.UUID())
+		}
 		if err := v.Dir.Format(meta); err != nil {
 			if err := s.giveUp(v, err); err != nil {
 				return err

@@ -39,6 +39,9 @@ type Options struct {
 	ClusterID string
 	// Joins says that the node joins a cluster that others form: it draws no id for a new one.
 	Joins bool
+	// Forms says that the node is one of several voters, who agree on the id of a new cluster: until Adopt the directories have
+	// ids of their own and no cluster.
+	Forms bool
 	// Descriptors is how many files and sockets the node may have open.
 	Descriptors int
 	// Synced is told of every sync of a file and how long it took; may be nil.
