@@ -12,8 +12,8 @@
 // skips a block of ids that nobody gets. (One thing is not: an UnregisterBroker that is repeated may meet a broker that has registered
 // again meanwhile. Apache Kafka repeats it, too, and the broker registers once more.)
 //
-// Invariants: each is answered once, never with a lock held, and no later than its time; only this node's own
-// controller may do so at once. Different purposes
-// have connections of their own, so that a heartbeat never stands behind ten thousand partitions that are being created. There is
-// one connection for a purpose; when another controller leads, whatever waits for the old one's answer is asked again.
+// Invariants: each is answered once, never with a lock held, and no later than its time; only this node's own controller may do so
+// at once. Different purposes have connections of their own, so that a heartbeat never stands behind ten thousand partitions that
+// are being created. There is one connection for a purpose; when another controller leads, whatever waits for the old one's answer
+// is asked again.
 package remote

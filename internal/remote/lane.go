@@ -187,10 +187,11 @@ func (l *lane) again(e *errand) {
 
 // moved looks whether another controller leads. What the old one has not answered is asked again.
 func (l *lane) moved() {
+	leader, _ := l.o.Where.Leader()
 	addr := l.o.Where.find(0)
 	l.mu.Lock()
 	old := l.channel
-	if old == nil || addr == "" || old.Addr() == addr {
+	if leader == kafka.NoNode || old == nil || addr == "" || old.Addr() == addr {
 		old = nil
 	} else {
 		l.channel = nil
