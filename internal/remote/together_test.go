@@ -93,7 +93,7 @@ func TestManyGoroutinesAskTogether(t *testing.T) {
 		wg.Wait()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if answers.Load() != askers*each || good.Load() < askers*each/4 {
+		if answers.Load() != askers*each || good.Load() == 0 || good.Load() == askers*each {
 			t.Fatalf("%d answers, %d good", answers.Load(), good.Load())
 		}
 	})
