@@ -14,7 +14,7 @@ import (
 const reservedFile = ".milena-directory.id"
 
 // Reserve gives a directory without an identity its id, durably. One that has an id keeps it.
-func (d *Dir) Reserve(id kafka.DirectoryID) error {
+func Reserve(d *Dir, id kafka.DirectoryID) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.meta.DirectoryID.IsZero() {

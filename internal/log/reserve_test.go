@@ -18,13 +18,13 @@ func TestAReservedIDStays(t *testing.T) {
 	if meta, formatted := d.Meta(); formatted || !meta.DirectoryID.IsZero() {
 		t.Fatalf("a new directory is %+v, %v", meta, formatted)
 	}
-	must.OK(d.Reserve(id))
+	must.OK(Reserve(d, id))
 	must.OK(fs.MkdirAll("d/__cluster_metadata-0"))
 	must.OK(fs.SyncDir("d"))
 	for range 2 {
 		fs = fs.PowerCut()
 		d = must.Get(OpenDir(fs, "d", want))
-		must.OK(d.Reserve(kafka.DirectoryID{9}))
+		must.OK(Reserve(d, kafka.DirectoryID{9}))
 		if meta, formatted := d.Meta(); formatted || meta.DirectoryID != id {
 			t.Fatalf("after a power cut the directory is %+v, %v", meta, formatted)
 		}
@@ -38,14 +38,14 @@ func TestAReservedIDStays(t *testing.T) {
 	if meta, formatted := d.Meta(); !formatted || meta.DirectoryID != id || meta.ClusterID != "c" {
 		t.Fatalf("formatted, the directory is %+v, %v", meta, formatted)
 	}
-	if err := d.Reserve(kafka.DirectoryID{9}); err != nil || must.Get(OpenDir(fs.PowerCut(), "d", want)).meta.DirectoryID != id {
+	if err := Reserve(d, kafka.DirectoryID{9}); err != nil || must.Get(OpenDir(fs.PowerCut(), "d", want)).meta.DirectoryID != id {
 		t.Fatalf("a formatted directory took another id: %v", err)
 	}
 }
 
 func TestAReservedIDThatDoesNotParseIsTold(t *testing.T) {
 	fs := disk.NewMem()
-	must.OK(must.Get(OpenDir(fs, "d", Identity{NodeID: 1})).Reserve(kafka.DirectoryID{1}))
+	must.OK(Reserve(must.Get(OpenDir(fs, "d", Identity{NodeID: 1})), kafka.DirectoryID{1}))
 	fs = fs.PowerCut()
 	f := must.Get(fs.Open("d/"+reservedFile, disk.Write))
 	must.Get(f.WriteAt([]byte("?"), 3))

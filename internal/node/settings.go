@@ -56,6 +56,14 @@ func (s *settings) check() error {
 	return nil
 }
 
+// founding is who gives a new cluster its id.
+func (s *settings) founding() storage.Founding {
+	if s.node.Roles.Controller {
+		return storage.Founds
+	}
+	return storage.Joins
+}
+
 // NodeID returns node.id.
 func (s *settings) NodeID() kafka.NodeID { return kafka.NodeID(s.static.Int("node.id")) }
 

@@ -15,7 +15,7 @@ import (
 func (n *Node) openStorage() (err error) {
 	n.storage, err = storage.Open(storage.Options{
 		World: n.o.World, FS: n.o.FS, Static: n.o.Values, Layers: n.settings.layers, ClusterID: n.o.ClusterID, Descriptors: n.o.Descriptors,
-		Synced: n.o.Synced, Logger: n.o.Logger, Admit: n.admit, Joins: !n.settings.node.Roles.Controller,
+		Synced: n.o.Synced, Logger: n.o.Logger, Admit: n.admit, Founding: n.settings.founding(),
 		Replicas: n.replicas, Controller: homes{n}, Life: &n.life, News: &n.replicas.news, Replication: n.replicas.others,
 	})
 	return err

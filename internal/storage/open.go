@@ -162,10 +162,10 @@ func (s *Storage) formatDirs() error {
 	if s.ClusterID == "" {
 		s.ClusterID = s.o.ClusterID
 	}
-	if s.ClusterID == "" && s.o.Joins {
+	if s.ClusterID == "" && s.o.Founding == Joins {
 		return fault.New("node.start", kafka.ErrInvalidConfig, "%s belongs to no cluster yet, and a broker alone forms none: set CLUSTER_ID to the id of the one that it joins", s.Metadata.Path)
 	}
-	if s.ClusterID == "" && s.o.Forms {
+	if s.ClusterID == "" && s.o.Founding == Forms {
 		return s.reserveIDs()
 	}
 	if s.ClusterID == "" {
@@ -174,7 +174,7 @@ func (s *Storage) formatDirs() error {
 	return s.format()
 }
 
-// Adopt gives the directories the cluster's identity, once the voters have agreed on it (Options.Forms). It does nothing where
+// Adopt gives the directories the cluster's identity, once the voters have agreed on it (Forms). It does nothing where
 // they have one.
 func (s *Storage) Adopt(clusterID string) error {
 	if s.ClusterID != "" && s.ClusterID != clusterID {
@@ -190,7 +190,7 @@ func (s *Storage) reserveIDs() error {
 		if v.Dir == nil {
 			continue
 		}
-		if err := v.Dir.Reserve(kafka.DirectoryID(s.o.World.UUID())); err != nil {
+		if err := log.Reserve(v.Dir, kafka.DirectoryID(s.o.World.UUID())); err != nil {
 			if err := s.giveUp(v, err); err != nil {
 				return err
 			}

@@ -37,11 +37,8 @@ type Options struct {
 	Layers func(*image.Image) config.Layers
 	// ClusterID is the cluster's id, when somebody chose it; a directory of another cluster is refused.
 	ClusterID string
-	// Joins says that the node joins a cluster that others form: it draws no id for a new one.
-	Joins bool
-	// Forms says that the node is one of several voters, who agree on the id of a new cluster: until Adopt the directories have
-	// ids of their own and no cluster.
-	Forms bool
+	// Founding says who gives a new cluster its id.
+	Founding Founding
 	// Descriptors is how many files and sockets the node may have open.
 	Descriptors int
 	// Synced is told of every sync of a file and how long it took; may be nil.
@@ -57,6 +54,18 @@ type Options struct {
 	// Replication is what partitions want of other brokers; nil where there are none.
 	Replication partition.Replication
 }
+
+// Founding is who gives a new cluster its id.
+type Founding uint8
+
+const (
+	// Founds draws the id: the node is all of the cluster's voters.
+	Founds Founding = iota
+	// Joins draws none: others form the cluster, and the id is given.
+	Joins
+	// Forms agrees on it with other voters: until Adopt the directories have ids of their own and no cluster.
+	Forms
+)
 
 // Replicas are the node's partitions.
 type Replicas interface {
