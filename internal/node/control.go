@@ -58,3 +58,11 @@ func (c *local) Submit(timeout time.Duration, cmd controller.Command, done func(
 
 // Forward leaves everything to the handlers of this node, whose quorum it is.
 func (c *local) Forward(*wire.Request) bool { return false }
+
+// start elects this node, the only voter.
+func (c *local) start() {
+	c.Quorum.Start()
+	c.n.run()
+}
+
+func (c *local) close() { c.Quorum.Close() }

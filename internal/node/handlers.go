@@ -1,7 +1,10 @@
 package node
 
 import (
+	"maps"
+
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/peer"
 	"github.com/milena-io/milena/internal/wire"
 )
 
@@ -10,7 +13,11 @@ func (n *Node) forClients() map[kafka.APIKey]wire.Handler {
 	if !n.settings.node.Roles.Broker {
 		return nil
 	}
-	return n.handlers()
+	out := n.handlers()
+	if n.settings.forms() {
+		out[kafka.KeyNodeMessages] = peer.Door(n.identity, func(wire.Member, *wire.NodeRequest) {}, nil) // who asks whether this process lives
+	}
+	return out
 }
 
 func (n *Node) handlers() map[kafka.APIKey]wire.Handler {
@@ -64,6 +71,10 @@ func (n *Node) forControllers() map[kafka.APIKey]wire.Handler {
 		if h := all[api.Key]; h != nil && api.OnControllers && api.Key != kafka.KeyFetch { // there it is of the metadata log
 			out[api.Key] = h
 		}
+	}
+	if s, several := n.control.(*seat); several {
+		maps.Copy(out, s.ofNodes())
+		out[kafka.KeyNodeMessages] = peer.Door(n.identity, s.mail.take, s.forming.Answer)
 	}
 	return out
 }

@@ -9,8 +9,9 @@ import (
 
 // life is how far the node is: it runs, it stops, or it cannot go on.
 type life struct {
-	n     *Node
-	began time.Duration // monotonic time of the start
+	n         *Node
+	began     time.Duration // monotonic time of the start
+	startedMs int64         // its wall clock
 
 	mu       sync.Mutex
 	failed   error

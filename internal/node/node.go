@@ -29,7 +29,6 @@ import (
 	"github.com/milena-io/milena/internal/listen"
 	"github.com/milena-io/milena/internal/log"
 	"github.com/milena-io/milena/internal/peer"
-	"github.com/milena-io/milena/internal/quorum"
 	"github.com/milena-io/milena/internal/storage"
 	"github.com/milena-io/milena/internal/upkeep"
 	"github.com/milena-io/milena/internal/wire"
@@ -73,7 +72,6 @@ type Node struct {
 	storage  *storage.Storage
 	metadata *log.Log // of __cluster_metadata-0; nil where it is only a broker
 	upkeep   *upkeep.Upkeep
-	quorum   *quorum.Quorum // nil where it is only a broker
 	control  ControlPlane
 	feed     *feed.Feed
 	replicas *replicas
@@ -105,7 +103,7 @@ func Start(o Options, ready func(error)) (*Node, error) {
 	}
 	n := &Node{o: o, deadlines: world.NewDeadlines(o.World)}
 	n.settings = settings{n: n, static: o.Values, reaches: o.Controllers != nil}
-	n.life = life{n: n, began: o.World.Now().Mono}
+	n.life = life{n: n, began: o.World.Now().Mono, startedMs: o.World.Now().WallMs}
 	n.session = session{n: n, ready: ready, incarnation: kafka.IncarnationID(o.World.UUID()), epoch: -1}
 	if err := n.settings.check(); err != nil {
 		return nil, err
@@ -126,12 +124,24 @@ func Start(o Options, ready func(error)) (*Node, error) {
 		n.abandon()
 		return nil, err
 	}
-	if n.quorum != nil {
-		n.quorum.Start()
+	if c, own := n.control.(ownPlane); own {
+		c.start()
+	} else {
+		n.run()
 	}
+	return n, nil
+}
+
+// ownPlane is a control plane in this process, which begins and ends with it. It has the node run once the quorum does.
+type ownPlane interface {
+	start()
+	close()
+}
+
+// run begins to follow the metadata, and to take part in the cluster.
+func (n *Node) run() {
 	n.feed.Start(n.control)
 	n.session.begin()
-	return n, nil
 }
 
 // assemble makes every part that the roles ask for, without starting any.
@@ -146,17 +156,29 @@ func (n *Node) assemble() error {
 	if err := n.edge.bind(n); err != nil {
 		return err
 	}
-	n.control = n.o.Controllers
-	if roles.Controller {
-		if err := n.openQuorum(); err != nil {
-			return err
-		}
-		n.control = &local{n.quorum, n}
-	}
 	n.edge.budget = wire.NewBudget(n.o.Values.Int("milena.request.memory.max.bytes"))
+	if err := n.takeControl(roles); err != nil {
+		return err
+	}
 	n.assembleAreas(roles)
 	n.edge.assemble(n)
 	return nil
+}
+
+// takeControl makes the way to the controllers.
+func (n *Node) takeControl(roles config.Roles) error {
+	n.control = n.o.Controllers
+	if !roles.Controller {
+		return nil
+	}
+	if n.settings.forms() {
+		s, err := newSeat(n)
+		n.control = s
+		return err
+	}
+	q, err := n.openQuorum()
+	n.control = &local{q, n}
+	return err
 }
 
 // assembleAreas makes the handlers: those that any node may have, and those of what only brokers keep.

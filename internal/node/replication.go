@@ -174,3 +174,19 @@ func (r *replication) close() {
 	r.fetchers.Close()
 	r.wishes.Close()
 }
+
+// suspect asks whether the process of a broker's registered incarnation has ended (architecture D11).
+func (n *Node) suspect(b *image.Broker, done func(dead bool)) {
+	e, ok := b.Endpoint(n.settings.node.Listeners.InterBroker)
+	if !ok {
+		n.o.World.Go(func() { done(false) })
+		return
+	}
+	p := peer.Prober{Peers: n.replicas.others.peers, Self: n.identity, Timeout: probeTimeout}
+	p.Probe(peer.Suspect{Addr: net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))), Node: b.ID, Incarnation: b.Incarnation}, func(f peer.Finding) {
+		done(f.Life == peer.Gone)
+	})
+}
+
+// probeTimeout is how long a process has to show that it lives.
+const probeTimeout = 500 * time.Millisecond

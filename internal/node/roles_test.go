@@ -47,7 +47,7 @@ func apart(t *testing.T) (c, b *rig) {
 		"controller.quorum.voters", "3000@three:9093")
 	b = unbooted(t, "process.roles", "broker", "controller.quorum.voters", "3000@three:9093")
 	b.w, b.clusterID = c.w, c.n.ClusterID()
-	b.plane = &beside{Source: c.n.quorum, to: c.n, forwarded: map[kafka.APIKey]int{}}
+	b.plane = &beside{Source: c.n.control, to: c.n, forwarded: map[kafka.APIKey]int{}}
 	return c, b
 }
 
@@ -73,7 +73,7 @@ func TestAControllerAndABrokerApart(t *testing.T) {
 			t.Errorf("node %s: the cluster is not as it should be", r.set["node.id"])
 		}
 	}
-	if b.n.quorum != nil || b.n.metadata != nil || c.n.groups != nil || len(c.n.replicas.All()) != 0 || len(b.n.replicas.All()) == 0 {
+	if _, own := b.n.control.(ownPlane); own || b.n.metadata != nil || c.n.groups != nil || len(c.n.replicas.All()) != 0 || len(b.n.replicas.All()) == 0 {
 		t.Error("somebody has what is not his")
 	}
 	if s := c.n.Gauges().Standing(); s.State != metrics.Running || !s.Controller.Active || s.Replicas.All != 0 {

@@ -39,15 +39,25 @@ const (
 func (s *session) begin() {
 	roles := s.n.settings.node.Roles
 	if roles.Controller {
-		s.n.control.Submit(startTimeout, controller.Bootstrap{}, func(_ any, err error) {
-			if err != nil {
-				s.over(err)
-			}
-		})
+		s.bootstrap()
 	}
 	if roles.Broker { // any other node is ready once its image knows the cluster
 		s.register(s.n.o.World.Now().Mono + s.n.settings.static.Millis("initial.broker.registration.timeout.ms"))
 	}
+}
+
+// bootstrap has the active controller write what a new cluster's log begins with. Of several voters only that one can: the
+// others try until they see it done.
+func (s *session) bootstrap() {
+	s.n.control.Submit(startTimeout, controller.Bootstrap{}, func(_ any, err error) {
+		switch {
+		case err == nil || s.n.life.Over() || s.n.feed.Image().MetadataVersion() > 0:
+		case s.n.settings.forms() && fault.CodeOf(err) == kafka.ErrNotController:
+			s.n.o.World.After(registerRetry, s.bootstrap)
+		default:
+			s.over(err)
+		}
+	})
 }
 
 // register makes the incarnation known, again and again until a moment of monotonic time.
@@ -55,7 +65,7 @@ func (s *session) register(until time.Duration) {
 	st := &s.n.settings
 	s.n.control.Submit(startTimeout, controller.RegisterBroker{
 		Broker: st.NodeID(), Incarnation: s.incarnation, Rack: st.rack(), Endpoints: s.n.edge.endpoints,
-		Features: staterecord.Known(), LogDirs: s.n.storage.Online(), Colocated: st.node.Roles.Controller,
+		Features: staterecord.Known(), LogDirs: s.n.storage.Online(), Colocated: st.node.Roles.Controller && (!st.forms() || s.n.control.Active()),
 	}, func(reply any, err error) {
 		if err != nil {
 			s.notRegistered(until, err)
@@ -75,7 +85,8 @@ func (s *session) register(until time.Duration) {
 func (s *session) notRegistered(until time.Duration, err error) {
 	code, last := fault.CodeOf(err), s.n.o.World.Now().Mono >= until
 	passes := code == kafka.ErrDuplicateBrokerRegistration || code == kafka.ErrNotController || code == kafka.ErrRequestTimedOut
-	if s.n.settings.node.Roles.Controller || !passes || last {
+	passes = passes || code == kafka.ErrUnsupportedVersion && s.n.feed.Image().MetadataVersion() == 0 // nobody has begun the log yet
+	if s.n.settings.node.Roles.Controller && !s.n.settings.forms() || !passes || last {
 		s.over(err)
 		return
 	}

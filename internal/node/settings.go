@@ -18,6 +18,7 @@ import (
 	"github.com/milena-io/milena/internal/machine/controller"
 	"github.com/milena-io/milena/internal/machine/group"
 	"github.com/milena-io/milena/internal/quorum"
+	"github.com/milena-io/milena/internal/record"
 	"github.com/milena-io/milena/internal/staterecord"
 	"github.com/milena-io/milena/internal/storage"
 )
@@ -46,10 +47,10 @@ func (s *settings) check() error {
 	if s.node, err = config.ParseNode(s.static); err != nil {
 		return err
 	}
-	roles, voters, servers := s.node.Roles, len(s.node.Voters), len(s.node.BootstrapServers)
+	roles, servers := s.node.Roles, len(s.node.BootstrapServers)
 	switch {
-	case roles.Controller && (voters > 1 || servers > 1):
-		return fault.New(op, kafka.ErrInvalidConfig, "%d nodes are named in controller.quorum.voters, and %d in controller.quorum.bootstrap.servers; this version forms clusters of one", voters, servers)
+	case roles.Controller && servers > 1:
+		return fault.New(op, kafka.ErrInvalidConfig, "%d nodes are named in controller.quorum.bootstrap.servers; this version forms clusters from controller.quorum.voters", servers)
 	case !roles.Controller && !s.reaches:
 		return fault.New(op, kafka.ErrInvalidConfig, "process.roles=broker leaves the controllers to other nodes, which this version cannot reach; process.roles=broker,controller runs both in one process")
 	}
@@ -58,10 +59,24 @@ func (s *settings) check() error {
 
 // founding is who gives a new cluster its id.
 func (s *settings) founding() storage.Founding {
-	if s.node.Roles.Controller {
-		return storage.Founds
+	switch {
+	case !s.node.Roles.Controller:
+		return storage.Joins
+	case s.forms():
+		return storage.Forms
 	}
-	return storage.Joins
+	return storage.Founds
+}
+
+// forms reports whether the node is one of several voters.
+func (s *settings) forms() bool { return s.node.Roles.Controller && len(s.node.Voters) > 1 }
+
+// seats are the voters of the configuration.
+func (s *settings) seats() (out []quorum.Voter) {
+	for _, v := range s.node.Voters {
+		out = append(out, quorum.Voter{ID: v.ID, Endpoints: []record.Endpoint{{Name: s.node.ControllerNames[0], Host: v.Host, Port: uint16(v.Port)}}})
+	}
+	return out
 }
 
 // NodeID returns node.id.

@@ -66,7 +66,7 @@ func (n *Node) closeWaiting() {
 }
 
 func (n *Node) closeQuorum() {
-	if n.quorum != nil {
-		n.quorum.Close()
+	if c, own := n.control.(ownPlane); own {
+		c.close()
 	}
 }

@@ -21,14 +21,18 @@ func (n *Node) openStorage() (err error) {
 	return err
 }
 
-// openQuorum opens the metadata log, and begins one where the directory holds nothing at all. A directory that has
-// partitions and no metadata has lost it: that is refused, since a new log would know none of them.
-func (n *Node) openQuorum() error {
-	at := n.storage.Metadata
-	path := at.Dir.PartitionPath(storage.MetadataPartition)
-	if err := n.formatQuorum(path); err != nil {
-		return err
+// openQuorum opens the metadata log of a node that is the only voter, and begins one where the directory holds nothing at all. A
+// directory that has partitions and no metadata has lost it: that is refused, since a new log would know none of them.
+func (n *Node) openQuorum() (*quorum.Quorum, error) {
+	if err := n.formatQuorum(n.storage.Metadata.Dir.PartitionPath(storage.MetadataPartition)); err != nil {
+		return nil, err
 	}
+	return n.loadQuorum(nil)
+}
+
+// loadQuorum opens the metadata log of a directory that has begun. send carries messages to other voters.
+func (n *Node) loadQuorum(send func(to quorum.Voter, msg []byte)) (*quorum.Quorum, error) {
+	at := n.storage.Metadata
 	opts := at.Dir.Options(storage.MetadataPartition, n.settings.metadataLog(), n.o.World.Now())
 	opts.Later = at.Later
 	if opts.RecoveryPoint == 0 {
@@ -36,17 +40,21 @@ func (n *Node) openQuorum() error {
 	}
 	l, err := n.replicas.news.open(opts)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	n.metadata = l
 	machine := controller.New(n.settings.controllerOptions())
-	n.quorum, err = quorum.Open(quorum.Options{
-		World: n.o.World, FS: n.storage.FS, Dir: path, Log: quorum.DiskLog(l), Flusher: at.Flusher, Machine: machine,
+	return quorum.Open(quorum.Options{
+		World: n.o.World, FS: n.storage.FS, Dir: opts.Path, Log: quorum.DiskLog(l), Flusher: at.Flusher, Machine: machine,
 		Self:   quorum.Key{NodeID: n.settings.NodeID(), DirectoryID: at.ID()},
-		Config: n.settings.quorumConfig(),
-		Await:  n.feed.WaitFor, Failed: n.quorumFailed, Logger: n.log("kafka.raft"),
+		Config: n.settings.quorumConfig(), Cluster: n.ClusterID(), Send: send,
+		Await: n.feed.WaitFor, Failed: n.quorumFailed, Logger: n.log("kafka.raft"),
 	})
-	return err
+}
+
+// voter is this node as KRAFT_VOTERS names it.
+func (n *Node) voter() quorum.Voter {
+	return quorum.Voter{ID: n.settings.NodeID(), Directory: n.storage.Metadata.ID(), MinKRaft: 0, MaxKRaft: 1, Endpoints: n.edge.voter}
 }
 
 // quorumFailed ends the node; what the disk did is told by the directory's name.
@@ -80,9 +88,5 @@ func (n *Node) formatQuorum(path string) error {
 			return fault.Corruption("node.start", "%s holds %d partitions (%s, ...) but no metadata log in %s: restore that directory", v.Path, len(parts), parts[0].Name, path)
 		}
 	}
-	voter := quorum.Voter{
-		ID: n.settings.NodeID(), Directory: n.storage.Metadata.ID(), MinKRaft: 0, MaxKRaft: 1,
-		Endpoints: n.edge.voter,
-	}
-	return quorum.Format(n.storage.FS, path, []quorum.Voter{voter}, n.o.World.Now())
+	return quorum.Format(n.storage.FS, path, []quorum.Voter{n.voter()}, n.o.World.Now())
 }

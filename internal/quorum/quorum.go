@@ -164,6 +164,13 @@ func (q *Quorum) Active() bool {
 	return q.lead.role.active
 }
 
+// Voters returns the membership as this voter knows it.
+func (q *Quorum) Voters() []Voter {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.voters.list()
+}
+
 // setVoters makes a set the membership.
 func (q *Quorum) setVoters(to voterSet) {
 	if v, ok := to.byKey(q.o.Self); ok {
