@@ -118,7 +118,7 @@ func TestKafkasMarkerDoesNotSpeakOfTheMetadataLog(t *testing.T) {
 	}
 	r.boot()
 	r.w.Run(time.Second)
-	if cut := r.n.metadata.Recovered; cut.Clean || cut.BytesCut == 0 {
+	if cut := r.n.metadata.Load().Recovered; cut.Clean || cut.BytesCut == 0 {
 		t.Errorf("the metadata log was opened as %+v", log.Recovery(cut))
 	}
 }

@@ -78,10 +78,10 @@ func (g gauges) state(img *image.Image) metrics.BrokerState {
 
 // metadataEnd is where this node's metadata log ends; a node without one knows what is committed.
 func (g gauges) metadataEnd(d quorum.Description) kafka.Offset {
-	if g.n.metadata == nil {
+	if g.n.metadata.Load() == nil {
 		return d.HighWatermark
 	}
-	return g.n.metadata.Offsets().End
+	return g.n.metadata.Load().Offsets().End
 }
 
 func (g gauges) dirs() []metrics.Dir {

@@ -11,6 +11,7 @@ package node
 import (
 	"log/slog"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/milena-io/milena/internal/broker/cluster"
@@ -70,7 +71,7 @@ type Node struct {
 	life      life
 
 	storage  *storage.Storage
-	metadata *log.Log // of __cluster_metadata-0; nil where it is only a broker
+	metadata atomic.Pointer[log.Log] // of __cluster_metadata-0; nil where it is only a broker
 	upkeep   *upkeep.Upkeep
 	control  ControlPlane
 	feed     *feed.Feed
@@ -218,7 +219,7 @@ func (n *Node) abandon() {
 }
 
 // ClusterID returns the cluster's id.
-func (n *Node) ClusterID() string { return n.storage.ClusterID }
+func (n *Node) ClusterID() string { return n.storage.ClusterID() }
 
 // log is the node's log for one of its parts, by the names that Kafka's loggers have.
 func (n *Node) log(component string) *slog.Logger { return n.o.Logger.With("component", component) }

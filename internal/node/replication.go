@@ -45,7 +45,7 @@ func newReplication(n *Node) *replication {
 	self := n.settings.NodeID()
 	r.fetchers = replica.New(replica.Options{
 		World: n.o.World, Peers: r.peers, Self: self, Logger: n.log("kafka.server.ReplicaFetcherThread"),
-		Identity: func() (string, kafka.BrokerEpoch) { return n.storage.ClusterID, n.session.brokerEpoch() },
+		Identity: func() (string, kafka.BrokerEpoch) { return n.storage.ClusterID(), n.session.brokerEpoch() },
 		Settings: r.settings,
 	})
 	r.wishes = replica.NewWishes(n.o.World, r, self, n.session.brokerEpoch)

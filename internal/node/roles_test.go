@@ -73,7 +73,7 @@ func TestAControllerAndABrokerApart(t *testing.T) {
 			t.Errorf("node %s: the cluster is not as it should be", r.set["node.id"])
 		}
 	}
-	if _, own := b.n.control.(ownPlane); own || b.n.metadata != nil || c.n.groups != nil || len(c.n.replicas.All()) != 0 || len(b.n.replicas.All()) == 0 {
+	if _, own := b.n.control.(ownPlane); own || b.n.metadata.Load() != nil || c.n.groups != nil || len(c.n.replicas.All()) != 0 || len(b.n.replicas.All()) == 0 {
 		t.Error("somebody has what is not his")
 	}
 	if s := c.n.Gauges().Standing(); s.State != metrics.Running || !s.Controller.Active || s.Replicas.All != 0 {
@@ -85,7 +85,7 @@ func TestAControllerAndABrokerApart(t *testing.T) {
 	for _, how := range []func(){b.restart, b.kill} {
 		how()
 		b.wantValues("t", 2, "x", "y")
-		if got := b.n.storage.ClusterID; got != c.n.ClusterID() {
+		if got := b.n.storage.ClusterID(); got != c.n.ClusterID() {
 			t.Errorf("the broker is of cluster %s, the controller of %s", got, c.n.ClusterID())
 		}
 	}

@@ -115,7 +115,7 @@ func (s *settings) MaxDescribedPartitions() int {
 }
 
 // ClusterID returns the cluster's id.
-func (s *settings) ClusterID() string { return s.n.storage.ClusterID }
+func (s *settings) ClusterID() string { return s.n.storage.ClusterID() }
 
 // LogDirs lists log.dirs, for who sets cordoned.log.dirs.
 func (s *settings) LogDirs() []string { return storage.LogDirs(s.static) }

@@ -54,7 +54,7 @@ func (n *Node) finish(c *storage.Closing, done func(error)) {
 	n.closeQuorum()
 	n.edge.controllers.close(drainTime)
 	n.replicas.news.flush()
-	c.Seal(n.session.brokerEpoch(), n.metadata, done)
+	c.Seal(n.session.brokerEpoch(), n.metadata.Load(), done)
 }
 
 // closeWaiting answers clients whose requests wait for something.

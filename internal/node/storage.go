@@ -42,7 +42,7 @@ func (n *Node) loadQuorum(send func(to quorum.Voter, msg []byte)) (*quorum.Quoru
 	if err != nil {
 		return nil, err
 	}
-	n.metadata = l
+	n.metadata.Store(l)
 	machine := controller.New(n.settings.controllerOptions())
 	return quorum.Open(quorum.Options{
 		World: n.o.World, FS: n.storage.FS, Dir: opts.Path, Log: quorum.DiskLog(l), Flusher: at.Flusher, Machine: machine,

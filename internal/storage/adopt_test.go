@@ -20,8 +20,8 @@ func TestVotersHaveDirectoriesBeforeTheyHaveACluster(t *testing.T) {
 		return must.Get(Open(o))
 	}
 	s := open()
-	if s.ClusterID != "" || s.Volumes[0].ID().IsZero() || s.Volumes[0].ID() == s.Volumes[1].ID() {
-		t.Fatalf("cluster %q, directories %v and %v", s.ClusterID, s.Volumes[0].ID(), s.Volumes[1].ID())
+	if s.ClusterID() != "" || s.Volumes[0].ID().IsZero() || s.Volumes[0].ID() == s.Volumes[1].ID() {
+		t.Fatalf("cluster %q, directories %v and %v", s.ClusterID(), s.Volumes[0].ID(), s.Volumes[1].ID())
 	}
 	ids := []kafka.DirectoryID{s.Volumes[0].ID(), s.Volumes[1].ID()}
 	holds := func(what string) {
@@ -43,7 +43,7 @@ func TestVotersHaveDirectoriesBeforeTheyHaveACluster(t *testing.T) {
 	mem = mem.PowerCut()
 	s = open()
 	holds("in the cluster, after a power cut,")
-	if s.ClusterID != "c" {
-		t.Fatalf("the cluster is %q", s.ClusterID)
+	if s.ClusterID() != "c" {
+		t.Fatalf("the cluster is %q", s.ClusterID())
 	}
 }

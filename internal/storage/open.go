@@ -121,11 +121,12 @@ func (s *Storage) agree() error {
 			continue
 		}
 		if first == nil {
-			first, s.ClusterID = v, meta.ClusterID
+			first = v
+			s.know(meta.ClusterID)
 		}
-		if meta.ClusterID != s.ClusterID {
+		if meta.ClusterID != s.ClusterID() {
 			return fault.New(op, kafka.ErrInconsistentClusterId, "%s belongs to cluster %s, and %s to %s: they cannot be of one node",
-				v.Path, meta.ClusterID, first.Path, s.ClusterID)
+				v.Path, meta.ClusterID, first.Path, s.ClusterID())
 		}
 		if other := owners[meta.DirectoryID]; other != nil && !meta.DirectoryID.IsZero() {
 			return fault.New(op, kafka.ErrInconsistentClusterId, "%s and %s both have the directory.id %s: one is a copy of the other",
@@ -136,7 +137,7 @@ func (s *Storage) agree() error {
 	if _, formatted := s.Metadata.Dir.Meta(); !formatted && first != nil {
 		return fault.New(op, kafka.ErrKafkaStorageError, "No `meta.properties` found in %s, which is to hold the metadata log, "+
 			"while %s belongs to cluster %s: mount or restore it, or name the directory that has __cluster_metadata-0 by metadata.log.dir",
-			s.Metadata.Path, first.Path, s.ClusterID)
+			s.Metadata.Path, first.Path, s.ClusterID())
 	}
 	return nil
 }
@@ -159,17 +160,17 @@ func (s *Storage) metadataInPlace() error {
 // formatDirs gives the directories an identity that have none. The metadata log's comes first: a crash on the way leaves
 // a node that knows its cluster.
 func (s *Storage) formatDirs() error {
-	if s.ClusterID == "" {
-		s.ClusterID = s.o.ClusterID
+	if s.ClusterID() == "" {
+		s.know(s.o.ClusterID)
 	}
-	if s.ClusterID == "" && s.o.Founding == Joins {
+	if s.ClusterID() == "" && s.o.Founding == Joins {
 		return fault.New("node.start", kafka.ErrInvalidConfig, "%s belongs to no cluster yet, and a broker alone forms none: set CLUSTER_ID to the id of the one that it joins", s.Metadata.Path)
 	}
-	if s.ClusterID == "" && s.o.Founding == Forms {
+	if s.ClusterID() == "" && s.o.Founding == Forms {
 		return s.reserveIDs()
 	}
-	if s.ClusterID == "" {
-		s.ClusterID = s.o.World.UUID().String()
+	if s.ClusterID() == "" {
+		s.know(s.o.World.UUID().String())
 	}
 	return s.format()
 }
@@ -177,10 +178,10 @@ func (s *Storage) formatDirs() error {
 // Adopt gives the directories the cluster's identity, once the voters have agreed on it (Forms). It does nothing where
 // they have one.
 func (s *Storage) Adopt(clusterID string) error {
-	if s.ClusterID != "" && s.ClusterID != clusterID {
-		return fault.New("node.start", kafka.ErrInconsistentClusterId, "%s belongs to cluster %s, and the voters form %s", s.Metadata.Path, s.ClusterID, clusterID)
+	if s.ClusterID() != "" && s.ClusterID() != clusterID {
+		return fault.New("node.start", kafka.ErrInconsistentClusterId, "%s belongs to cluster %s, and the voters form %s", s.Metadata.Path, s.ClusterID(), clusterID)
 	}
-	s.ClusterID = clusterID
+	s.know(clusterID)
 	return s.format()
 }
 
@@ -209,7 +210,7 @@ func (s *Storage) format() error {
 		if formatted && !meta.DirectoryID.IsZero() {
 			continue
 		}
-		meta = log.Meta{ClusterID: s.ClusterID, NodeID: s.settings.self(), DirectoryID: meta.DirectoryID}
+		meta = log.Meta{ClusterID: s.ClusterID(), NodeID: s.settings.self(), DirectoryID: meta.DirectoryID}
 		if meta.DirectoryID.IsZero() {
 			meta.DirectoryID = kafka.DirectoryID(s.o.World.UUID())
 		}
@@ -220,7 +221,7 @@ func (s *Storage) format() error {
 			continue
 		}
 		if !formatted {
-			s.log("kafka.log").Info("Formatted "+v.Path+", which was empty", "cluster", s.ClusterID, "directoryId", meta.DirectoryID.String())
+			s.log("kafka.log").Info("Formatted "+v.Path+", which was empty", "cluster", s.ClusterID(), "directoryId", meta.DirectoryID.String())
 		}
 	}
 	return s.someServe()
@@ -287,3 +288,13 @@ func (s *Storage) sayFound(v *Volume) {
 		s.log("kafka.log").Warn(fmt.Sprintf("%s was not shut down cleanly; recovering %d logs", v.Path, logs))
 	}
 }
+
+// ClusterID returns the cluster's id, empty while it is not known.
+func (s *Storage) ClusterID() string {
+	if id := s.cluster.Load(); id != nil {
+		return *id
+	}
+	return ""
+}
+
+func (s *Storage) know(clusterID string) { s.cluster.Store(&clusterID) }

@@ -12,6 +12,7 @@ package storage
 import (
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/milena-io/milena/internal/config"
@@ -97,12 +98,12 @@ type Life interface {
 
 // Storage is the log directories, and the metadata log in one of them. Its fields don't change after Open.
 type Storage struct {
-	Volumes   []*Volume // log.dirs, in their order
-	Metadata  *Volume   // of __cluster_metadata-0: one of the volumes unless metadata.log.dir is apart
-	Nowhere   *Volume   // of replicas whose directory this node does not have
-	ClusterID string
-	FS        disk.FS // what the whole node opens files through
-	Space     *Space
+	Volumes  []*Volume              // log.dirs, in their order
+	Metadata *Volume                // of __cluster_metadata-0: one of the volumes unless metadata.log.dir is apart
+	Nowhere  *Volume                // of replicas whose directory this node does not have
+	cluster  atomic.Pointer[string] // its id, once it is known
+	FS       disk.FS                // what the whole node opens files through
+	Space    *Space
 
 	o        Options
 	settings settings
