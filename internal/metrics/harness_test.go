@@ -82,7 +82,10 @@ func full() *node {
 		topics: []Topic{{Name: "orders", Partitions: 2, Traffic: Traffic{Produces: 8, BytesIn: 800, Records: 80, Fetches: 4, BytesOut: 400}}},
 		partitions: []Partition{
 			{TopicPartition: kafka.TopicPartition{Topic: "orders"}, Bytes: 4096, LogStart: 10, High: 90, LogEnd: 91, Leader: 1, Preferred: true, Replicas: 3, InSync: 3, MinISR: 2},
-			{TopicPartition: kafka.TopicPartition{Topic: "orders", Partition: 1}, LogEnd: 5, High: 5, Leader: 1, Replicas: 3, InSync: 1, MinISR: 2, UnderReplicated: true, UnderMinISR: true},
+			{TopicPartition: kafka.TopicPartition{Topic: "orders", Partition: 1}, LogEnd: 5, High: 5, Leader: 1, Replicas: 3, InSync: 1, MinISR: 2, UnderReplicated: true, UnderMinISR: true, Followers: []Follower{
+				{Node: 2, Known: true, Lag: 2, NotDurable: 4, Behind: 1500 * time.Millisecond, SinceFetch: 20 * time.Millisecond, Waits: "records"},
+				{Node: 3, Behind: -1, SinceFetch: -1, Waits: "first_fetch"},
+			}},
 		},
 		groups: []Group{{Name: `bill"ing\`, State: "Stable", Members: 2, Offsets: []Committed{
 			{TopicPartition: kafka.TopicPartition{Topic: "orders"}, Offset: 50, Lag: 40, Known: true},

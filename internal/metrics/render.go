@@ -46,7 +46,9 @@ func (m *Metrics) observed(p *page, now time.Duration, s Source, groups []Group,
 	if standing.Replicas.Led > limit {
 		truncated = true
 	} else {
-		p.partitions(s.Partitions())
+		led := s.Partitions()
+		p.partitions(led)
+		p.followers(led)
 	}
 	if told {
 		offsets := 0

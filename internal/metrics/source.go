@@ -137,6 +137,19 @@ type Partition struct {
 	MinISR             int
 	UnderReplicated    bool
 	UnderMinISR, AtMin bool
+	Followers          []Follower // by node
+}
+
+// Follower is another replica of a partition, as its leader sees it.
+type Follower struct {
+	Node       kafka.NodeID
+	InSync     bool
+	Known      bool          // Lag and NotDurable are known: it has fetched
+	Lag        int64         // records that the leader has and it has not
+	NotDurable int64         // records that the leader has and its disk has not
+	Behind     time.Duration // since when what counts of it is less than what the leader has; negative when it was never level
+	SinceFetch time.Duration // negative when it has not fetched
+	Waits      string        // what for
 }
 
 // Group is a consumer group that this node coordinates.

@@ -9,6 +9,7 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/machine/replica"
 	"github.com/milena-io/milena/internal/metrics"
 	"github.com/milena-io/milena/internal/partition"
 	"github.com/milena-io/milena/internal/quorum"
@@ -190,8 +191,35 @@ func (g gauges) partition(found *partition.Partition, p *image.Partition, minISR
 		TopicPartition: found.Name(), Bytes: s.Bytes, LogStart: s.LogStart, High: s.High, LogEnd: s.End,
 		Leader: p.Leader, Preferred: p.Leader == p.Preferred(), Replicas: len(p.Replicas()), InSync: len(p.ISR()),
 		MinISR: minISR, UnderReplicated: underReplicated(p), UnderMinISR: len(p.ISR()) < least(p, minISR),
-		AtMin: len(p.ISR()) == least(p, minISR),
+		AtMin: len(p.ISR()) == least(p, minISR), Followers: g.followers(found, p, s.End),
 	}
+}
+
+// followers tells what is known of the other replicas of a partition; of one that has not fetched, that.
+func (g gauges) followers(found *partition.Partition, p *image.Partition, end kafka.Offset) []metrics.Follower {
+	others := len(p.Replicas()) - 1
+	if others <= 0 {
+		return nil
+	}
+	known := partition.AsLeader(found).Explain(make([]replica.Explained, 0, others))
+	out := make([]metrics.Follower, 0, others)
+	for _, n := range p.Replicas() {
+		if n == g.n.settings.NodeID() {
+			continue
+		}
+		f := metrics.Follower{Node: n, InSync: slices.Contains(p.ISR(), n), Behind: -1, SinceFetch: -1, Waits: replica.Unheard.String()}
+		i := slices.IndexFunc(known, func(x replica.Explained) bool { return x.Node == n })
+		if i >= 0 {
+			x := &known[i]
+			f.InSync, f.Behind, f.SinceFetch, f.Waits = x.InSync, x.Behind, x.Heard, x.Waits.String()
+			if f.Known = x.Heard >= 0; f.Known {
+				f.Lag, f.NotDurable = int64(max(end-x.End, 0)), int64(max(end-max(x.Durable, 0), 0))
+			}
+		}
+		out = append(out, f)
+	}
+	slices.SortFunc(out, func(a, b metrics.Follower) int { return int(a.Node) - int(b.Node) })
+	return out
 }
 
 // sortCommitted puts committed offsets into the order of pages.

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -182,7 +183,7 @@ func TestGaugesDontOpenLogs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if got := partitionOf(r, "orders", 0); got != before || before.LogStart != 2 || before.High != 3 {
+		if got := partitionOf(r, "orders", 0); !reflect.DeepEqual(got, before) || before.LogStart != 2 || before.High != 3 {
 			t.Errorf("after a clean start %+v, before %+v", got, before)
 		}
 	}

@@ -201,3 +201,15 @@ func (l Leading) Followers(dst []replica.Known) []replica.Known {
 	}
 	return p.rep.Leading().Followers(p.at().World.Now(), dst)
 }
+
+// Explain appends what is known of the followers with what each waits for; of a log that nobody has opened, nothing.
+func (l Leading) Explain(dst []replica.Explained) []replica.Explained {
+	p := l.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e := p.at()
+	if p.rep == nil || !p.rep.Leads() || e.Replication == nil {
+		return dst
+	}
+	return p.rep.Leading().Explain(e.World.Now(), e.Replication, dst)
+}

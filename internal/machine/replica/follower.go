@@ -32,6 +32,7 @@ type follower struct {
 	end         kafka.Offset
 	durable     kafka.Offset
 	caughtUp    time.Duration // when the leader had last no more than what counts of the follower now
+	heard       time.Duration // when its last Fetch came
 	mark        mark
 	joins       bool // it is about to be in sync: the high watermark waits for it
 }
@@ -60,7 +61,7 @@ func (r *Replica) meet(now kafka.Instant) {
 			continue
 		}
 		f := follower{
-			node: n, brokerEpoch: -1, start: kafka.NoOffset, end: kafka.NoOffset, durable: kafka.NoOffset, caughtUp: never,
+			node: n, brokerEpoch: -1, start: kafka.NoOffset, end: kafka.NoOffset, durable: kafka.NoOffset, caughtUp: never, heard: never,
 			mark: mark{end: r.end, at: now.Mono},
 		}
 		i := slices.IndexFunc(known, func(k follower) bool { return k.node == n })
@@ -122,7 +123,7 @@ func (l Leading) Fetched(now kafka.Instant, p Progress, members Members) (moved,
 	if f == nil || p.End > r.end || p.Durable > p.End || p.BrokerEpoch < f.brokerEpoch {
 		return false, false
 	}
-	f.brokerEpoch, f.start, f.end, f.durable = p.BrokerEpoch, p.Start, p.End, p.Durable
+	f.brokerEpoch, f.start, f.end, f.durable, f.heard = p.BrokerEpoch, p.Start, p.End, p.Durable, now.Mono
 	switch c := r.counted(f); {
 	case c >= r.end:
 		f.caughtUp, f.mark = now.Mono, mark{r.end, now.Mono}

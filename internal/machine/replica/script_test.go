@@ -131,6 +131,10 @@ func (s *script) leader(words []string) bool {
 		s.members[kafka.NodeID(number(s.t, words[1]))] = kafka.BrokerEpoch(number(s.t, words[2]))
 	case "consider": // with this replica.lag.time.max.ms
 		r.Leading().Consider(s.now, time.Duration(number(s.t, words[1]))*time.Millisecond, s.members)
+	case "explain":
+		for _, x := range r.Leading().Explain(s.now, s.members, nil) {
+			fmt.Fprintf(&s.out, "  %d waits for %v, behind %v, heard %v ago\n", x.Node, x.Waits, x.Behind, x.Heard)
+		}
 	case "answer": // code, and for NONE the partition epoch and the ISR
 		var isr []kafka.NodeID
 		epoch := kafka.PartitionEpoch(0)
