@@ -13,6 +13,7 @@ import (
 // cores says where broker and client run.
 type cores struct {
 	broker, client string // taskset lists, "" when there is only one core
+	all            string // what several brokers share
 }
 
 // pin binds this process, the client, to the second half of the cores and leaves the first to the broker.
@@ -21,7 +22,7 @@ func pin() (cores, error) {
 	if n < 2 {
 		return cores{}, nil
 	}
-	c := cores{broker: span(0, n/2-1), client: span(n/2, n-1)}
+	c := cores{broker: span(0, n/2-1), client: span(n/2, n-1), all: span(0, n-1)}
 	out, err := exec.Command("taskset", "-a", "-p", "-c", c.client, strconv.Itoa(os.Getpid())).CombinedOutput()
 	if err != nil {
 		return cores{}, fmt.Errorf("taskset: %w\n%s", err, out)

@@ -22,6 +22,7 @@ func parts(brief bool) []part {
 	if brief {
 		rounds = 1
 	}
+	some := map[string]int{"kafka": min(rounds, 3)} // a round of it takes long, and its figures are those of its timeouts
 	return []part{
 		{name: "produce", contestants: []string{"kafka", "milena-cache"}, also: []string{bareLoop}, rounds: rounds, measure: measureProduce},
 		{name: "tails", contestants: []string{"kafka", "milena-cache"}, rounds: rounds, setup: findPeak, measure: measureTails},
@@ -34,6 +35,9 @@ func parts(brief bool) []part {
 		{name: "starts", also: []string{"kafka", "milena"}, rounds: rounds, measure: measureStart},
 		{name: "segments", also: []string{"kafka", "milena"}, rounds: min(rounds, 3), measure: measureSegments},
 		{name: "scale", also: []string{"milena"}, rounds: min(rounds, 3), measure: measureScale},
+		{name: "leader-kill", of: clusterParts, also: []string{"kafka", "milena"}, rounds: rounds, atMost: some, measure: measureLeaderKill},
+		{name: "both-kill", of: clusterParts, also: []string{"kafka", "milena"}, rounds: rounds, atMost: some, measure: measureBothKill},
+		{name: "shutdown", of: clusterParts, also: []string{"kafka", "milena"}, rounds: rounds, atMost: some, measure: measureShutdown},
 	}
 }
 

@@ -25,6 +25,32 @@ func partNames() []string {
 	return out
 }
 
+// clusterParts are the parts with three nodes.
+const clusterParts = "cluster"
+
+// named are the parts of a list of names of parts and of groups.
+func named(list string) ([]string, error) {
+	if list == "" {
+		return partNames(), nil
+	}
+	var out []string
+	for _, name := range strings.Split(list, ",") {
+		n := len(out)
+		for _, p := range parts(false) {
+			if p.of == name {
+				out = append(out, p.name)
+			}
+		}
+		switch {
+		case slices.Contains(partNames(), name):
+			out = append(out, name)
+		case len(out) == n:
+			return nil, fmt.Errorf("no part is called %q; there are %s", name, strings.Join(partNames(), ", "))
+		}
+	}
+	return out, nil
+}
+
 // session is one call of the program.
 type session struct {
 	plan    plan
@@ -66,14 +92,9 @@ func (s session) measure(ctx context.Context, cores cores, results *store) error
 		return err
 	}
 	defer os.RemoveAll(work)
-	chosen := partNames()
-	if s.which != "" {
-		chosen = strings.Split(s.which, ",")
-	}
-	for _, name := range chosen {
-		if !slices.Contains(partNames(), name) {
-			return fmt.Errorf("no part is called %q; there are %s", name, strings.Join(partNames(), ", "))
-		}
+	chosen, err := named(s.which)
+	if err != nil {
+		return err
 	}
 	cache := &filler{dir: filepath.Join(work, "fill"), off: !s.plan.fill}
 	for _, p := range parts(s.plan.short) {

@@ -28,7 +28,7 @@ func answerFrame(body []byte) []byte {
 }
 
 // BatchBytes is the length of a batch as it is stored.
-func BatchBytes(records, size int) int { return len(batch(records, size)) }
+func BatchBytes(records, size int) int { return len(Batch(records, size)) }
 
 // WriteFetchable writes the file the bare loop answers fetches from, and the head of its answers beside it. A batch is a write,
 // as it is for brokers: how a file was written decides into how many pieces of memory it falls, and with that what sendfile
@@ -39,7 +39,7 @@ func WriteFetchable(path, topic string, records, size, batches int) error {
 		return err
 	}
 	defer f.Close()
-	b := batch(records, size)
+	b := Batch(records, size)
 	for i := range batches {
 		binary.BigEndian.PutUint64(b, uint64(i*records))
 		if _, err := f.Write(b); err != nil {
@@ -59,7 +59,7 @@ func WriteFetchable(path, topic string, records, size, batches int) error {
 func FetchSpec(topic string, records, size int) string {
 	req, offsetAt := Drain{Topic: topic, MaxBytes: 0x0a0b0c0d}.request(0, 0)
 	bytesAt := slices.Index(req[offsetAt:], 0x0a) + offsetAt // the partition's own limit comes after its offset
-	return fmt.Sprintf("%d %d %d %d", len(batch(records, size)), records, offsetAt, bytesAt)
+	return fmt.Sprintf("%d %d %d %d", len(Batch(records, size)), records, offsetAt, bytesAt)
 }
 
 // Alone sends one request after the other on one connection, and times each until its answer. The times come back sorted.

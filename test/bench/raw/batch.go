@@ -9,8 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// batch encodes n records of a value of size bytes each as one batch, uncompressed and not idempotent.
-func batch(n, size int) []byte {
+// Batch encodes n records of a value of size bytes each as one batch, uncompressed and not idempotent.
+func Batch(n, size int) []byte {
 	value := make([]byte, size)
 	dice := rand.NewChaCha8([32]byte{1})
 	_, _ = dice.Read(value)

@@ -29,7 +29,7 @@ func (l Load) Bytes() int64 { return int64(l.Records) * int64(l.Size) }
 
 // frames encodes one request for every partition.
 func (l Load) frames() [][]byte {
-	b := batch(l.Records, l.Size)
+	b := Batch(l.Records, l.Size)
 	out := make([][]byte, l.Partitions)
 	for i := range out {
 		part := kmsg.NewProduceRequestTopicPartition()

@@ -49,6 +49,8 @@ type Options struct {
 	Static    bool              // Apache Kafka with controller.quorum.voters, which is kraft.version 0
 	// Shared is a node of the other system whose data, port and server.properties this milena takes over.
 	Shared Broker
+
+	member *member // of a cluster; nil is a node of its own
 }
 
 // Defaults are the keys both systems are started with: one node, so that internal topics can exist, and short waits,

@@ -11,13 +11,14 @@ import (
 	"time"
 )
 
-// kafka is Apache Kafka as one combined node, started with the flags of its own start script so that a comparison is
-// fair. It has a dynamic quorum (kraft.version 1), as milena has.
+// kafka is Apache Kafka as a combined node, alone or of a cluster, started with the flags of its own start script so that a
+// comparison is fair. It has a dynamic quorum (kraft.version 1), as milena has.
 type kafka struct {
 	process
 	opts      Options
 	bootstrap string
-	lock      *os.File // held while the JVM runs: one of them at a time on a small machine
+	holding   bool // its turn, from Start to Stop or Kill9
+	wants     int  // brokers it shows when it serves
 }
 
 func newKafka(opts Options) (Broker, error) {
@@ -25,21 +26,20 @@ func newKafka(opts Options) (Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, err := FreePort()
-	if err != nil {
-		return nil, err
-	}
-	control, err := FreePort()
-	if err != nil {
-		return nil, err
+	if opts.member == nil {
+		if opts.member, err = alone(); err != nil {
+			return nil, err
+		}
 	}
 	if opts.Heap == "" {
 		opts.Heap = "512m"
 	}
-	k := &kafka{opts: opts, bootstrap: fmt.Sprintf("127.0.0.1:%d", port)}
+	m := opts.member
+	k := &kafka{opts: opts, bootstrap: fmt.Sprintf("127.0.0.1:%d", m.port), wants: len(m.control)}
+	control := m.control[m.id-1]
 	for key, value := range map[string]string{
 		"process.roles":                       "broker,controller",
-		"controller.quorum.bootstrap.servers": fmt.Sprintf("127.0.0.1:%d", control),
+		"controller.quorum.bootstrap.servers": m.servers(),
 		"listeners":                           fmt.Sprintf("PLAINTEXT://%s,CONTROLLER://127.0.0.1:%d", k.bootstrap, control),
 		"advertised.listeners":                "PLAINTEXT://" + k.bootstrap + fmt.Sprintf(",CONTROLLER://127.0.0.1:%d", control),
 		"controller.listener.names":           "CONTROLLER",
@@ -50,7 +50,7 @@ func newKafka(opts Options) (Broker, error) {
 	}
 	if opts.Static {
 		delete(k.opts.Overrides, "controller.quorum.bootstrap.servers")
-		k.opts.Overrides["controller.quorum.voters"] = fmt.Sprintf("%s@127.0.0.1:%d", opts.Overrides["node.id"], control)
+		k.opts.Overrides["controller.quorum.voters"] = m.voters(false)
 	}
 	k.process = process{
 		name: "kafka",
@@ -95,11 +95,31 @@ func (k *kafka) Start(ctx context.Context) error {
 		k.endTurn()
 		return err
 	}
-	if err := waitReady(ctx, &k.process, k.bootstrap); err != nil {
+	if err := waitReady(ctx, &k.process, k.bootstrap, k.wants); err != nil {
 		_ = k.Kill9()
 		return err
 	}
+	k.wants = 1 // others of its cluster may be down when it is started again
 	return nil
+}
+
+// takeTurn waits until no other process of this user runs Apache Kafka.
+func (k *kafka) takeTurn() error {
+	if k.holding {
+		return nil
+	}
+	if err := k.opts.member.turn.take(); err != nil {
+		return err
+	}
+	k.holding = true
+	return nil
+}
+
+func (k *kafka) endTurn() {
+	if k.holding {
+		k.opts.member.turn.end()
+		k.holding = false
+	}
 }
 
 // format writes the configuration and formats the directory once.
@@ -117,8 +137,12 @@ func (k *kafka) format() error {
 	}
 	// A fixed cluster id, so that golden data and comparisons don't change with it.
 	args := []string{"-Xmx256m", "-cp", cp, "kafka.tools.StorageTool", "format", "-t", "bWlsZW5hLWNvbXBhdC0xMQ", "-c", k.properties()}
-	if !k.opts.Static {
+	switch {
+	case k.opts.Static:
+	case len(k.opts.member.control) == 1:
 		args = append(args, "--standalone")
+	default:
+		args = append(args, "--initial-controllers", k.opts.member.voters(true))
 	}
 	cmd := exec.Command("java", args...)
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -17,6 +17,7 @@ type milena struct {
 	process
 	opts      Options
 	bootstrap string
+	wants     int // brokers it shows when it serves
 }
 
 func newMilena(opts Options) (Broker, error) {
@@ -29,18 +30,23 @@ func newMilena(opts Options) (Broker, error) {
 		binary = built
 	}
 	if k, ok := opts.Shared.(*kafka); ok {
-		m := &milena{opts: opts, bootstrap: k.bootstrap}
+		m := &milena{opts: opts, bootstrap: k.bootstrap, wants: 1}
 		m.opts.Overrides = k.opts.Overrides
 		argv := []string{binary, "start", k.properties(), "--override", "milena.metrics.listeners="}
 		m.process = process{name: "milena", cpus: opts.CPUs, logs: filepath.Join(opts.Dir, "milena.log"), argv: argv}
 		return m, nil
 	}
-	port, err := FreePort()
-	if err != nil {
-		return nil, err
+	m := &milena{opts: opts, wants: 1}
+	if of := opts.member; of != nil {
+		m.join(of)
+	} else {
+		port, err := FreePort()
+		if err != nil {
+			return nil, err
+		}
+		m.bootstrap = fmt.Sprintf("127.0.0.1:%d", port)
+		m.opts.Overrides["listeners"] = "PLAINTEXT://" + m.bootstrap
 	}
-	m := &milena{opts: opts, bootstrap: fmt.Sprintf("127.0.0.1:%d", port)}
-	m.opts.Overrides["listeners"] = "PLAINTEXT://" + m.bootstrap
 	m.opts.Overrides["log.dirs"] = opts.logDirs()
 	if _, ok := m.opts.Overrides["milena.metrics.listeners"]; !ok {
 		m.opts.Overrides["milena.metrics.listeners"] = ""
@@ -51,6 +57,20 @@ func newMilena(opts Options) (Broker, error) {
 	}
 	m.process = process{name: "milena", cpus: opts.CPUs, logs: filepath.Join(opts.Dir, "milena.log"), argv: argv}
 	return m, nil
+}
+
+// join makes it a node of a cluster.
+func (m *milena) join(of *member) {
+	m.bootstrap, m.wants = fmt.Sprintf("127.0.0.1:%d", of.port), len(of.control)
+	for key, value := range map[string]string{
+		"process.roles":                  "broker,controller",
+		"listeners":                      fmt.Sprintf("PLAINTEXT://%s,CONTROLLER://127.0.0.1:%d", m.bootstrap, of.control[of.id-1]),
+		"controller.listener.names":      "CONTROLLER",
+		"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+		"controller.quorum.voters":       of.voters(false),
+	} {
+		m.opts.Overrides[key] = value
+	}
 }
 
 func (m *milena) Name() string      { return "milena" }
@@ -75,10 +95,11 @@ func (m *milena) Start(ctx context.Context) error {
 	if err := m.start(); err != nil {
 		return err
 	}
-	if err := waitReady(ctx, &m.process, m.bootstrap); err != nil {
+	if err := waitReady(ctx, &m.process, m.bootstrap, m.wants); err != nil {
 		_ = m.Kill9()
 		return err
 	}
+	m.wants = 1 // others of its cluster may be down when it is started again
 	return nil
 }
 

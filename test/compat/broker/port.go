@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 )
 
@@ -14,4 +15,23 @@ func FreePort() (int, error) {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// steadyPorts finds n ports below those that Linux takes for connections from: while a node of a cluster is down, nobody who
+// connects gets its port, least of all the one who tries to reach it.
+func steadyPorts(n int) ([]int, error) {
+	const from, to = 25_000, 27_000
+	var all []int
+	for range 1000 {
+		port := from + rand.IntN(to-from)
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue
+		}
+		defer l.Close()
+		if all = append(all, port); len(all) == n {
+			return all, nil
+		}
+	}
+	return nil, fmt.Errorf("%d ports from %d to %d are not free", n, from, to)
 }

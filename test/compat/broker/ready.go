@@ -14,16 +14,16 @@ import (
 // readyWithin bounds a start. Apache Kafka takes up to fifteen seconds after a kill on a small machine.
 const readyWithin = 120 * time.Second
 
-// waitReady returns when the broker answers Metadata with a broker in it. There is no event to wait for from outside
+// waitReady returns when the broker answers Metadata with that many brokers in it. There is no event to wait for from outside
 // a process, so it asks again every few milliseconds; a child that died ends the wait at once.
-func waitReady(ctx context.Context, p *process, bootstrap string) error {
+func waitReady(ctx context.Context, p *process, bootstrap string, wants int) error {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	again := time.NewTicker(2 * time.Millisecond)
 	defer again.Stop()
 	var last error
 	for {
-		if last = askMetadata(ctx, bootstrap); last == nil {
+		if last = askMetadata(ctx, bootstrap, wants); last == nil {
 			return nil
 		}
 		select {
@@ -38,7 +38,7 @@ func waitReady(ctx context.Context, p *process, bootstrap string) error {
 	}
 }
 
-func askMetadata(ctx context.Context, bootstrap string) error {
+func askMetadata(ctx context.Context, bootstrap string, wants int) error {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", bootstrap)
 	if err != nil {
@@ -68,8 +68,8 @@ func askMetadata(ctx context.Context, bootstrap string) error {
 	if err := resp.ReadFrom(body[5:]); err != nil { // correlation id, empty tags
 		return err
 	}
-	if len(resp.Brokers) == 0 {
-		return fmt.Errorf("metadata without a broker")
+	if len(resp.Brokers) < wants {
+		return fmt.Errorf("metadata with %d brokers", len(resp.Brokers))
 	}
 	return nil
 }

@@ -3,13 +3,24 @@ package broker
 import (
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 )
 
-// takeTurn waits until no other process of this user runs an Apache Kafka broker through this package: go test runs
-// packages side by side, and two JVM brokers are too much for a small machine.
-func (k *kafka) takeTurn() error {
-	if k.lock != nil {
+// turn is held while the JVM of a node runs, or those of a cluster: go test runs packages side by side, and two systems of JVMs are
+// too much for a small machine.
+type turn struct {
+	mu      sync.Mutex
+	holders int
+	lock    *os.File
+}
+
+// take waits until no other process of this user runs Apache Kafka through this package.
+func (t *turn) take() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.holders > 0 {
+		t.holders++
 		return nil
 	}
 	if err := os.MkdirAll(Cache(), 0o755); err != nil {
@@ -23,13 +34,16 @@ func (k *kafka) takeTurn() error {
 		f.Close()
 		return err
 	}
-	k.lock = f
+	t.lock, t.holders = f, 1
 	return nil
 }
 
-func (k *kafka) endTurn() {
-	if k.lock != nil {
-		k.lock.Close()
-		k.lock = nil
+// end gives it to others when the last node that holds it ends.
+func (t *turn) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.holders--; t.holders == 0 {
+		t.lock.Close()
+		t.lock = nil
 	}
 }
