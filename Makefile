@@ -31,8 +31,8 @@ race: ## the packages where goroutines meet, under the race detector (needs a C 
 fuzz: ## every fuzz target for FUZZTIME
 	@./scripts/fuzz $(FUZZTIME)
 
-sim: ## a whole node from a seed, with crashes; SEED=n repeats one run
-	$(GO) test ./internal/sim -run . -count=1 $(if $(SEED),-seed=$(SEED))
+sim: ## whole clusters from seeds; SEED=n repeats one run and tells its events
+	$(GO) test ./internal/sim -run TestSeeds -count=1 -v $(if $(SEED),-seed=$(SEED),-seeds=$(or $(N),500))
 
 crash: ## N crash images of a disk, each recovered and held against what was promised; IMAGE=name repeats one
 	$(GO) test ./internal/crash -run TestImages -count=1 -v -timeout 6h -images=$(or $(N),1000000) $(if $(IMAGE),-image=$(IMAGE))

@@ -20,7 +20,7 @@ var lines = [][]string{
 	{"internal/node"},
 	{"."},
 	{"milenatest", "internal/inspect", "internal/cli", "internal/server", "cmd/milena"},
-	{"internal/history", "internal/history/records", "internal/history/groups", "internal/history/replicas", "internal/history/faults", "internal/sim/network", "internal/sim", "internal/crash", "internal/house"},
+	{"internal/history", "internal/history/records", "internal/history/groups", "internal/history/replicas", "internal/history/faults", "internal/sim/network", "internal/sim/alone", "internal/sim", "internal/crash", "internal/house"},
 }
 
 func place(dir string) (line, column int, ok bool) {

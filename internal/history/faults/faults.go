@@ -34,12 +34,12 @@ const (
 	FullDisk              // F10: Nodes have no room
 	ClockJump             // F15: the wall clock of Nodes is Delay off
 	Restart               // F27: a clean stop and a start
-	kinds
+	Kinds // how many there are
 )
 
 // String returns a word for reports.
 func (k Kind) String() string {
-	if k >= kinds {
+	if k >= Kinds {
 		return fmt.Sprintf("fault %d", k)
 	}
 	return [...]string{
@@ -88,7 +88,7 @@ type Swarm struct {
 	Cached       bool
 	SegmentBytes int
 	Idempotent   bool
-	Weights      [kinds]int    // how often each kind comes; 0 for never
+	Weights      [Kinds]int    // how often each kind comes; 0 for never
 	Every        time.Duration // between two faults, on average
 	Longest      time.Duration // a fault lasts
 	DiskFaults   int           // nodes whose disk may be faulty: fewer than half of the replicas
@@ -108,14 +108,14 @@ func Draw(seed uint64) Swarm {
 		s.MinISR, s.DiskFaults = 1, 0
 	}
 	if dice.IntN(5) == 0 { // one kind only
-		s.Weights[dice.IntN(int(kinds))] = 1
+		s.Weights[dice.IntN(int(Kinds))] = 1
 	} else {
 		for k := range s.Weights {
 			if dice.IntN(2) == 0 {
 				s.Weights[k] = 1 + dice.IntN(8)
 			}
 		}
-		s.Weights[dice.IntN(int(kinds))] += 2
+		s.Weights[dice.IntN(int(Kinds))] += 2
 	}
 	if s.DiskFaults == 0 {
 		s.Weights[SyncFails] = 0 // the only copy

@@ -8,7 +8,7 @@ import (
 )
 
 func TestASeedIsAPlan(t *testing.T) {
-	var met [kinds]int
+	var met [Kinds]int
 	single, sizes, isr := 0, map[int]int{}, map[int]int{}
 	partitions := map[int]int{}
 	const length = 10 * time.Second

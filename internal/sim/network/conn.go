@@ -51,7 +51,7 @@ func (n *Network) carry(from, to *host, f func()) {
 		switch {
 		case l.cut:
 			l.held = append(l.held, arrive)
-		case to.down:
+		case to.down, to.stopped:
 			to.held = append(to.held, arrive)
 		default:
 			f()

@@ -70,6 +70,7 @@ type host struct {
 	name      string
 	ip        netip.Addr
 	down      bool
+	stopped   bool              // its processes stand still, and take nothing
 	held      []func()          // deliveries that are sent again until the machine is back
 	listeners map[string]Accept // by address
 }
@@ -186,6 +187,16 @@ func (n *Network) Kill(name string) {
 	}
 }
 
+// Pause has the processes of a machine stand still: what arrives waits for Continue, as it would in the kernel.
+func (n *Network) Pause(name string) { n.host(name).stopped = true }
+
+// Continue hands a machine's processes what arrived meanwhile.
+func (n *Network) Continue(name string) {
+	h := n.host(name)
+	h.stopped = false
+	n.release(h)
+}
+
 // PowerOff ends a machine: whoever talks to it hears nothing.
 func (n *Network) PowerOff(name string) {
 	h := n.host(name)
@@ -204,6 +215,11 @@ func (n *Network) PowerOff(name string) {
 func (n *Network) PowerOn(name string) {
 	h := n.host(name)
 	h.down = false
+	n.release(h)
+}
+
+// release delivers what a machine could not take.
+func (n *Network) release(h *host) {
 	held := h.held
 	h.held = nil
 	for _, deliver := range held {

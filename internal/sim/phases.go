@@ -1,0 +1,145 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/milena-io/milena/internal/history"
+	"github.com/milena-io/milena/internal/history/records"
+	"github.com/milena-io/milena/internal/kafka"
+)
+
+// patience is how long anything may take when nothing is wrong any more: a session, an election, a rebalance, with room.
+const patience = 30 * time.Second
+
+// converge demands that everything goes on once the faults are over: the nodes serve, every partition has a leader and all its
+// replicas in sync, each producer gets records acknowledged everywhere, and readers come to the end.
+func (r *run) converge() {
+	demand := func(what string, done func() bool, why func() any) {
+		if !r.w.RunUntil(patience, done) {
+			r.broken("liveness", "%v after the faults were over: not %s: %v", patience, what, why())
+		}
+		r.note("healed: %s", what)
+	}
+	demand("every node serves", r.up, func() any { return r.states() })
+	marks := map[*lane]int{}
+	for _, p := range r.crowd.producers {
+		for _, l := range p.lanes {
+			marks[l] = l.acked
+		}
+	}
+	progress := func() (stuck []string) {
+		for _, p := range r.crowd.producers {
+			for _, l := range p.lanes {
+				if p.acks == -1 && l.acked == marks[l] {
+					stuck = append(stuck, p.c.host+" on "+l.tp.String())
+				}
+			}
+		}
+		return stuck
+	}
+	demand("every partition takes writes", func() bool { return len(progress()) == 0 }, func() any { return progress() })
+	demand("every replica is in sync", func() bool { return len(r.behind()) == 0 }, func() any { return r.behind() })
+}
+
+// behind lists the partitions whose replicas are not all in sync, or that have no leader, as the first node sees it.
+func (r *run) behind() (out []string) {
+	m := r.machines[0]
+	if m.node == nil {
+		return []string{m.state()}
+	}
+	img := m.node.Image()
+	for t := range img.Topics() {
+		for n, p := range t.Partitions() {
+			if tp := (kafka.TopicPartition{Topic: t.Name, Partition: n}); p.Leader < 0 || len(p.ISR()) < len(p.Replicas()) {
+				out = append(out, tp.String())
+			}
+		}
+	}
+	return out
+}
+
+// read stops the producers and has fresh consumers read everything.
+func (r *run) read() {
+	r.phase = reading
+	for _, p := range r.crowd.producers {
+		p.quiet = true
+	}
+	if !r.w.RunUntil(patience, func() bool {
+		for _, p := range r.crowd.producers {
+			for _, l := range p.lanes {
+				if l.batch != nil {
+					return false
+				}
+			}
+		}
+		return true
+	}) {
+		r.broken("liveness", "producers have not come to rest")
+	}
+	for _, k := range r.crowd.readers {
+		k.over = true
+	}
+	final := newConsumer(r, "final", r.plan.Swarm.Seed%2 == 0)
+	c := newClient(r, "asks")
+	left := 0
+	for n := range r.plan.Swarm.Partitions {
+		left++
+		r.bounds(c, kafka.TopicPartition{Topic: topic, Partition: int32(n)}, func(tp kafka.TopicPartition, end kafka.Offset) {
+			final.assign(tp, end)
+			left--
+		})
+	}
+	if !r.w.RunUntil(patience, func() bool {
+		for _, p := range final.positions {
+			if !p.done() {
+				return false
+			}
+		}
+		return left == 0
+	}) {
+		r.broken("liveness", "the final reads have not come to the end")
+	}
+}
+
+// bounds asks for a partition's end until somebody answers.
+func (r *run) bounds(c *client, tp kafka.TopicPartition, done func(kafka.TopicPartition, kafka.Offset)) {
+	again := func() { c.refresh(func() { c.later(backoff, func() { r.bounds(c, tp, done) }) }) }
+	at, known := c.leader(tp)
+	if !known {
+		again()
+		return
+	}
+	req := kmsg.NewPtrListOffsetsRequest()
+	req.Version, req.ReplicaID = 6, -1
+	t, p := kmsg.NewListOffsetsRequestTopic(), kmsg.NewListOffsetsRequestTopicPartition()
+	t.Topic, p.Partition, p.Timestamp, p.CurrentLeaderEpoch = tp.Topic, tp.Partition, -1, int32(at.epoch)
+	t.Partitions = append(t.Partitions, p)
+	req.Topics = append(req.Topics, t)
+	op := r.record.Begin(history.Op{Process: r.crowd.processes(), F: history.DoAsk})
+	c.to(at.node).ask(req, asked, func(resp kmsg.Response, _ history.Transport) {
+		op.Kind = history.Info
+		in, ok := resp.(*kmsg.ListOffsetsResponse)
+		if !ok || in.Topics[0].Partitions[0].ErrorCode != 0 {
+			r.record.End(op)
+			c.wrong(tp)
+			again()
+			return
+		}
+		end := kafka.Offset(in.Topics[0].Partitions[0].Offset)
+		op.Kind = history.Ok
+		op.Mops = []history.Mop{{Bounds: &history.Bounds{Key: tp, Earliest: kafka.NoOffset, Stable: kafka.NoOffset, Latest: end}}}
+		r.record.End(op)
+		done(tp, end)
+	})
+}
+
+// judge has the checkers look at what was recorded.
+func (r *run) judge() {
+	h, _ := r.record.History()
+	found := records.Check(h.Ops, records.Options{Final: r.phase == reading && len(r.findings) == 0})
+	r.findings = append(r.findings, history.BadOf(found.Findings, history.Workload{
+		Idempotent: r.plan.Swarm.Idempotent, Committed: r.plan.Swarm.Seed%2 == 0,
+	})...)
+}

@@ -1,0 +1,114 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/milena-io/milena/internal/history"
+	"github.com/milena-io/milena/internal/history/faults"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/sim/network"
+	"github.com/milena-io/milena/internal/world"
+)
+
+// run is a simulation under way.
+type run struct {
+	o        Options
+	plan     faults.Plan
+	w        *world.Virtual
+	net      *network.Network
+	dice     *rand.Rand // of faults and clients; the nodes draw from the world
+	machines []*machine
+	crowd    crowd
+	record   *history.Recorder
+	trace    trace
+	reached  Reached
+	findings []history.Finding
+	phase    phase
+	cuts     map[[2]string]int // how many faults cut a direction now
+}
+
+// phase is how far a run is.
+type phase uint8
+
+const (
+	faulty  phase = iota // faults come
+	healing              // no more of them, and everything has to go on
+	reading              // fresh clients read what there is
+)
+
+func newRun(seed uint64, o Options) *run {
+	swarm := faults.Draw(seed)
+	r := &run{o: o, w: world.NewVirtual(seed), dice: rand.New(rand.NewPCG(seed, 5)), cuts: map[[2]string]int{}}
+	r.plan = faults.Make(fit(swarm), o.Faults)
+	if o.Events != nil {
+		r.plan = r.plan.With(o.Events)
+	}
+	r.trace = trace{now: func() time.Duration { return r.w.Now().Mono }, tell: o.Tell}
+	r.net = network.New(r.w, seed, network.LAN())
+	r.record = history.NewRecorder(func() int64 { return int64(r.w.Now().Mono) }, nil)
+	for i := range r.plan.Swarm.Nodes {
+		r.machines = append(r.machines, newMachine(r, kafka.NodeID(i+1)))
+	}
+	return r
+}
+
+// fit makes a swarm one that this cluster can be: a quorum has three voters or five, and page-cache durability promises nothing
+// after power cuts.
+func fit(s faults.Swarm) faults.Swarm {
+	if s.Seed%8 == 0 {
+		s.Nodes = 5
+	} else {
+		s.Nodes = 3
+	}
+	if s.Cached {
+		s.Weights[faults.Crash] += s.Weights[faults.PowerCut] + s.Weights[faults.AllPower]
+		s.Weights[faults.PowerCut], s.Weights[faults.AllPower], s.Weights[faults.SyncFails] = 0, 0, 0
+		if !slices.ContainsFunc(s.Weights[:], func(w int) bool { return w > 0 }) {
+			s.Weights[faults.Crash] = 1
+		}
+	}
+	return s
+}
+
+// phases is a run from its beginning to its end.
+func (r *run) phases() {
+	for _, m := range r.machines {
+		m.boot()
+	}
+	if !r.w.RunUntil(patience, r.up) {
+		r.broken("formation", "the nodes are not all up within %v: %v", patience, r.states())
+	}
+	r.crowd.gather(r)
+	if !r.w.RunUntil(patience, r.crowd.begun) {
+		r.broken("formation", "the topic is not there, or not written to, within %v", patience)
+	}
+	r.unleash()
+	r.w.Run(r.plan.Heal)
+	r.heal()
+	r.converge()
+	r.read()
+}
+
+// broken adds a finding of the simulator's own, and breaks the run off: what follows on it proves nothing.
+func (r *run) broken(name, format string, args ...any) {
+	r.findings = append(r.findings, history.Finding{Name: name, Verdict: history.Always, Text: fmt.Sprintf(format, args...)})
+	panic(enough{})
+}
+
+// enough ends a run of which enough is known.
+type enough struct{}
+
+func (r *run) note(format string, args ...any) { r.trace.note(fmt.Sprintf(format, args...)) }
+
+// report judges what was recorded.
+func (r *run) report() Report {
+	r.judge()
+	r.reached.Runs = 1
+	return Report{
+		Seed: r.plan.Swarm.Seed, Trace: r.trace.sum(), Swarm: r.plan.Swarm, Events: r.plan.Events, Reached: r.reached,
+		Findings: r.findings, Last: r.trace.last(),
+	}
+}

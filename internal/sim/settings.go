@@ -1,0 +1,52 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+
+	"github.com/milena-io/milena/internal/kafka"
+)
+
+// settings is a node's configuration: what the cluster needs, and times and sizes that the seed draws, most of them far
+// shorter than anybody's.
+func (r *run) settings(id kafka.NodeID) map[string]string {
+	s := &r.plan.Swarm
+	dice := rand.New(rand.NewPCG(s.Seed, 7)) // the same for every node, and every time
+	var voters []string
+	for i := range s.Nodes {
+		voters = append(voters, fmt.Sprintf("%d@%s:%s", i+1, hostOf(kafka.NodeID(i+1)), controllers))
+	}
+	of := func(choices ...int) string { return fmt.Sprint(choices[dice.IntN(len(choices))]) }
+	beat := 200 + dice.IntN(800)
+	return map[string]string{
+		"node.id": fmt.Sprint(id), "process.roles": "broker,controller", "log.dirs": "data", "controller.listener.names": "CONTROLLER",
+		"listeners":                      fmt.Sprintf("PLAINTEXT://%[1]s:%[2]s,CONTROLLER://%[1]s:%[3]s", hostOf(id), clients, controllers),
+		"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+		"controller.quorum.voters":       strings.Join(voters, ","),
+
+		"broker.heartbeat.interval.ms": fmt.Sprint(beat), "broker.session.timeout.ms": fmt.Sprint(beat * (2 + dice.IntN(5))),
+		"controller.quorum.election.timeout.ms":           of(150, 300, 1000),
+		"metadata.log.max.record.bytes.between.snapshots": of(2000, 8000, 20<<20),
+		"metadata.log.segment.bytes":                      of(8<<20, 8<<20, 1<<30),
+		"replica.lag.time.max.ms":                         of(500, 1500, 5000),
+		"replica.fetch.wait.max.ms":                       of(50, 200, 500),
+		"replica.fetch.max.bytes":                         of(2000, 1<<20),
+		"replica.fetch.backoff.ms":                        of(50, 1000),
+		"replica.socket.timeout.ms":                       of(2000, 30000),
+		"replica.high.watermark.checkpoint.interval.ms":   of(300, 2000),
+		"log.flush.offset.checkpoint.interval.ms":         of(300, 2000),
+		"log.retention.check.interval.ms":                 of(700, 300000),
+		"log.segment.bytes":                               fmt.Sprint(max(s.SegmentBytes, 1024)),
+		"min.insync.replicas":                             fmt.Sprint(s.MinISR),
+		"milena.durability":                               map[bool]string{true: "cache", false: "sync"}[s.Cached],
+		"offsets.topic.num.partitions":                    of(1, 3),
+		"offsets.topic.replication.factor":                "3",
+		"offsets.topic.segment.bytes":                     of(2048, 100<<20),
+		"group.initial.rebalance.delay.ms":                of(0, 100, 500),
+		"group.min.session.timeout.ms":                    "100",
+		"log.message.timestamp.after.max.ms":              "172800000", // the clocks of nodes are an hour apart
+		"auto.create.topics.enable":                       "false",
+		"leader.imbalance.check.interval.seconds":         of(1, 5, 300),
+	}
+}
