@@ -22,9 +22,13 @@ type beside struct {
 	feed.Source
 	to        *Node
 	forwarded map[kafka.APIKey]int
+	starts    []controller.RegisterBroker // that came this way
 }
 
 func (b *beside) Submit(timeout time.Duration, cmd controller.Command, done func(any, error)) {
+	if r, ok := cmd.(controller.RegisterBroker); ok {
+		b.starts = append(b.starts, r)
+	}
 	b.to.control.Submit(timeout, cmd, done)
 }
 

@@ -63,9 +63,11 @@ func (s *session) bootstrap() {
 // register makes the incarnation known, again and again until a moment of monotonic time.
 func (s *session) register(until time.Duration) {
 	st := &s.n.settings
+	dirs, noted := s.n.storage.Announce(s.incarnation)
 	s.n.control.Submit(startTimeout, controller.RegisterBroker{
 		Broker: st.NodeID(), Incarnation: s.incarnation, Rack: st.rack(), Endpoints: s.n.edge.endpoints,
-		Features: staterecord.Known(), LogDirs: s.n.storage.Online(), Colocated: st.node.Roles.Controller && (!st.forms() || s.n.control.Active()),
+		Features: staterecord.Known(), LogDirs: dirs, Noted: noted, PreviousEpoch: s.n.storage.LastEpoch(),
+		Colocated: st.node.Roles.Controller && (!st.forms() || s.n.control.Active()),
 	}, func(reply any, err error) {
 		if err != nil {
 			s.notRegistered(until, err)
@@ -77,6 +79,7 @@ func (s *session) register(until time.Duration) {
 		s.mu.Unlock()
 		s.n.replicas.moves.send()
 		s.beat()
+		s.n.storage.Registered(s.incarnation)
 	})
 }
 

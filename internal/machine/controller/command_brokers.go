@@ -19,9 +19,9 @@ type RegisterBroker struct {
 	// PreviousEpoch is that of the incarnation that stopped this broker cleanly, when that was the last: -1 after any other
 	// stop (KIP-966, BrokerRegistration v3).
 	PreviousEpoch kafka.BrokerEpoch
-	// LastEpochs is for each log directory the newest epoch of the broker that is noted in it, whatever the stop was, -1 for
-	// none: a directory that was wiped or restored says another than the last. Nil where none is noted.
-	LastEpochs []kafka.BrokerEpoch
+	// Noted are for each log directory the earlier incarnations that may have been the last to register with it, whatever the
+	// stop was: a directory that was wiped or restored doesn't name the last. Nil where nothing is noted.
+	Noted [][]kafka.IncarnationID
 	// Colocated says that the broker runs in the process of the active controller: it is replaced by a newer incarnation
 	// at once, since two processes cannot hold one directory.
 	Colocated bool

@@ -85,7 +85,7 @@ func lost(have *image.Broker, c RegisterBroker) func(rules, *image.Partition) bo
 		case i < 0:
 			return dir != kafka.DirectoryUnassigned && dir != kafka.DirectoryMigrating
 		}
-		return have != nil && i < len(c.LastEpochs) && c.LastEpochs[i] != have.Epoch
+		return have != nil && i < len(c.Noted) && !slices.Contains(c.Noted[i], have.Incarnation)
 	}
 }
 

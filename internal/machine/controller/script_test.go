@@ -267,9 +267,9 @@ func (s *script) incarnate(id kafka.NodeID, how []string) RegisterBroker {
 		case "wiped":
 			r.LogDirs[0][1]++
 		case "restored":
-			r.LastEpochs = []kafka.BrokerEpoch{last - 1}
+			r.Noted = [][]kafka.IncarnationID{{{0: 0xee}}}
 		case "same-disk":
-			r.LastEpochs = []kafka.BrokerEpoch{last}
+			r.Noted = [][]kafka.IncarnationID{{{0: 0xee}, s.m.Committed().Broker(id).Incarnation}}
 		default:
 			s.t.Fatalf("start %s", h)
 		}

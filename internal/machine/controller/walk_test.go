@@ -63,15 +63,15 @@ func (w *walk) restart(id kafka.NodeID) {
 	r.PreviousEpoch = -1
 	if have := w.m.Committed().Broker(id); have != nil {
 		r.Dead, r.LogDirs = have.Epoch, have.LogDirs
-		r.LastEpochs = []kafka.BrokerEpoch{have.Epoch}
+		r.Noted = [][]kafka.IncarnationID{{have.Incarnation}}
 		switch how := w.chance.IntN(6); {
 		case how == 0:
 			r.LogDirs = []kafka.DirectoryID{{0: 0xdd, 13: w.born, 15: byte(id)}}
-			r.LastEpochs[0] = -1
+			r.Noted[0] = nil
 			w.lose(id, func(rules) bool { return true }, true)
 			w.seen["wiped"]++
 		case how == 1:
-			r.LastEpochs[0]--
+			r.Noted[0][0][0]++
 			w.lose(id, func(rules) bool { return true }, false)
 			w.seen["restored"]++
 		case how < 4:

@@ -90,13 +90,13 @@ func (d dice) fill(v reflect.Value, field string) {
 		}
 	case reflect.Slice:
 		n := d.IntN(4)
-		nullable := field == "LastEpochs" || field == "Cordoned"
+		nullable := field == "Noted" || field == "Cordoned"
 		if n == 0 && field != "ISR" && !(nullable && d.IntN(2) == 0) {
 			return
 		}
 		v.Set(reflect.MakeSlice(v.Type(), n, n))
 		for i := range n {
-			d.fill(v.Index(i), field)
+			d.fill(v.Index(i), "")
 		}
 	case reflect.Array:
 		for i := range v.Len() {

@@ -26,12 +26,8 @@ func WriteRegisterBroker(cluster string, c controller.RegisterBroker) *kmsg.Brok
 	}
 	m.LogDirs = uuids(c.LogDirs)
 	m.PreviousBrokerEpoch = int64(c.PreviousEpoch)
-	if c.LastEpochs != nil {
-		var b []byte
-		for _, e := range c.LastEpochs {
-			b = binary.BigEndian.AppendUint64(b, uint64(e))
-		}
-		m.UnknownTags.Set(tagLastEpochs, b)
+	if c.Noted != nil {
+		m.UnknownTags.Set(tagNoted, appendNoted(nil, c.Noted))
 	}
 	if c.Dead != 0 {
 		setInt64Tag(&m.UnknownTags, tagDead, int64(c.Dead))
@@ -55,11 +51,8 @@ func ReadRegisterBroker(m *kmsg.BrokerRegistrationRequest) controller.RegisterBr
 		f := &m.Features[i]
 		c.Features = append(c.Features, staterecord.FeatureRange{Name: f.Name, Min: f.MinSupportedVersion, Max: f.MaxSupportedVersion})
 	}
-	if b := tagged(&m.UnknownTags, tagLastEpochs); b != nil && len(b)%8 == 0 {
-		c.LastEpochs = []kafka.BrokerEpoch{}
-		for ; len(b) > 0; b = b[8:] {
-			c.LastEpochs = append(c.LastEpochs, kafka.BrokerEpoch(binary.BigEndian.Uint64(b)))
-		}
+	if b := tagged(&m.UnknownTags, tagNoted); b != nil {
+		c.Noted = readNoted(b)
 	}
 	if dead, ok := int64Tag(&m.UnknownTags, tagDead); ok {
 		c.Dead = kafka.BrokerEpoch(dead)
@@ -104,6 +97,34 @@ func directories(in [][16]byte) []kafka.DirectoryID {
 	out := make([]kafka.DirectoryID, len(in))
 	for i, d := range in {
 		out[i] = d
+	}
+	return out
+}
+
+// appendNoted writes the incarnations that each log directory names.
+func appendNoted(b []byte, dirs [][]kafka.IncarnationID) []byte {
+	for _, all := range dirs {
+		b = binary.BigEndian.AppendUint16(b, uint16(len(all)))
+		for _, id := range all {
+			b = append(b, id[:]...)
+		}
+	}
+	return b
+}
+
+// readNoted is the way back. What is cut short says nothing of the directories that it lacks; they count as not naming anybody.
+func readNoted(b []byte) [][]kafka.IncarnationID {
+	const idBytes = len(kafka.IncarnationID{})
+	out := [][]kafka.IncarnationID{}
+	for len(b) >= 2 {
+		n := int(binary.BigEndian.Uint16(b))
+		b = b[2:]
+		var all []kafka.IncarnationID
+		for ; n > 0 && len(b) >= idBytes; n-- {
+			all = append(all, kafka.IncarnationID(b[:idBytes]))
+			b = b[idBytes:]
+		}
+		out = append(out, all)
 	}
 	return out
 }

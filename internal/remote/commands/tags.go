@@ -12,10 +12,10 @@ import (
 
 // The numbers of our tagged fields, far above any that Kafka uses.
 const (
-	tagLastEpochs = 10200 // of BrokerRegistration: an int64 for each log directory
-	tagDead       = 10201 // of BrokerRegistration: an int64
-	tagReason     = 10202 // of answers with a code and no words: a text
-	tagShown      = 10203 // of Envelope's answer: an int64
+	tagNoted  = 10200 // of BrokerRegistration: for each log directory a count (uint16) and so many ids
+	tagDead   = 10201 // of BrokerRegistration: an int64
+	tagReason = 10202 // of answers with a code and no words: a text
+	tagShown  = 10203 // of Envelope's answer: an int64
 )
 
 // tagged returns a tag's value, nil when there is none.
