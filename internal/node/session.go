@@ -8,6 +8,7 @@ import (
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/machine/controller"
 	"github.com/milena-io/milena/internal/staterecord"
+	"github.com/milena-io/milena/internal/storage"
 	"github.com/milena-io/milena/internal/world"
 )
 
@@ -63,10 +64,10 @@ func (s *session) bootstrap() {
 // register makes the incarnation known, again and again until a moment of monotonic time.
 func (s *session) register(until time.Duration) {
 	st := &s.n.settings
-	dirs, noted := s.n.storage.Announce(s.incarnation)
+	dirs, noted := storage.Announce(s.n.storage, s.incarnation)
 	s.n.control.Submit(startTimeout, controller.RegisterBroker{
 		Broker: st.NodeID(), Incarnation: s.incarnation, Rack: st.rack(), Endpoints: s.n.edge.endpoints,
-		Features: staterecord.Known(), LogDirs: dirs, Noted: noted, PreviousEpoch: s.n.storage.LastEpoch(),
+		Features: staterecord.Known(), LogDirs: dirs, Noted: noted, PreviousEpoch: storage.LastEpoch(s.n.storage),
 		Colocated: st.node.Roles.Controller && (!st.forms() || s.n.control.Active()),
 	}, func(reply any, err error) {
 		if err != nil {
@@ -79,7 +80,7 @@ func (s *session) register(until time.Duration) {
 		s.mu.Unlock()
 		s.n.replicas.moves.send()
 		s.beat()
-		s.n.storage.Registered(s.incarnation)
+		storage.Registered(s.n.storage, s.incarnation)
 	})
 }
 

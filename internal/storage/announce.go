@@ -10,7 +10,7 @@ import (
 
 // Announce has every directory that works name an incarnation that is about to register, durably, and returns the directories with
 // all that each of them names (ADR 0026). One that fails it is offline, and not among them.
-func (s *Storage) Announce(id kafka.IncarnationID) (dirs []kafka.DirectoryID, noted [][]kafka.IncarnationID) {
+func Announce(s *Storage, id kafka.IncarnationID) (dirs []kafka.DirectoryID, noted [][]kafka.IncarnationID) {
 	for _, v := range s.Serving() {
 		all := log.Noted(v.Dir)
 		if !slices.Contains(all, id) {
@@ -27,7 +27,7 @@ func (s *Storage) Announce(id kafka.IncarnationID) (dirs []kafka.DirectoryID, no
 }
 
 // Registered has every directory name the incarnation alone: it did register, so that those before it are of no account.
-func (s *Storage) Registered(id kafka.IncarnationID) {
+func Registered(s *Storage, id kafka.IncarnationID) {
 	for _, v := range s.Serving() {
 		if all := log.Noted(v.Dir); len(all) == 1 && all[0] == id {
 			continue
@@ -40,7 +40,7 @@ func (s *Storage) Registered(id kafka.IncarnationID) {
 
 // LastEpoch is the broker epoch of the incarnation that closed the directories, when it closed every one of log.dirs cleanly, else
 // -1 (KIP-966, BrokerRegistration.PreviousBrokerEpoch).
-func (s *Storage) LastEpoch() kafka.BrokerEpoch {
+func LastEpoch(s *Storage) kafka.BrokerEpoch {
 	last := kafka.BrokerEpoch(-1)
 	for i, v := range s.Volumes {
 		if v.Offline() != nil {
