@@ -42,7 +42,7 @@ func (l *lab) killLeader(ctx context.Context, name string, controls bool) (value
 		return nil, err
 	}
 	defer p.Stop()
-	killed := p.Mark()
+	killed := p.Mark(true)
 	if err := c.Node(victim).Kill9(); err != nil {
 		return nil, err
 	}
@@ -136,12 +136,12 @@ func measureShutdown(ctx context.Context, l *lab, name string) (values, error) {
 	}
 	defer p.Stop()
 	v := values{"partitions": led}
-	p.Mark()
+	p.Mark(false)
 	if err := pause(ctx, 4*time.Second); err != nil {
 		return nil, err
 	}
 	longest(v, "in peace ", p.Told())
-	began := p.Mark()
+	began := p.Mark(false)
 	if err := c.Node(victim).Stop(); err != nil {
 		return nil, err
 	}

@@ -71,10 +71,11 @@ func main() {
 	}
 	brief := flag.Bool("short", false, "minutes instead of hours: good for a first look, too short to quote")
 	fill := flag.Bool("fill", true, "keep the page cache full")
-	only := flag.String("only", "kafka,milena,milena-cache", "the systems that the part named cells measures")
+	only := flag.String("only", "kafka,milena,milena-cache", "the systems that the part named cells and those with three nodes measure")
 	which := flag.String("parts", "", "the parts to measure, of "+strings.Join(partNames(), ", ")+"; all of them by default")
 	results := flag.String("results", "", "folder that keeps what was measured, so that an interrupted run goes on; a new one by default")
 	out := flag.String("out", "", "file the report goes to; docs/benchmarks.md for a full run of all systems")
+	keep := flag.Bool("keep", false, "keep the folders of the brokers, to look into their logs")
 	flag.Parse()
 	p := full()
 	if *brief {
@@ -87,7 +88,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	text, err := session{plan: p, systems: strings.Split(*only, ","), dir: *results, which: *which}.run(ctx)
+	text, err := session{plan: p, systems: strings.Split(*only, ","), dir: *results, which: *which, keep: *keep}.run(ctx)
 	fmt.Print(text)
 	if err != nil {
 		log.Fatal("bench: ", err)

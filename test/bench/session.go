@@ -57,6 +57,7 @@ type session struct {
 	systems []string // of the part cells
 	dir     string   // of results
 	which   string   // parts, comma separated
+	keep    bool     // the brokers' folders
 }
 
 // run measures the parts that are missing and returns the report of all that was measured, also after an error.
@@ -91,7 +92,11 @@ func (s session) measure(ctx context.Context, cores cores, results *store) error
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
+	if s.keep {
+		log.Printf("the brokers' folders stay in %s", work)
+	} else {
+		defer os.RemoveAll(work)
+	}
 	chosen, err := named(s.which)
 	if err != nil {
 		return err
@@ -101,12 +106,18 @@ func (s session) measure(ctx context.Context, cores cores, results *store) error
 		if !slices.Contains(chosen, p.name) {
 			continue
 		}
+		if p.of == clusterParts {
+			p.also = slices.DeleteFunc(p.also, func(name string) bool { return !slices.Contains(s.systems, name) })
+		}
 		l := &lab{part: p, short: s.plan.short, cores: cores, dir: filepath.Join(work, p.name), cache: cache, nodes: map[string]broker.Broker{}}
 		if err := os.MkdirAll(l.dir, 0o755); err != nil {
 			return err
 		}
 		if err := l.run(ctx, results); err != nil {
 			return fmt.Errorf("part %s: %w", p.name, err)
+		}
+		if s.keep {
+			continue
 		}
 		if err := os.RemoveAll(l.dir); err != nil {
 			return err

@@ -54,6 +54,7 @@ type group struct {
 	parts []*part
 	down  map[int32]time.Time // when a connection to a node was last refused or lost
 	mark  time.Time
+	hurry bool
 	last  error // the newest reason why something was not acknowledged, for who waits in vain
 }
 
@@ -120,17 +121,17 @@ type Told struct {
 	Tries     int           // refused since the mark
 }
 
-// Mark says that something happens now: every partition is due at once, and figures count from here.
-func (p *Prober) Mark() time.Time {
+// Mark says that something happens now: figures count from here. Hurried, every partition is due at once.
+func (p *Prober) Mark(hurry bool) time.Time {
 	for _, g := range p.groups {
 		g.mu.Lock()
 	}
 	now := time.Now()
 	for _, g := range p.groups {
-		g.mark = now
+		g.mark, g.hurry = now, hurry
 		for _, x := range g.parts {
 			x.again, x.worst, x.tries, x.was = -1, 0, 0, x.leader
-			if !x.flying {
+			if hurry && !x.flying {
 				x.due, x.next = now, now
 			}
 		}

@@ -167,7 +167,7 @@ func (g *group) acknowledged(x *part, id int32, now time.Time) {
 		x.due = now
 	}
 	x.next = x.due
-	if !g.mark.IsZero() && x.again < 0 { // it was sent before the mark, which wants one sent after it
+	if g.hurry && x.again < 0 { // it was sent before the mark, which wants one sent after it
 		x.due, x.next = now, now
 	}
 }

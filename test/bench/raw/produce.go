@@ -16,6 +16,7 @@ import (
 // Load says what is produced: Produce v7 with acks=all, one partition and one batch a request.
 type Load struct {
 	Addr        string
+	Leaders     []string // of each partition, when several nodes lead: connections go round them, each with the partitions of its node
 	Topic       string
 	Partitions  int // requests go round them
 	Records     int // of a batch
@@ -67,12 +68,14 @@ func (l Load) Saturate(ctx context.Context, how time.Duration, most int64) (requ
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	begin := time.Now()
+	mine := l.share(frames)
 	more := func() (int64, bool) {
 		n := sent.Add(1) - 1
 		return n, n < most && time.Since(begin) < how && ctx.Err() == nil
 	}
-	err = l.each(func(c *conn, _ int) error {
+	err = l.each(func(c *conn, i int) error {
 		defer cancel()
+		frames := mine[i]
 		flying := 0
 		for open := true; open || flying > 0; {
 			for open && flying < l.InFlight {
@@ -80,7 +83,7 @@ func (l Load) Saturate(ctx context.Context, how time.Duration, most int64) (requ
 				if n, open = more(); !open {
 					break
 				}
-				if _, err := c.Write(frames[n%int64(len(frames))]); err != nil {
+				if _, err := c.Write(frames[l.turn(n)%int64(len(frames))]); err != nil {
 					return err
 				}
 				flying++
@@ -99,11 +102,46 @@ func (l Load) Saturate(ctx context.Context, how time.Duration, most int64) (requ
 	return acked.Load(), time.Since(begin), err
 }
 
+// nodes are the addresses of those that lead, sorted.
+func (l Load) nodes() []string {
+	if len(l.Leaders) == 0 {
+		return []string{l.Addr}
+	}
+	return slices.Compact(slices.Sorted(slices.Values(l.Leaders)))
+}
+
+// addr is where a connection goes.
+func (l Load) addr(connection int) string {
+	nodes := l.nodes()
+	return nodes[connection%len(nodes)]
+}
+
+// share gives every connection the frames of the partitions that its node leads.
+func (l Load) share(frames [][]byte) [][][]byte {
+	out := make([][][]byte, l.Connections)
+	for i := range out {
+		for p, one := range frames {
+			if len(l.Leaders) == 0 || l.Leaders[p] == l.addr(i) {
+				out[i] = append(out[i], one)
+			}
+		}
+	}
+	return out
+}
+
+// turn is which of its frames a connection sends as the n-th request of all.
+func (l Load) turn(n int64) int64 {
+	if len(l.Leaders) == 0 {
+		return n
+	}
+	return n / int64(l.Connections)
+}
+
 // each runs f for every connection and returns the first error.
 func (l Load) each(f func(c *conn, i int) error) error {
 	conns := make([]*conn, l.Connections)
 	for i := range conns {
-		c, err := dial(l.Addr)
+		c, err := dial(l.addr(i))
 		if err != nil {
 			return err
 		}
@@ -127,10 +165,11 @@ func (l Load) Pace(ctx context.Context, perSecond float64, how time.Duration) ([
 
 // pace sends n requests, the first when it begins.
 func (l Load) pace(ctx context.Context, perSecond float64, begin time.Time, n int) ([]time.Duration, error) {
-	frames := l.frames()
+	mine := l.share(l.frames())
 	took := make([][]time.Duration, l.Connections)
 	due := func(i int) time.Time { return begin.Add(time.Duration(float64(i) / perSecond * 1e9)) }
 	err := l.each(func(c *conn, first int) error {
+		frames := mine[first]
 		sent := make(chan int, n)
 		var failed error
 		go func() {
@@ -139,7 +178,7 @@ func (l Load) pace(ctx context.Context, perSecond float64, begin time.Time, n in
 				if wait := time.Until(due(i)); wait > 0 {
 					time.Sleep(wait) // the pace of the load itself
 				}
-				if _, failed = c.Write(frames[i%len(frames)]); failed != nil {
+				if _, failed = c.Write(frames[l.turn(int64(i))%int64(len(frames))]); failed != nil {
 					return
 				}
 				sent <- i
