@@ -31,6 +31,8 @@ type Standing struct {
 	Brokers    []Broker // that are registered, by id
 	Replicas   Replicas
 	Damages    int64   // stretches of logs that were found not to check since the start
+	Mended     int64   // stretches that were repaired from other replicas since the start
+	Unmended   int     // partitions with damage that is being repaired, or is to be tried again
 	Traffic    Traffic // of all topics since the start, deleted ones included
 	Controller Controller
 	Quorum     Quorum

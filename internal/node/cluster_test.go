@@ -162,6 +162,18 @@ func (c *three) write(at int32, topic string, partition int32, value string) (ka
 	return kafka.ErrorCode(out.ErrorCode), out.BaseOffset
 }
 
+// read fetches from an offset on, as a consumer that any replica may serve, and returns the records' bytes.
+func (c *three) read(at int32, topic string, partition int32, from int64) (kafka.ErrorCode, []byte) {
+	req := kmsg.NewPtrFetchRequest()
+	req.Version, req.MaxBytes, req.MinBytes = 12, 1<<20, 1
+	t, p := kmsg.NewFetchRequestTopic(), kmsg.NewFetchRequestTopicPartition()
+	t.Topic, p.Partition, p.FetchOffset, p.PartitionMaxBytes, p.CurrentLeaderEpoch = topic, partition, from, 1<<20, -1
+	t.Partitions = append(t.Partitions, p)
+	req.Topics = append(req.Topics, t)
+	out := ask[*kmsg.FetchResponse](c, at, req).Topics[0].Partitions[0]
+	return kafka.ErrorCode(out.ErrorCode), out.RecordBatches
+}
+
 func (c *three) create(at int32, topic string, partitions int32) {
 	c.t.Helper()
 	req := kmsg.NewPtrCreateTopicsRequest()

@@ -43,6 +43,8 @@ func (g gauges) Standing() metrics.Standing {
 			LogEnd: g.metadataEnd(d), Voters: len(d.Voters), Observers: len(d.Observers),
 		},
 	}
+	mending := n.replicas.others.mender.Figures()
+	s.Mended, s.Unmended = mending.Mended, mending.Left
 	for b := range img.Brokers() {
 		at := ""
 		if len(b.Endpoints) > 0 {

@@ -24,6 +24,7 @@ type replication struct {
 	peers    *peer.Peers
 	fetchers *replica.Fetchers
 	wishes   *replica.Wishes
+	mender   *replica.Mender
 
 	mu     sync.Mutex
 	timer  world.Timer // of the next look at followers; nil while this broker is alone
@@ -47,6 +48,9 @@ func newReplication(n *Node) *replication {
 		World: n.o.World, Peers: r.peers, Self: self, Logger: n.log("kafka.server.ReplicaFetcherThread"),
 		Identity: func() (string, kafka.BrokerEpoch) { return n.storage.ClusterID(), n.session.brokerEpoch() },
 		Settings: r.settings,
+	})
+	r.mender = replica.NewMender(replica.MenderOptions{
+		World: n.o.World, Peers: r.peers, Logger: n.log("kafka.log"), Sources: r.sources, Settings: r.settings,
 	})
 	r.wishes = replica.NewWishes(n.o.World, r, self, n.session.brokerEpoch)
 	return r
@@ -103,6 +107,42 @@ func (r *replication) follow(img *image.Image, id kafka.TopicIDPartition, p *par
 func (r *replication) forget(id kafka.TopicIDPartition, p *partition.Partition) {
 	r.fetchers.Unfollow(id)
 	r.wishes.Forget(p)
+	r.mender.Forget(id)
+}
+
+// damaged has a partition repaired from another replica (R15).
+func (r *replication) damaged(name kafka.TopicPartition) {
+	t := r.n.replicas.Image().TopicNamed(name.Topic)
+	if t == nil {
+		return
+	}
+	id := kafka.TopicIDPartition{TopicID: t.ID, Partition: name.Partition}
+	if p, err := r.n.replicas.ByID(id); err == nil {
+		r.mender.Damaged(id, p)
+	}
+}
+
+// sources are the other replicas of a partition: its leader, then who is in sync, then the others.
+func (r *replication) sources(id kafka.TopicIDPartition) (out []replica.Source) {
+	img := r.n.replicas.Image()
+	t := img.Topic(id.TopicID)
+	if t == nil {
+		return nil
+	}
+	p, ok := t.Partition(id.Partition)
+	if !ok {
+		return nil
+	}
+	for _, n := range slices.Concat([]kafka.NodeID{p.Leader}, p.ISR(), p.Replicas()) {
+		b := img.Broker(n)
+		if b == nil || n == r.n.replicas.self || b.Fenced || slices.ContainsFunc(out, func(s replica.Source) bool { return s.Node == n }) {
+			continue
+		}
+		if e, ok := b.Endpoint(r.n.settings.node.Listeners.InterBroker); ok {
+			out = append(out, replica.Source{Node: n, Addr: net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port)))})
+		}
+	}
+	return out
 }
 
 // brokers hears that others came, went or moved: whom they lead is fetched from where they are now, and who leads looks again
@@ -173,6 +213,7 @@ func (r *replication) close() {
 	r.mu.Unlock()
 	r.fetchers.Close()
 	r.wishes.Close()
+	r.mender.Close()
 }
 
 // suspect asks whether the process of a broker's registered incarnation has ended (architecture D11).

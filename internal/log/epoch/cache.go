@@ -74,6 +74,28 @@ func (c *Cache) Assign(e kafka.LeaderEpoch, start kafka.Offset) bool {
 	return true
 }
 
+// Learn notes what a record tells that was missing with its epoch: that the epoch had begun at start. It reports whether that fits
+// between the epochs around it; otherwise nothing is changed.
+func (c *Cache) Learn(e kafka.LeaderEpoch, start kafka.Offset) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	above := sort.Search(len(c.entries), func(i int) bool { return c.entries[i].Start > start })
+	switch {
+	case e < 0 || above > 0 && c.entries[above-1].Epoch > e || above < len(c.entries) && c.entries[above].Epoch < e:
+		return false
+	case above > 0 && c.entries[above-1].Epoch == e:
+		return true
+	case above < len(c.entries) && c.entries[above].Epoch == e:
+		c.entries[above].Start = start
+	case above > 0 && c.entries[above-1].Start == start:
+		return false
+	default:
+		c.entries = slices.Insert(c.entries, above, Entry{e, start})
+	}
+	c.changed++
+	return true
+}
+
 // EndOffsetFor answers OffsetForLeaderEpoch (KIP-101, KIP-279): the largest epoch at or below e and where it ends.
 // An epoch above all known ones is unknown: NoLeaderEpoch, NoOffset. One below all gets the start of the first.
 func (c *Cache) EndOffsetFor(e kafka.LeaderEpoch, logEnd kafka.Offset) (kafka.LeaderEpoch, kafka.Offset) {

@@ -82,6 +82,29 @@ func TestTruncation(t *testing.T) {
 	}
 }
 
+func TestLearnFitsAnEpochInBetween(t *testing.T) {
+	for _, step := range []struct {
+		e     kafka.LeaderEpoch
+		start kafka.Offset
+		fits  bool
+		want  []Entry
+	}{
+		{2, 15, true, []Entry{{2, 10}, {6, 20}}},
+		{3, 15, true, []Entry{{2, 10}, {3, 15}, {6, 20}}},
+		{6, 15, true, []Entry{{2, 10}, {6, 15}}},
+		{7, 25, true, []Entry{{2, 10}, {6, 20}, {7, 25}}},
+		{1, 5, true, []Entry{{1, 5}, {2, 10}, {6, 20}}},
+		{7, 15, false, []Entry{{2, 10}, {6, 20}}},
+		{1, 15, false, []Entry{{2, 10}, {6, 20}}},
+		{3, 10, false, []Entry{{2, 10}, {6, 20}}},
+	} {
+		c := cacheOf(Entry{2, 10}, Entry{6, 20})
+		if fits := c.Learn(step.e, step.start); fits != step.fits || !slices.Equal(c.entries, step.want) {
+			t.Errorf("Learn(%d, %d) = %v, entries %v", step.e, step.start, fits, c.entries)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("0\n2\n0 0\n3 17\n"))
 	f.Add([]byte("0\n1\n0 -1\n"))
