@@ -61,17 +61,34 @@ func Start(ctx context.Context, c Config) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	var files disk.FS = disk.NewOS()
+	return begin(ctx, process{values: static, files: c.files(), listen: net.Listen, logger: c.Logger})
+}
+
+// files is where the data goes.
+func (c *Config) files() disk.FS {
 	if c.Dir == "" {
-		files = disk.NewMem()
+		return disk.NewMem()
 	}
-	logger := c.Logger
+	return disk.NewOS()
+}
+
+// process is what a broker runs on.
+type process struct {
+	values config.Values
+	files  disk.FS
+	listen func(network, addr string) (net.Listener, error)
+	logger *slog.Logger // may be nil
+}
+
+// begin starts a broker.
+func begin(ctx context.Context, p process) (*Broker, error) {
+	logger := p.logger
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
 	b := &Broker{failed: make(chan struct{})}
 	ready := make(chan error, 1)
-	o := node.Options{World: world.NewReal(), FS: files, Values: static, Listen: net.Listen, Logger: logger, Failed: b.fail}
+	o := node.Options{World: world.NewReal(), FS: p.files, Values: p.values, Listen: p.listen, Logger: logger, Failed: b.fail}
 	counted, err := b.watch(&o)
 	if err != nil {
 		return nil, fmt.Errorf("milena: start: %w", err)
@@ -197,6 +214,17 @@ func (b *Broker) Err() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.err
+}
+
+// Kill ends the broker as kill -9 ends a process: its connections are cut and nobody is told. What was acknowledged is there for
+// the next Start, which recovers. After Close it does nothing, and after it Close doesn't.
+func (b *Broker) Kill() {
+	b.close.Do(func() {
+		done := make(chan struct{})
+		b.node.Kill(func() { close(done) })
+		<-done
+		b.unwatch()
+	})
 }
 
 // Close stops the broker: requests in flight are answered, connections are closed, and with a directory the next Start

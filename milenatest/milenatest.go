@@ -12,14 +12,7 @@ import (
 // names: Start(t, "num.partitions", "3").
 func Start(t testing.TB, settings ...string) *milena.Broker {
 	t.Helper()
-	if len(settings)%2 != 0 {
-		t.Fatalf("milenatest.Start: settings come in pairs of name and value, got %d strings", len(settings))
-	}
-	c := milena.Config{Settings: map[string]string{}}
-	for i := 0; i < len(settings); i += 2 {
-		c.Settings[settings[i]] = settings[i+1]
-	}
-	b, err := milena.Start(context.Background(), c)
+	b, err := milena.Start(context.Background(), milena.Config{Settings: pairs(t, settings)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 // given a snapshot.
 func (n *Nodes) Fetch(req *wire.Request) {
 	f := &req.Fetch
-	if f.ClusterID != nil && string(f.ClusterID) != n.o.Node.ClusterID() {
+	if named := string(f.ClusterID); f.ClusterID != nil && n.otherCluster(&named) {
 		refuseFetch(req, kafka.ErrInconsistentClusterId)
 		return
 	}

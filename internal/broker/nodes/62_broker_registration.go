@@ -18,8 +18,8 @@ func (n *Nodes) BrokerRegistration(req *wire.Request) {
 	answer := func(reply any, err error) {
 		req.Reply(wire.Reply{Message: commands.AnswerRegisterBroker(in, reply, err)})
 	}
-	if here := n.o.Node.ClusterID(); in.ClusterID != here {
-		answer(nil, fault.New(op, kafka.ErrInconsistentClusterId, "Expected cluster ID %s, but got cluster ID %s", here, in.ClusterID))
+	if n.otherCluster(&in.ClusterID) {
+		answer(nil, fault.New(op, kafka.ErrInconsistentClusterId, "Expected cluster ID %s, but got cluster ID %s", n.o.Node.ClusterID(), in.ClusterID))
 		return
 	}
 	if in.IsMigratingZkBroker {

@@ -32,6 +32,7 @@ type stand struct {
 	chunk    Chunk
 	altered  []string
 	voter    record.Voter
+	unformed bool // the voters have not agreed on a cluster yet
 	within   time.Duration
 	inner    *wire.Request // what came out of an Envelope
 	answer   func(*wire.Request)
@@ -56,7 +57,13 @@ func (s *stand) Submit(timeout time.Duration, cmd controller.Command, done func(
 	done(s.reply, s.err)
 }
 
-func (s *stand) ClusterID() string                        { return "here" }
+func (s *stand) ClusterID() string {
+	if s.unformed {
+		return ""
+	}
+	return "here"
+}
+
 func (s *stand) Table(string) *wire.Table                 { return s.table }
 func (s *stand) Shown() kafka.Offset                      { return 55 }
 func (s *stand) Suspect(_ *image.Broker, done func(bool)) { done(false) }

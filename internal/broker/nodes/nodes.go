@@ -74,8 +74,12 @@ func (n *Nodes) submit(req *wire.Request, cmd controller.Command, answer func(re
 	n.o.Controller.Submit(n.o.Timeout, cmd, func(reply any, err error) { req.Reply(wire.Reply{Message: answer(reply, err)}) })
 }
 
-// otherCluster reports whether a request names a cluster that isn't this one. Who names none is let in.
-func (n *Nodes) otherCluster(id *string) bool { return id != nil && *id != n.o.Node.ClusterID() }
+// otherCluster reports whether a request names a cluster that isn't this one. Who names none is let in, and so is everybody while the
+// voters have not agreed on an id: who asks is ahead of this node then, and hears that it leads nothing.
+func (n *Nodes) otherCluster(id *string) bool {
+	here := n.o.Node.ClusterID()
+	return id != nil && here != "" && *id != here
+}
 
 // text is the message of an answer with a code, where Kafka repeats the code's name when there is nothing to say.
 func text(err error) *string {

@@ -56,6 +56,15 @@ func TestVotersComeAndGo(t *testing.T) {
 	}
 }
 
+// TestBeforeTheClusterHasAnID: a controller that is not as far as who asks says so, and does not send it away for good.
+func TestBeforeTheClusterHasAnID(t *testing.T) {
+	s := newStand(t)
+	s.unformed, s.err = true, refusal(kafka.ErrNotController)
+	m := kmsg.NewPtrBrokerRegistrationRequest()
+	m.BrokerID, m.ClusterID = 9, "here"
+	wantCode(t, ask[*kmsg.BrokerRegistrationResponse](s, s.n.BrokerRegistration, m, 4).ErrorCode, kafka.ErrNotController)
+}
+
 // TestWhoMayRegister: brokers of this cluster, and none out of ZooKeeper's times.
 func TestWhoMayRegister(t *testing.T) {
 	s := newStand(t)
