@@ -1,9 +1,7 @@
 package milena
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,11 +21,11 @@ func (c *Cluster) controllers() ([]string, error) {
 		return out, nil
 	}
 	text, err := checkpoint.Load(disk.NewOS(), filepath.ToSlash(filepath.Join(c.config.Dir, votersFile)), 4096)
-	if errors.Is(err, fs.ErrNotExist) {
-		return out, nil
-	}
 	if err != nil {
 		return nil, fmt.Errorf("milena: start: %w", err)
+	}
+	if len(text) == 0 {
+		return out, nil
 	}
 	voters := strings.Split(strings.TrimSpace(string(text)), ",")
 	if len(voters) != c.config.Nodes {
