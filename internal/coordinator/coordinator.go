@@ -22,6 +22,7 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/machine/group"
+	"github.com/milena-io/milena/internal/mutant"
 	"github.com/milena-io/milena/internal/record"
 	rec "github.com/milena-io/milena/internal/staterecord/group"
 	"github.com/milena-io/milena/internal/world"
@@ -91,7 +92,7 @@ func (c *Coordinator) Elected(partition int32, epoch kafka.LeaderEpoch, log Log)
 func (c *Coordinator) Resigned(partition int32, epoch kafka.LeaderEpoch) {
 	c.mu.Lock()
 	s := c.shards[partition]
-	if s == nil || s.epoch > epoch {
+	if s == nil || s.epoch > epoch || mutant.On(mutant.CoordinatorStays) {
 		c.mu.Unlock()
 		return
 	}

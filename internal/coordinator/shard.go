@@ -10,6 +10,7 @@ import (
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/machine/group"
 	"github.com/milena-io/milena/internal/machine/group/classic"
+	"github.com/milena-io/milena/internal/mutant"
 	"github.com/milena-io/milena/internal/world"
 )
 
@@ -89,6 +90,9 @@ func (s *shard) available() error {
 	case active:
 		return nil
 	case loading:
+		if mutant.On(mutant.AnswersWhileLoading) {
+			return nil
+		}
 		return fault.New("coordinator", kafka.ErrCoordinatorLoadInProgress, "%s-%d is being read", kafka.OffsetsTopic, s.partition)
 	}
 	return notCoordinator(s.partition)
@@ -135,7 +139,7 @@ func (s *shard) route(now kafka.Instant, after kafka.Offset, r classic.Reply) []
 	if s.waiting[r.Token] == nil {
 		return nil // it was answered with an error before, or is nobody's
 	}
-	if after > s.writes.committed {
+	if after > s.writes.committed && !mutant.On(mutant.CommitBeforeReplicated) {
 		if s.replies.add(heldReply{after: after, since: now.Mono, Reply: r}) {
 			s.env.World.After(s.env.CommitTimeout, s.overdue)
 		}

@@ -8,7 +8,7 @@ import (
 // lines is the import order: a package imports only what stands on an earlier line, and on its own line only what stands
 // before it there. A name ending in /... stands for everything below it.
 var lines = [][]string{
-	{"internal/kafka", "internal/fault", "internal/must", "internal/config"},
+	{"internal/kafka", "internal/fault", "internal/must", "internal/config", "internal/mutant"},
 	{"internal/world", "internal/disk", "internal/golden", "internal/record", "internal/wire", "internal/staterecord", "internal/staterecord/group"},
 	{"internal/peer"},
 	{"internal/image/cow", "internal/image"},

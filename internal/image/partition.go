@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/mutant"
 	"github.com/milena-io/milena/internal/staterecord"
 )
 
@@ -62,7 +63,9 @@ func (b *Builder) changePartition(r *staterecord.PartitionChange) error {
 	p.PartitionEpoch++
 	if r.Leader != staterecord.LeaderUnchanged {
 		p.Leader = r.Leader
-		p.LeaderEpoch++
+		if !mutant.On(mutant.NoEpochBump) {
+			p.LeaderEpoch++
+		}
 	}
 	if r.LeaderRecovery != staterecord.RecoveryUnchanged {
 		p.Recovery = r.LeaderRecovery

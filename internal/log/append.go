@@ -8,7 +8,9 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log/checkpoint"
+	"github.com/milena-io/milena/internal/log/producer"
 	"github.com/milena-io/milena/internal/log/segment"
+	"github.com/milena-io/milena/internal/mutant"
 	"github.com/milena-io/milena/internal/record"
 )
 
@@ -96,6 +98,9 @@ func (l *Log) AppendAsFollower(now kafka.Instant, b record.Batch) (Appended, err
 	}
 	if err := l.write(now, b); err != nil {
 		return Appended{}, err
+	}
+	if mutant.On(mutant.FollowerProducers) {
+		l.producers = producer.New()
 	}
 	return Appended{Base: b.BaseOffset(), Last: b.LastOffset(), TimestampMs: -1, LogStart: l.start, Bytes: len(b)}, nil
 }

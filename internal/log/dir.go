@@ -11,6 +11,7 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log/checkpoint"
+	"github.com/milena-io/milena/internal/mutant"
 )
 
 // Names of a log directory's own files, Kafka's.
@@ -134,9 +135,12 @@ func (d *Dir) Options(tp kafka.TopicPartition, c Config, now kafka.Instant) Opti
 	d.opened[tp] = opening{asked: true}
 	known, shared := d.Checkpointed(tp), d.shared
 	shared.Settled = d.settled.Load() && first
+	if mutant.On(mutant.LogStartForgotten) {
+		known.LogStart = 0
+	}
 	return Options{
 		FS: d.fs, Path: d.PartitionPath(tp), Partition: tp, Config: c, Now: now, Ledger: d, Shared: shared,
-		Clean: d.clean && first, RecoveryPoint: known.RecoveryPoint, LogStart: known.LogStart,
+		Clean: (d.clean || mutant.On(mutant.UncleanTakenClean)) && first, RecoveryPoint: known.RecoveryPoint, LogStart: known.LogStart,
 		Cleaned: known.Cleaned,
 	}
 }

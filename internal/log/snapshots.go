@@ -10,6 +10,7 @@ import (
 	"github.com/milena-io/milena/internal/log/checkpoint"
 	"github.com/milena-io/milena/internal/log/producer"
 	"github.com/milena-io/milena/internal/log/segment"
+	"github.com/milena-io/milena/internal/mutant"
 )
 
 // snapshots are the producer snapshots of a log: one at each roll and one at a clean close, each with our history
@@ -58,6 +59,9 @@ func (s *snapshots) newest(limit, from kafka.Offset, now kafka.Instant, expirati
 			continue
 		}
 		state, err := s.load(at)
+		if mutant.On(mutant.SnapshotProducers) {
+			state = producer.New()
+		}
 		if err == nil {
 			state.Expire(now.WallMs, expirationMs)
 			return state, at, nil

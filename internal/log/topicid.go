@@ -8,6 +8,7 @@ import (
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log/checkpoint"
 	"github.com/milena-io/milena/internal/log/segment"
+	"github.com/milena-io/milena/internal/mutant"
 )
 
 // partitionMetadata is Kafka's file that binds a directory to a topic id: two lines, "version: 0" and "topic_id: ID".
@@ -54,7 +55,7 @@ func (l *Log) bindTopicID() error {
 		return err
 	}
 	if have, err := ParseTopicID(data); err == nil {
-		if !want.IsZero() && have != want {
+		if !want.IsZero() && have != want && !mutant.On(mutant.DeletedTopicServed) {
 			return fault.New("log.Open", kafka.ErrInconsistentTopicId, "%s belongs to topic id %s, not %s", l.options.Path, have, want)
 		}
 		l.options.TopicID = have

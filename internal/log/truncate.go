@@ -4,6 +4,7 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log/producer"
+	"github.com/milena-io/milena/internal/mutant"
 )
 
 // TruncateTo removes the batch that holds an offset and everything after it, durably: a record that is appended at its
@@ -178,7 +179,9 @@ func (l *Log) dropFrom(i int) error {
 
 // afterCut brings epochs, snapshots and producers to the new end.
 func (l *Log) afterCut() error {
-	l.epochs.TruncateFromEnd(l.end)
+	if !mutant.On(mutant.EpochsNotTruncated) {
+		l.epochs.TruncateFromEnd(l.end)
+	}
 	if err := l.snapshots.removeAbove(l.end); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/milena-io/milena/internal/log"
 	"github.com/milena-io/milena/internal/machine/group"
 	"github.com/milena-io/milena/internal/machine/replica"
+	"github.com/milena-io/milena/internal/mutant"
 	"github.com/milena-io/milena/internal/partition"
 	"github.com/milena-io/milena/internal/staterecord"
 	"github.com/milena-io/milena/internal/storage"
@@ -189,7 +190,7 @@ func (r *replicas) apply(d image.Delta) {
 // is not acted on: registering brings a new epoch.
 func (r *replicas) ours(img *image.Image) bool {
 	b := img.Broker(r.self)
-	return b != nil && b.Incarnation == r.n.session.incarnation
+	return b != nil && (b.Incarnation == r.n.session.incarnation || mutant.On(mutant.ResumedEpoch))
 }
 
 // change applies what became of one partition.

@@ -4,6 +4,7 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
+	"github.com/milena-io/milena/internal/mutant"
 	"github.com/milena-io/milena/internal/record"
 )
 
@@ -165,7 +166,7 @@ func (p *Partition) takeWaits(n int, err error) []func() {
 		t.call[0] = t.answer
 	}
 	t.waits = append(t.waits, p.waits.list[:n]...)
-	if err != nil {
+	if err != nil && !mutant.On(mutant.AckOnResign) {
 		for i := range t.waits {
 			t.waits[i].result.Err = err
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
 	"github.com/milena-io/milena/internal/machine/replica"
+	"github.com/milena-io/milena/internal/mutant"
 )
 
 // FlushConfig says when a log is flushed although nobody's acknowledgement asks for it: what counts under page-cache
@@ -108,7 +109,7 @@ func (p *Partition) flushed(err error) {
 	p.mu.Lock()
 	p.flush.under = false
 	var calls []func()
-	if err != nil {
+	if err != nil && !mutant.On(mutant.FlushErrorIgnored) {
 		first := p.gone == nil
 		calls = p.fail(fault.Storage("flush of "+p.name.String(), err))
 		if first {
@@ -116,6 +117,9 @@ func (p *Partition) flushed(err error) {
 		}
 	} else if p.log != nil {
 		p.flush.last = p.at().World.Now().Mono
+		if mutant.On(mutant.FlushCoversLater) {
+			p.flush.upTo = p.log.Offsets().End
+		}
 		p.log.Flushed(p.flush.upTo)
 		calls = p.settle(p.rep.Flushed(p.log.Offsets().Durable))
 		calls = append(calls, p.completeWaits()...)

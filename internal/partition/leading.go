@@ -7,6 +7,7 @@ import (
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
 	"github.com/milena-io/milena/internal/machine/replica"
+	"github.com/milena-io/milena/internal/mutant"
 )
 
 // Leading is a partition as its followers and the controller see it. Its methods are safe for concurrent use.
@@ -65,6 +66,9 @@ func (l Leading) note(r ReplicaRead) (out Records, from source, err error) {
 	o := p.offsets()
 	out.Diverging, err = p.parted(p.log, p.reg.LeaderEpoch, o, r.From, r.LastEpoch)
 	var calls []func()
+	if mutant.On(mutant.DivergenceNotAsked) {
+		out.Diverging = nil
+	}
 	if err == nil && out.Diverging == nil && !r.Again {
 		calls = p.progress(replica.Progress{
 			Node: r.Node, BrokerEpoch: r.BrokerEpoch, Start: r.LogStart, End: r.From, Durable: r.Durable,

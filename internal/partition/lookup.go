@@ -5,6 +5,7 @@ import (
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
 	"github.com/milena-io/milena/internal/machine/replica"
+	"github.com/milena-io/milena/internal/mutant"
 )
 
 // Special timestamps of ListOffsets.
@@ -44,7 +45,7 @@ func (p *Partition) OffsetAt(timestampMs int64, committed bool, epoch kafka.Lead
 	if committed {
 		upper = o.LastStable
 	}
-	if o.High < start && (timestampMs == Latest || timestampMs >= 0 || timestampMs == MaxTimestamp) {
+	if o.High < start && !mutant.On(mutant.LatestBeforeEpochStart) && (timestampMs == Latest || timestampMs >= 0 || timestampMs == MaxTimestamp) {
 		return notFound, fault.New("partition.OffsetAt", kafka.ErrOffsetNotAvailable,
 			"the high watermark %d of %s has not reached offset %d, where leader epoch %d began", o.High, p.name, start, at)
 	}

@@ -19,6 +19,8 @@ import (
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
 	"github.com/milena-io/milena/internal/machine/replica"
+	"github.com/milena-io/milena/internal/must"
+	"github.com/milena-io/milena/internal/mutant"
 	"github.com/milena-io/milena/internal/world"
 )
 
@@ -141,6 +143,9 @@ func (p *Partition) Become(reg replica.Registration) {
 		calls = p.settle(moved)
 		if !p.rep.Leads() {
 			calls = append(calls, p.failWaits(fault.New("partition", kafka.ErrNotLeaderOrFollower, "leadership of %s moved to node %d", p.name, reg.Leader))...)
+		}
+		if mutant.On(mutant.TruncateToHighWatermark) && !p.rep.Leads() && p.lastEpoch() < reg.LeaderEpoch {
+			must.OK(p.cut(replica.Order{At: p.rep.HighWatermark()}))
 		}
 		calls = append(calls, p.wake()...)
 	}

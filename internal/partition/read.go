@@ -4,6 +4,7 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
+	"github.com/milena-io/milena/internal/mutant"
 )
 
 // Read asks for records.
@@ -59,6 +60,9 @@ func (p *Partition) Read(r Read) (Records, error) {
 	if !leads && r.From > o.End {
 		return out, fault.New("partition.Read", kafka.ErrOffsetNotAvailable,
 			"offset %d of %s is past the end %d of this follower", r.From, p.name, o.End)
+	}
+	if mutant.On(mutant.FollowerReadsAbove) && !leads {
+		o.High, o.LastStable = o.End, o.End
 	}
 	var err error
 	if out.Diverging, err = p.parted(l, at, o, r.From, r.LastEpoch); err != nil || out.Diverging != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/must"
+	"github.com/milena-io/milena/internal/mutant"
 	"github.com/milena-io/milena/internal/record"
 	"github.com/milena-io/milena/internal/staterecord"
 )
@@ -96,6 +97,10 @@ func (e *engine) flush() {
 	}
 	responses := e.pipe.responses
 	e.pipe.responses = nil
+	if mutant.On(mutant.EntriesBeforeFlush) {
+		e.deliver(responses)
+		responses = nil
+	}
 	if !e.pipe.dirty() {
 		e.deliver(responses)
 		return
@@ -228,7 +233,7 @@ func (e *engine) noteVote(h *raftpb.HardState) {
 		return // only the commit index moved: Raft finds it again
 	}
 	e.vote = next
-	e.pipe.election = true
+	e.pipe.election = !mutant.On(mutant.VoteNotSynced)
 }
 
 func (e *engine) electionFile() disk.Syncer {

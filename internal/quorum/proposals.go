@@ -4,6 +4,7 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/must"
+	"github.com/milena-io/milena/internal/mutant"
 )
 
 const (
@@ -102,7 +103,7 @@ func (l *leadership) decide(cmd Command, done func(Reply, error)) {
 	}
 	finish := func() { done(reply, err) }
 	end := l.props.next()
-	if end <= l.q.committed {
+	if end <= l.q.committed || mutant.On(mutant.AnswerBeforeCommit) {
 		l.q.later(finish)
 		return
 	}

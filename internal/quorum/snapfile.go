@@ -14,6 +14,7 @@ import (
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/mutant"
 	"github.com/milena-io/milena/internal/record"
 	"github.com/milena-io/milena/internal/staterecord"
 )
@@ -67,7 +68,7 @@ func writeSnapshot(fsys disk.FS, dir string, ref snapshotRef, level staterecord.
 
 // publish renames a finished .part file and makes the name durable.
 func publish(fsys disk.FS, dir, name string) error {
-	if err := fsys.Rename(name+partSuffix, name); err != nil {
+	if err := fsys.Rename(name+partSuffix, name); err != nil || mutant.On(mutant.SnapshotNameLost) {
 		return err
 	}
 	return fsys.SyncDir(dir)

@@ -2,6 +2,7 @@ package quorum
 
 import (
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/mutant"
 	"github.com/milena-io/milena/internal/record"
 )
 
@@ -30,6 +31,9 @@ func (q *Quorum) committedOnce(from kafka.Offset, maxBytes int) (Committed, kafk
 	q.mu.Lock()
 	store := q.engine.store
 	c, snap := Committed{End: q.committed}, store.snap.offset
+	if mutant.On(mutant.UncommittedMetadata) {
+		c.End = store.pos.end()
+	}
 	if from < store.pos.start {
 		ref := store.snap
 		q.mu.Unlock()

@@ -3,6 +3,7 @@ package upkeep
 import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/log/checkpoint"
+	"github.com/milena-io/milena/internal/mutant"
 	"github.com/milena-io/milena/internal/storage"
 )
 
@@ -33,6 +34,9 @@ func (u *Upkeep) points(v *storage.Volume, recovery bool) checkpoint.Offsets {
 			continue
 		}
 		s := p.Standing()
+		if mutant.On(mutant.RecoveryPointAhead) {
+			s.Durable = s.End
+		}
 		switch {
 		case !s.Open:
 		case recovery:

@@ -13,6 +13,7 @@ import (
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/mutant"
 )
 
 // Entry says at which offset an epoch began.
@@ -111,6 +112,9 @@ func (c *Cache) EndOffsetFor(e kafka.LeaderEpoch, logEnd kafka.Offset) (kafka.Le
 	above := sort.Search(n, func(i int) bool { return c.entries[i].Epoch > e })
 	if above == 0 {
 		return e, c.entries[0].Start
+	}
+	if mutant.On(mutant.EpochLookup) {
+		return e, c.entries[above].Start
 	}
 	return c.entries[above-1].Epoch, c.entries[above].Start
 }

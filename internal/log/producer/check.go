@@ -5,6 +5,7 @@ import (
 
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/mutant"
 	"github.com/milena-io/milena/internal/record"
 )
 
@@ -92,7 +93,7 @@ func (e *Entry) checkSequence(b record.Batch, at kafka.Offset) error {
 		return nil
 	}
 	last := e.LastSequence()
-	if int64(first) == int64(last)+1 || first == 0 && last == math.MaxInt32 {
+	if int64(first) == int64(last)+1 || first == 0 && last == math.MaxInt32 || first > last && mutant.On(mutant.SequenceGap) {
 		return nil
 	}
 	return fault.New(op, kafka.ErrOutOfOrderSequenceNumber,

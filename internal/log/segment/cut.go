@@ -2,6 +2,7 @@ package segment
 
 import (
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/mutant"
 )
 
 // Boundary returns the offset at which a cut at o would end the log: after the last batch that ends below o. The segment
@@ -58,5 +59,8 @@ func (s *Segment) Cut(o kafka.Offset, window []byte) error {
 		return err
 	}
 	s.cutAborted(o)
+	if mutant.On(mutant.TruncationNotSynced) {
+		return s.Truncate()
+	}
 	return s.CutTail()
 }

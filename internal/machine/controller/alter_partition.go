@@ -6,6 +6,7 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/mutant"
 	"github.com/milena-io/milena/internal/staterecord"
 )
 
@@ -87,7 +88,7 @@ func checkWish(img *image.Image, from kafka.NodeID, p *image.Partition, w *Parti
 		return refused(kafka.ErrFencedLeaderEpoch, "The leader epoch is %d, not %d.", p.LeaderEpoch, w.LeaderEpoch)
 	case from != p.Leader:
 		return refused(kafka.ErrInvalidRequest, "The leader is %d, not %d.", p.Leader, from)
-	case w.PartitionEpoch < p.PartitionEpoch:
+	case w.PartitionEpoch < p.PartitionEpoch && !mutant.On(mutant.StaleWishGranted):
 		return refused(kafka.ErrInvalidUpdateVersion, "The partition epoch is %d, not %d.", p.PartitionEpoch, w.PartitionEpoch)
 	case !distinct(w.ISR) || !subset(w.ISR, p.Replicas()):
 		return refused(kafka.ErrInvalidRequest, "%v is no ISR of the replicas %v.", w.ISR, p.Replicas())
@@ -116,7 +117,7 @@ func ineligible(b *image.Broker, w *PartitionWish, i int) string {
 		return "shutting down"
 	case b.Fenced:
 		return "fenced"
-	case i < len(w.Epochs) && w.Epochs[i] != -1 && w.Epochs[i] != b.Epoch:
+	case i < len(w.Epochs) && w.Epochs[i] != -1 && w.Epochs[i] != b.Epoch && !mutant.On(mutant.StaleBrokerGranted):
 		return "it was restarted since"
 	}
 	return ""

@@ -5,6 +5,7 @@ import (
 
 	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/mutant"
 	"github.com/milena-io/milena/internal/staterecord"
 )
 
@@ -77,7 +78,7 @@ func (c *change) completeReassignment() {
 		return
 	}
 	isr, replicas := without(c.isr, c.removing...), without(c.replicas, c.removing...)
-	if len(isr) == 0 || len(replicas) == 0 || !subset(replicas, isr) {
+	if len(isr) == 0 || len(replicas) == 0 || !subset(replicas, isr) && !mutant.On(mutant.ReassignedEarly) {
 		return
 	}
 	c.isr, c.assignment = isr, assignment{replicas: replicas}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/mutant"
 	"github.com/milena-io/milena/internal/staterecord"
 )
 
@@ -65,7 +66,7 @@ func (c *change) uncleanLeader() kafka.NodeID {
 		(c.rules.unclean || !c.rules.durable || len(c.replicas) == 1) {
 		return last[0]
 	}
-	if c.rules.unclean {
+	if c.rules.unclean || mutant.On(mutant.UncleanElection) {
 		if i := slices.IndexFunc(c.replicas, c.acceptable); i >= 0 {
 			return c.replicas[i]
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/mutant"
 	"github.com/milena-io/milena/internal/staterecord"
 )
 
@@ -17,7 +18,7 @@ func (c *change) keepEligible() {
 	if !c.rules.eligible {
 		return
 	}
-	if c.enough() || c.forget {
+	if (c.enough() || c.forget) && !mutant.On(mutant.StaleEligible) {
 		c.elr = nil
 		return
 	}

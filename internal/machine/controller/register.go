@@ -6,6 +6,7 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/mutant"
 	"github.com/milena-io/milena/internal/staterecord"
 )
 
@@ -46,7 +47,9 @@ func registerBroker(d *decision, c RegisterBroker) (any, error) {
 	if d.img.Feature(staterecord.FeatureElr) > 0 {
 		gone.loses = lost(have, c)
 	}
-	leave(d, gone)
+	if !mutant.On(mutant.SameEpochRegistration) {
+		leave(d, gone)
+	}
 	if have != nil {
 		giveUpUnplaced(d, have, c.LogDirs)
 	}
@@ -72,7 +75,7 @@ func (d *decision) replaceable(have *image.Broker, c RegisterBroker) bool {
 // directory is not there any more or is not as the last incarnation left it: wiped, or restored from before. The only
 // replica there is keeps its place, since nobody could do without it.
 func lost(have *image.Broker, c RegisterBroker) func(rules, *image.Partition) bool {
-	clean := have != nil && c.PreviousEpoch == have.Epoch
+	clean := have != nil && c.PreviousEpoch == have.Epoch || mutant.On(mutant.UncleanEligible)
 	return func(r rules, p *image.Partition) bool {
 		if clean || sole(p) {
 			return false

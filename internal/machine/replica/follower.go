@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/mutant"
 )
 
 // Members tells what the metadata says of brokers: the epoch under which one is registered, and whether it may join an ISR,
@@ -96,7 +97,7 @@ func (r *Replica) Leading() Leading { return Leading{r} }
 // that is a replica, and of no process older than the last one heard (KIP-903).
 func (l Leading) Admit(node kafka.NodeID, brokerEpoch kafka.BrokerEpoch, epoch kafka.LeaderEpoch) kafka.ErrorCode {
 	r := l.r
-	if code := r.Check(epoch); code != kafka.ErrNone {
+	if code := r.Check(epoch); code != kafka.ErrNone && !mutant.On(mutant.NoFetchFencing) {
 		return code
 	}
 	if !r.Leads() {
@@ -124,6 +125,9 @@ func (l Leading) Fetched(now kafka.Instant, p Progress, members Members) (moved,
 		return false, false
 	}
 	f.brokerEpoch, f.start, f.end, f.durable, f.heard = p.BrokerEpoch, p.Start, p.End, p.Durable, now.Mono
+	if mutant.On(mutant.FollowerFlushAssumed) {
+		f.durable = p.End
+	}
 	switch c := r.counted(f); {
 	case c >= r.end:
 		f.caughtUp, f.mark = now.Mono, mark{r.end, now.Mono}
@@ -147,7 +151,9 @@ func (r *Replica) counted(f *follower) kafka.Offset {
 
 // reaches reports R8's condition: the follower holds all that is committed and all of earlier epochs. Without the second a
 // follower might join that lacks what this leader brought along and commits only now (Kip320.tla, rule 4).
-func (r *Replica) reaches(f *follower) bool { return r.counted(f) >= max(r.high, r.epochStart) }
+func (r *Replica) reaches(f *follower) bool {
+	return r.counted(f) >= r.high && (r.counted(f) >= r.epochStart || mutant.On(mutant.EarlyExpansion))
+}
 
 // mayJoin reports whether the metadata lets a follower into the ISR: it is the process that is registered (KIP-903).
 func (r *Replica) mayJoin(f *follower, members Members) bool {

@@ -29,7 +29,7 @@ type model struct {
 	late    int        // one message of so many is late
 	lateBy  time.Duration
 	harm    time.Duration // between two of the nemesis' deeds, at most
-	mutant  mutant
+	mutant  mistake
 	checks  checks
 	reached reached
 }
@@ -37,21 +37,21 @@ type model struct {
 // reached counts what a walk came to.
 type reached struct{ elections, truncations, isrChanges, acks, powerCuts, wiped int }
 
-type mutant string
+type mistake string
 
 // The mutants: mistakes of Apache Kafka's history and of reliability.md 4.3.
 const (
-	correct           mutant = ""
-	truncateToHigh    mutant = "a new follower truncates to its high watermark (before KIP-101)"
-	resumeEpoch       mutant = "a restarted leader resumes its epoch (D6)"
-	lateTruncation    mutant = "a truncation is obeyed that was asked for from elsewhere (R10)"
-	noFencing         mutant = "fetches and answers of other epochs count (KIP-320)"
-	earlyExpansion    mutant = "the ISR expands before the start of the leader's epoch (R8)"
-	ignoredMember     mutant = "the high watermark ignores a member (R6)"
-	ackBeforeFsync    mutant = "acknowledged before the flush (D5)"
-	forgottenWish     mutant = "a wish without a certain outcome is forgotten (R6)"
-	anyBrokerEpoch    mutant = "the ISR takes a process that restarted since (KIP-903)"
-	frozenHighIgnored mutant = "the high watermark moves below min.insync.replicas (KIP-966)"
+	correct           mistake = ""
+	truncateToHigh    mistake = "a new follower truncates to its high watermark (before KIP-101)"
+	resumeEpoch       mistake = "a restarted leader resumes its epoch (D6)"
+	lateTruncation    mistake = "a truncation is obeyed that was asked for from elsewhere (R10)"
+	noFencing         mistake = "fetches and answers of other epochs count (KIP-320)"
+	earlyExpansion    mistake = "the ISR expands before the start of the leader's epoch (R8)"
+	ignoredMember     mistake = "the high watermark ignores a member (R6)"
+	ackBeforeFsync    mistake = "acknowledged before the flush (D5)"
+	forgottenWish     mistake = "a wish without a certain outcome is forgotten (R6)"
+	anyBrokerEpoch    mistake = "the ISR takes a process that restarted since (KIP-903)"
+	frozenHighIgnored mistake = "the high watermark moves below min.insync.replicas (KIP-966)"
 )
 
 type event struct {
@@ -110,7 +110,7 @@ const (
 )
 
 // walk runs a seed and returns what it violated first, and what it came to.
-func walk(seed uint64, mut mutant) (violated string, r reached) {
+func walk(seed uint64, mut mistake) (violated string, r reached) {
 	m := &model{rng: rand.New(rand.NewPCG(seed, 11)), mutant: mut}
 	m.late, m.lateBy, m.harm = 50, 200*time.Millisecond, 220*time.Millisecond
 	if seed%3 == 2 { // a third of the seeds has a worse network, and more harm
@@ -232,7 +232,7 @@ func TestTheModel(t *testing.T) {
 // kept are seeds that found each mutant when the model was changed last, and the checkers that may say so. A change of the
 // model or of the machine walks other ways: then -hunt finds new ones.
 var kept = []struct {
-	mutant   mutant
+	mutant   mistake
 	seeds    []uint64
 	checkers []string
 }{

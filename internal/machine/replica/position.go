@@ -1,6 +1,9 @@
 package replica
 
-import "github.com/milena-io/milena/internal/kafka"
+import (
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/mutant"
+)
 
 // Position is what a follower's Fetch names, and what its answer is good for (R10): of another position it says nothing.
 type Position struct {
@@ -44,7 +47,7 @@ func (f Following) Position(last kafka.LeaderEpoch) (p Position, ok bool) {
 // it was asked for.
 func (f Following) Stands(asked Position, last kafka.LeaderEpoch) bool {
 	p, ok := f.Position(last)
-	return ok && p == asked
+	return ok && (p == asked || mutant.On(mutant.LateAnswer))
 }
 
 // Diverged takes a leader's answer that the logs part: theirs is the largest epoch that the leader has at or below the last
@@ -75,7 +78,7 @@ func (f Following) OutOfRange(asked Position, last kafka.LeaderEpoch, start, end
 	switch {
 	case !f.Stands(asked, last) || start < 0 || start > end:
 		return Order{}, false
-	case start > r.end:
+	case start > r.end || mutant.On(mutant.OutOfRangeRestarts):
 		return Order{Anew: true, At: start}, true
 	case end < r.end:
 		return Order{At: end, Alarm: end < r.high}, true
@@ -87,7 +90,9 @@ func (f Following) OutOfRange(asked Position, last kafka.LeaderEpoch, start, end
 // as far as it goes. It never takes back what was committed. It reports whether the high watermark moved.
 func (f Following) Told(high kafka.Offset) bool {
 	r := f.r
-	high = min(high, r.end)
+	if !mutant.On(mutant.FollowerHighUnbounded) {
+		high = min(high, r.end)
+	}
 	if r.Leads() || high <= r.high {
 		return false
 	}

@@ -14,8 +14,11 @@
 package replica
 
 import (
+	"slices"
+
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/must"
+	"github.com/milena-io/milena/internal/mutant"
 )
 
 // Durability says which offset counts for the high watermark (architecture D5).
@@ -118,7 +121,7 @@ func (r *Replica) Truncated(end kafka.Offset) {
 // advance moves the high watermark as far as the rules allow, after the rules themselves.
 func (r *Replica) advance() bool {
 	r.settleSwitch()
-	if !r.Leads() || !r.EnoughInSync() {
+	if !r.Leads() || !r.EnoughInSync() && !mutant.On(mutant.HighWatermarkBelowISR) {
 		return false
 	}
 	end, durable, known := r.inSync()
@@ -127,7 +130,7 @@ func (r *Replica) advance() bool {
 		low = durable
 	}
 	low = min(low, r.joining())
-	if !known || low <= r.high {
+	if !known || low == r.high || low < r.high && !mutant.On(mutant.HighWatermarkBack) {
 		return false
 	}
 	if low > r.end {
@@ -141,8 +144,11 @@ func (r *Replica) advance() bool {
 // member that we know nothing of, which holds everything.
 func (r *Replica) inSync() (end, durable kafka.Offset, known bool) {
 	end, durable = r.end, r.durable
+	if mutant.On(mutant.AckBeforeFlush) {
+		durable = end
+	}
 	for _, n := range r.reg.ISR {
-		if n == r.self {
+		if n == r.self || mutant.On(mutant.IgnoredMember) && n == slices.Max(r.reg.ISR) {
 			continue
 		}
 		f := r.follower(n)
@@ -151,7 +157,7 @@ func (r *Replica) inSync() (end, durable kafka.Offset, known bool) {
 		}
 		end, durable = min(end, f.end), min(durable, f.durable)
 	}
-	if r.wish.under {
+	if r.wish.under && !mutant.On(mutant.ForgottenWish) {
 		for _, m := range r.wish.now.ISR {
 			if f := r.follower(m.Node); f != nil {
 				end, durable = min(end, f.end), min(durable, f.durable)

@@ -1,6 +1,9 @@
 package classic
 
-import "github.com/milena-io/milena/internal/kafka"
+import (
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/mutant"
+)
 
 // Heartbeat is a Heartbeat request.
 type Heartbeat struct {
@@ -38,7 +41,7 @@ func (g *Group) ValidateCommit(id string, instance *string, generation int32, tr
 		if code := g.validate(id, instance); code != kafka.ErrNone {
 			return nil, code
 		}
-		if generation != g.Generation {
+		if generation != g.Generation && !mutant.On(mutant.ZombieCommit) {
 			return nil, kafka.ErrIllegalGeneration
 		}
 	} else if !transactional && g.State != Empty {
