@@ -2,7 +2,9 @@ package node
 
 import (
 	"bytes"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -118,8 +120,8 @@ func (m *mail) close() {
 	m.closed = true
 	all := m.channels
 	m.mu.Unlock()
-	for _, c := range all {
-		c.Close()
+	for _, addr := range slices.Sorted(maps.Keys(all)) {
+		all[addr].Close()
 	}
 }
 

@@ -1,7 +1,27 @@
 package node
 
-import "github.com/milena-io/milena/internal/image"
+import (
+	"github.com/milena-io/milena/internal/image"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/partition"
+)
 
-// Image is what this node knows of the cluster, as of the last change that it acted on. It is for whoever looks into a node from
-// outside of it: clients are answered by handlers.
-func (n *Node) Image() *image.Image { return n.feed.Image() }
+// Probe is what a simulation sees of a node from outside: nothing that a node does asks it.
+type Probe struct{ n *Node }
+
+// Probe looks into the node.
+func (n *Node) Probe() Probe { return Probe{n} }
+
+// Image is what the node acts on.
+func (p Probe) Image() *image.Image { return p.n.replicas.Image() }
+
+// Incarnation is that of the process.
+func (p Probe) Incarnation() kafka.IncarnationID { return p.n.session.incarnation }
+
+// Replica finds a replica of this node, nil where it has none.
+func (p Probe) Replica(id kafka.TopicIDPartition) *partition.Partition {
+	r := p.n.replicas
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.byID[id]
+}

@@ -89,7 +89,9 @@ func (s *session) register(until time.Duration) {
 func (s *session) notRegistered(until time.Duration, err error) {
 	code, last := fault.CodeOf(err), s.n.o.World.Now().Mono >= until
 	passes := code == kafka.ErrDuplicateBrokerRegistration || code == kafka.ErrNotController || code == kafka.ErrRequestTimedOut
-	passes = passes || code == kafka.ErrKafkaStorageError // the disk of whoever controls is full, or gone, and another may come to control
+	if code == kafka.ErrKafkaStorageError {
+		passes = true // the disk of whoever controls is full, or gone, and another may come to control
+	}
 	passes = passes || code == kafka.ErrUnsupportedVersion && s.n.feed.Image().MetadataVersion() == 0 // nobody has begun the log yet
 	if s.n.settings.node.Roles.Controller && !s.n.settings.forms() || !passes || last {
 		s.over(err)

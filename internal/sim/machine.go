@@ -138,6 +138,7 @@ func (m *machine) die() {
 	if m.fs = m.fs.Killed(); m.lost {
 		m.fs = m.fs.PowerCut() // the kernel drops pages that it could not write
 	}
+	m.r.watch.buried(m)
 }
 
 // unplug ends the machine with whatever was not durable.
@@ -148,6 +149,7 @@ func (m *machine) unplug() {
 		m.proc, m.node, m.ready, m.closes = nil, nil, false, nil
 	}
 	m.r.net.PowerOff(m.host())
+	m.r.watch.buried(m)
 	if m.r.dice.IntN(2) == 0 {
 		m.fs = m.fs.PowerCut()
 	} else {

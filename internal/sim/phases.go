@@ -49,7 +49,7 @@ func (r *run) behind() (out []string) {
 	if m.node == nil {
 		return []string{m.state()}
 	}
-	img := m.node.Image()
+	img := m.node.Probe().Image()
 	for t := range img.Topics() {
 		for n, p := range t.Partitions() {
 			if tp := (kafka.TopicPartition{Topic: t.Name, Partition: n}); p.Leader < 0 || len(p.ISR()) < len(p.Replicas()) {

@@ -138,6 +138,9 @@ func (l *lane) send() {
 			a.Code, base = kafka.ErrorCode(out.ErrorCode), kafka.Offset(out.BaseOffset)
 		}
 		l.attempts = append(l.attempts, a)
+		if a.Transport == history.Answered && a.Code == kafka.ErrNone && l.p.acks == -1 && base >= 0 {
+			c.r.watch.acked(l.tp, at.node, base, l.records)
+		}
 		l.answered(a, base)
 	})
 }

@@ -17,6 +17,13 @@ type Reached struct {
 	GaveUp int // because a disk failed
 	Acked  int // records
 	Read   int
+
+	Elections  int // of leaders of partitions
+	Shrinks    int // of in-sync replicas
+	Expansions int
+	Cuts       int // logs truncated to where the leader's goes on otherwise
+	Terms      int // of controllers
+	Snapshots  int // of the metadata log
 }
 
 // String tells what there was.
@@ -29,6 +36,12 @@ func (r *Reached) String() string {
 	}
 	add(r.Acked, "records acknowledged")
 	add(r.Read, "read")
+	add(r.Elections, "elections")
+	add(r.Shrinks, "shrinks")
+	add(r.Expansions, "expansions")
+	add(r.Cuts, "truncations")
+	add(r.Terms, "controllers")
+	add(r.Snapshots, "snapshots")
 	add(r.Starts, "starts")
 	add(r.Stops, "stops")
 	add(r.Kills, "kills")
@@ -45,10 +58,28 @@ func (r *Reached) Add(o *Reached) {
 	for k, n := range o.Faults {
 		r.Faults[k] += n
 	}
+	r.Elections += o.Elections
+	r.Shrinks += o.Shrinks
+	r.Expansions += o.Expansions
+	r.Cuts += o.Cuts
+	r.Terms += o.Terms
+	r.Snapshots += o.Snapshots
 	r.Starts += o.Starts
 	r.Stops += o.Stops
 	r.Kills += o.Kills
 	r.GaveUp += o.GaveUp
 	r.Acked += o.Acked
 	r.Read += o.Read
+}
+
+// logged counts what nodes tell of themselves.
+func (r *Reached) logged(message string) {
+	switch message {
+	case "metadata leader is active":
+		r.Terms++
+	case "Truncated to where the leader's log goes on otherwise.":
+		r.Cuts++
+	case "Created snapshot":
+		r.Snapshots++
+	}
 }

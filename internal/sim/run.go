@@ -22,6 +22,7 @@ type run struct {
 	dice     *rand.Rand // of faults and clients; the nodes draw from the world
 	machines []*machine
 	crowd    crowd
+	watch    watch
 	record   *history.Recorder
 	trace    trace
 	reached  Reached
@@ -81,6 +82,7 @@ func (r *run) phases() {
 	if !r.w.RunUntil(patience, r.up) {
 		r.broken("formation", "the nodes are not all up within %v: %v", patience, r.states())
 	}
+	r.watch.begin(r)
 	r.crowd.gather(r)
 	if !r.w.RunUntil(patience, r.crowd.begun) {
 		r.broken("formation", "the topic is not there, or not written to, within %v", patience)

@@ -8,6 +8,7 @@ import (
 
 var (
 	seed  = flag.Uint64("seed", 0, "run this seed alone, and tell its events")
+	each  = flag.Bool("each", false, "tell of each seed")
 	seeds = flag.Int("seeds", 20, "how many seeds to run")
 )
 
@@ -41,6 +42,9 @@ func TestSeeds(t *testing.T) {
 		r := Run(s, o)
 		if r.Failed() {
 			t.Errorf("%v", &r)
+		}
+		if *each {
+			t.Logf("%v", &r)
 		}
 		all.Add(&r.Reached)
 	}

@@ -59,6 +59,9 @@ func (t *trace) note(text string) {
 
 // bytes adds what came over the network, to the hash alone.
 func (t *trace) bytes(b []byte) {
+	if t.tell != nil {
+		t.tell(fmt.Sprintf("%12v BYTES %d %x", t.now()-time.Hour, len(b), b))
+	}
 	t.stamp()
 	for _, c := range b {
 		t.mix(c)
@@ -100,6 +103,7 @@ func (d *diary) Handle(_ context.Context, rec slog.Record) error {
 		add(a)
 	}
 	rec.Attrs(add)
+	d.r.reached.logged(rec.Message)
 	d.r.trace.note(line)
 	return nil
 }

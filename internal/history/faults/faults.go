@@ -34,7 +34,7 @@ const (
 	FullDisk              // F10: Nodes have no room
 	ClockJump             // F15: the wall clock of Nodes is Delay off
 	Restart               // F27: a clean stop and a start
-	Kinds // how many there are
+	Kinds                 // how many there are
 )
 
 // String returns a word for reports.

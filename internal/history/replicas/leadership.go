@@ -113,7 +113,7 @@ func (w *Watch) acks(s *State) {
 		if s.replica(a.Leader) == nil {
 			continue
 		}
-		if len(a.ISR) < s.enough() {
+		if a.ISR != nil && len(a.ISR) < s.enough() {
 			w.add("R6 ack-rule", []int{s.Index}, "leader %d acknowledged offset %d with %d replicas in sync, fewer than %d", a.Leader, a.Last, len(a.ISR), s.enough())
 		}
 		isr := slices.Clone(a.ISR)

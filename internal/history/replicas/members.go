@@ -88,10 +88,16 @@ func (w *Watch) chosen(s *State, a *Registration, states []int) {
 	case slices.Contains(a.ELR, n) && unfenced:
 	case slices.Contains(a.ELR, n):
 		w.add("R9 eligible-leaders", states, "node %d was elected among the eligible ones, and it is fenced", n)
-	case slices.Contains(a.LastKnown, n) && len(a.ISR) == 0 && len(a.ELR) == 0:
+	case slices.Contains(a.LastKnown, n) && len(a.ISR) == 0 && !slices.ContainsFunc(a.ELR, func(e kafka.NodeID) bool { return !w.anew(s, e) }):
 	default:
 		w.add("R9 eligible-leaders", states, "node %d was elected; in sync were %v, eligible %v, last known %v", n, a.ISR, a.ELR, a.LastKnown)
 	}
+}
+
+// anew reports whether a node has been started anew since the state before, under page-cache durability: it is eligible no more.
+func (w *Watch) anew(s *State, n kafka.NodeID) bool {
+	was, is := w.before.broker(n), s.broker(n)
+	return s.Cached && was != nil && is != nil && was.Incarnation != is.Incarnation
 }
 
 // expansions holds R8: who joins the in-sync replicas has reached the high watermark and the start of the leader's epoch,

@@ -64,7 +64,7 @@ type Ack struct {
 	Epoch  kafka.LeaderEpoch
 	Base   kafka.Offset
 	Last   kafka.Offset
-	ISR    []kafka.NodeID // the leader's at that moment, with those whose expansion is pending
+	ISR    []kafka.NodeID // the leader's at that moment, with those whose expansion is pending; nil where it isn't known
 }
 
 // Member is one of the in-sync replicas that an AlterPartition names.

@@ -1,0 +1,328 @@
+package sim
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/history/replicas"
+	"github.com/milena-io/milena/internal/image"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/partition"
+	"github.com/milena-io/milena/internal/record"
+)
+
+// watch looks at every replica again and again, and holds what it sees against the rules of replication.
+type watch struct {
+	r       *run
+	newest  *image.Image // the furthest that any node has acted on
+	watched map[kafka.TopicIDPartition]*watched
+}
+
+// watched is one partition.
+type watched struct {
+	tp    kafka.TopicPartition
+	watch *replicas.Watch
+	seen  map[kafka.NodeID]*sight
+	index int
+	leads lead
+	isr   int
+}
+
+// sight is what was seen of a replica last: when its machine is down that is what is left of it.
+type sight struct {
+	replicas.Replica
+	log    []replicas.Batch
+	latest kafka.LeaderEpoch // of log
+}
+
+// begin looks at everything from now on, at moments that nobody expects.
+func (w *watch) begin(r *run) {
+	w.r, w.watched = r, map[kafka.TopicIDPartition]*watched{}
+	w.again()
+}
+
+func (w *watch) again() {
+	w.r.w.After(time.Duration(1+w.r.dice.IntN(60))*time.Millisecond, func() {
+		w.all()
+		w.again()
+	})
+}
+
+// learn finds the furthest image.
+func (w *watch) learn() {
+	for _, m := range w.r.machines {
+		if m.node == nil {
+			continue
+		}
+		if img := m.node.Probe().Image(); w.newest == nil || img.Offset() > w.newest.Offset() {
+			w.newest = img
+		}
+	}
+}
+
+// all looks at every partition.
+func (w *watch) all() {
+	w.learn()
+	if w.newest == nil {
+		return
+	}
+	for t := range w.newest.Topics() {
+		for n := range t.Partitions() {
+			w.look(kafka.TopicIDPartition{TopicID: t.ID, Partition: n}, nil)
+		}
+	}
+	w.forget()
+}
+
+// forget lets go of topics that were deleted.
+func (w *watch) forget() {
+	for id := range w.watched {
+		if w.newest.Topic(id.TopicID) == nil {
+			delete(w.watched, id)
+		}
+	}
+}
+
+// acked is an acknowledgement with acks=all that has just arrived.
+func (w *watch) acked(tp kafka.TopicPartition, leader kafka.NodeID, base kafka.Offset, records int32) {
+	w.learn()
+	t := w.newest.TopicNamed(tp.Topic)
+	if t == nil {
+		return
+	}
+	id := kafka.TopicIDPartition{TopicID: t.ID, Partition: tp.Partition}
+	w.look(id, func(s *replicas.State) {
+		a := replicas.Ack{Leader: leader, Epoch: kafka.NoLeaderEpoch, Base: base, Last: base + kafka.Offset(records) - 1}
+		if x := w.watched[id].seen[leader]; x != nil {
+			for _, b := range slices.Backward(x.log) {
+				if b.Base == base {
+					a.Epoch = b.Epoch
+				}
+			}
+		}
+		s.Acks = append(s.Acks, a)
+	})
+}
+
+// look looks at one partition, with what has just happened to it.
+func (w *watch) look(id kafka.TopicIDPartition, happened func(*replicas.State)) {
+	t := w.newest.Topic(id.TopicID)
+	reg, ok := w.newest.Partition(id)
+	if !ok {
+		return
+	}
+	of := w.watched[id]
+	if of == nil {
+		of = &watched{tp: kafka.TopicPartition{Topic: t.Name, Partition: id.Partition}, watch: replicas.NewWatch(4), seen: map[kafka.NodeID]*sight{}}
+		w.watched[id] = of
+	}
+	s := replicas.State{
+		Index: of.index, MinISR: w.r.plan.Swarm.MinISR, Cached: w.r.plan.Swarm.Cached, Compacted: t.Name == kafka.OffsetsTopic,
+		Registered: replicas.Registration{
+			Leader: reg.Leader, LeaderEpoch: reg.LeaderEpoch, PartitionEpoch: reg.PartitionEpoch, Replicas: reg.Replicas(), Adding: reg.Adding(),
+			ISR: reg.ISR(), ELR: reg.ELR(), LastKnown: reg.LastKnownELR(),
+		},
+	}
+	for b := range w.newest.Brokers() {
+		s.Brokers = append(s.Brokers, replicas.Broker{Node: b.ID, Epoch: b.Epoch, Incarnation: b.Incarnation, Fenced: b.Fenced})
+	}
+	of.index++
+	for _, m := range w.r.machines {
+		x := of.seen[m.id]
+		if x == nil {
+			x = &sight{Replica: replicas.Replica{Node: m.id}}
+			of.seen[m.id] = x
+		}
+		if w.see(m, id, x) || slices.Contains(reg.Replicas(), m.id) {
+			s.Replicas = append(s.Replicas, x.Replica)
+			x.Changed, x.Batches = x.End, nil
+		}
+	}
+	if w.r.o.Tell != nil {
+		line := fmt.Sprintf("LOOK %v %d: leader %d e%d pe%d isr %v", of.tp, s.Index, reg.Leader, reg.LeaderEpoch, reg.PartitionEpoch, reg.ISR())
+		for _, x := range s.Replicas {
+			line += fmt.Sprintf(" | %d up=%v leads=%v e%d es%d end=%d dur=%d hw=%d ch=%d isr=%v", x.Node, x.Up, x.Leads, x.Epoch, x.EpochStart, x.End, x.Durable, x.High, x.Changed, x.ISR)
+		}
+		w.r.o.Tell(fmt.Sprintf("%12v %s", w.r.w.Now().Mono-time.Hour, line))
+	}
+	w.count(of, reg)
+	if happened != nil {
+		happened(&s)
+	}
+	for _, f := range of.watch.Check(s) {
+		f.Text = of.tp.String() + ": " + f.Text
+		w.r.findings = append(w.r.findings, f)
+	}
+	if len(w.r.findings) > 0 {
+		panic(enough{})
+	}
+}
+
+// see looks at one replica and reports whether the machine has it.
+func (w *watch) see(m *machine, id kafka.TopicIDPartition, x *sight) bool {
+	var p *partition.Partition
+	if m.node != nil {
+		p = m.node.Probe().Replica(id)
+	}
+	if p == nil {
+		x.Up, x.Leads = false, false
+		return false
+	}
+	now := partition.Probe(p)
+	if !now.Open {
+		if x.Up { // it was closed
+			w.bury(x, w.watched[id].tp, w.worst(m.fs))
+		}
+		return true
+	}
+	x.Up, x.Incarnation, x.Leads, x.Epoch, x.EpochStart = true, m.node.Probe().Incarnation(), now.Leads, now.Registration.LeaderEpoch, now.EpochStart
+	x.ISR, x.Durable, x.High, x.Start = now.Registration.ISR, now.Durable, now.High, now.LogStart
+	x.Visible = kafka.NoOffset
+	if now.Leads && now.High >= now.EpochStart {
+		x.Visible = now.High
+	}
+	if now.End != x.End || now.Latest != x.latest {
+		w.reread(p, x, now.End)
+	}
+	x.End, x.latest = now.End, now.Latest
+	return true
+}
+
+// buried looks at what the disk of a machine whose process has just ended holds.
+func (w *watch) buried(m *machine) {
+	left := w.worst(m.fs)
+	for _, id := range w.ids() {
+		if x := w.watched[id].seen[m.id]; x != nil {
+			w.bury(x, w.watched[id].tp, left)
+		}
+	}
+}
+
+// worst is a disk after the worst that may still happen to it: what was durable, or where page caches are trusted what was
+// written.
+func (w *watch) worst(fs *disk.Mem) *disk.Mem {
+	if w.r.plan.Swarm.Cached {
+		return fs
+	}
+	return fs.PowerCut()
+}
+
+// bury notes what a disk holds of a replica that nobody runs any more.
+func (w *watch) bury(x *sight, tp kafka.TopicPartition, left *disk.Mem) {
+	x.Up, x.Leads = false, false
+	log, found := logOn(left, tp)
+	if !found {
+		return
+	}
+	same := 0
+	for same < len(log) && same < len(x.log) && log[same] == x.log[same] {
+		same++
+	}
+	x.Changed, x.End = x.Start, x.Start
+	if same > 0 {
+		x.Changed = log[same-1].Last + 1
+	}
+	if n := len(log); n > 0 {
+		x.End = log[n-1].Last + 1
+	}
+	x.log, x.Batches, x.Durable, x.latest = log, log[same:], x.End, kafka.NoLeaderEpoch
+}
+
+// ids are the partitions in a fixed order.
+func (w *watch) ids() []kafka.TopicIDPartition {
+	out := slices.Collect(maps.Keys(w.watched))
+	slices.SortFunc(out, func(a, b kafka.TopicIDPartition) int {
+		return cmp.Or(bytes.Compare(a.TopicID[:], b.TopicID[:]), cmp.Compare(a.Partition, b.Partition))
+	})
+	return out
+}
+
+// logOn reads a log from a disk as it is, batch after batch for as long as they check.
+func logOn(fs *disk.Mem, tp kafka.TopicPartition) (log []replicas.Batch, found bool) {
+	dir := "data/" + tp.String()
+	entries, err := fs.List(dir)
+	if err != nil {
+		return nil, false
+	}
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name, ".log") {
+			continue
+		}
+		f, err := fs.Open(dir+"/"+e.Name, 0)
+		if err != nil {
+			return log, true
+		}
+		b := make([]byte, e.Size)
+		n, _ := f.ReadAt(b, 0)
+		for b = b[:n]; len(b) > 0; {
+			one, rest, err := record.Next(b)
+			if err != nil || one.CheckCRC() != nil || len(log) > 0 && one.BaseOffset() != log[len(log)-1].Last+1 {
+				return log, true
+			}
+			log = append(log, replicas.Batch{Base: one.BaseOffset(), Last: one.LastOffset(), Epoch: one.LeaderEpoch(), CRC: one.CRC()})
+			b = rest
+		}
+	}
+	return log, true
+}
+
+// upTo returns how many batches lie below an offset.
+func upTo(log []replicas.Batch, o kafka.Offset) int {
+	n, _ := slices.BinarySearchFunc(log, o, func(b replicas.Batch, o kafka.Offset) int { return cmp.Compare(b.Base, o) })
+	return n
+}
+
+// reread brings what is known of a log up to date: from the last batch that is still the same, which is nearly always the last.
+func (w *watch) reread(p *partition.Partition, x *sight, end kafka.Offset) {
+	keep := upTo(x.log, end)
+	for back := 1; ; back *= 8 {
+		from := max(0, keep-back)
+		start := x.Start
+		if from > 0 {
+			start = x.log[from].Base
+		}
+		var read []replicas.Batch
+		if err := partition.EachBatch(p, start, func(b record.Batch) {
+			read = append(read, replicas.Batch{Base: b.BaseOffset(), Last: b.LastOffset(), Epoch: b.LeaderEpoch(), CRC: b.CRC()})
+		}); err != nil {
+			return // its disk failed
+		}
+		if from > 0 && (len(read) == 0 || read[0] != x.log[from]) {
+			continue // it goes on otherwise from further back
+		}
+		same := 0
+		for same < len(read) && from+same < len(x.log) && read[same] == x.log[from+same] {
+			same++
+		}
+		x.log = append(x.log[:from+same], read[same:]...)
+		x.Batches = x.log[from+same:]
+		x.Changed = x.Start
+		if n := from + same; n > 0 {
+			x.Changed = x.log[n-1].Last + 1
+		}
+		return
+	}
+}
+
+// count counts what the run reached.
+func (w *watch) count(of *watched, reg *image.Partition) {
+	reached := &w.r.reached
+	if of.index > 1 {
+		if reg.LeaderEpoch != of.leads.epoch {
+			reached.Elections++
+		}
+		switch n := len(reg.ISR()); {
+		case n < of.isr:
+			reached.Shrinks++
+		case n > of.isr:
+			reached.Expansions++
+		}
+	}
+	of.leads, of.isr = lead{reg.Leader, reg.LeaderEpoch}, len(reg.ISR())
+}
