@@ -44,7 +44,7 @@ func (p *process) start() error {
 	// A group of its own keeps a Ctrl-C at the terminal away from the broker, so that the suite decides how it ends.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.began = time.Now()
-	if err := startTied(cmd); err != nil {
+	if err := StartTied(cmd); err != nil {
 		return fmt.Errorf("%s: %w", p.name, err)
 	}
 	exited := make(chan struct{})

@@ -6,10 +6,10 @@ import (
 	"syscall"
 )
 
-// startTied starts cmd so that the kernel kills it when this process is gone, however it went: a suite that is itself
+// StartTied starts cmd so that the kernel kills it when this process is gone, however it went: a suite that is itself
 // killed must not leave a broker behind. The signal is tied to the thread that forks, so the thread must live as long
 // as the process: one goroutine keeps its thread for ever and does all the starting.
-func startTied(cmd *exec.Cmd) error {
+func StartTied(cmd *exec.Cmd) error {
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	done := make(chan error)
 	starts <- start{cmd, done}

@@ -16,6 +16,7 @@ import (
 	"github.com/milena-io/milena/test/compat/broker"
 	"github.com/milena-io/milena/test/compat/offline"
 	"github.com/milena-io/milena/test/compat/suite"
+	"github.com/milena-io/milena/test/compat/volume"
 )
 
 // fault is what the kernel answers while requests are in flight.
@@ -52,9 +53,9 @@ func faulty(ctx context.Context, s *suite.Session) error {
 	all := faults()
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(len(all))*3*time.Minute)
 	defer cancel()
-	disk, unmounted := newVolume(filepath.Join(s.Dir, "volume"), filepath.Join(s.Dir, "broker", "data"))
+	disk, unmounted := volume.New(filepath.Join(s.Dir, "volume"), filepath.Join(s.Dir, "broker", "data"), volumeBytes)
 	if unmounted == nil {
-		defer func() { _ = disk.close() }()
+		defer func() { _ = disk.Close() }()
 	} else {
 		fmt.Fprintf(s.Log, "  after each fault the broker is killed, but no power is cut: %v\n", unmounted)
 	}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/milena-io/milena/test/chaos/load"
+)
+
+// asker asks the cluster who does what.
+type asker struct{ client *kgo.Client }
+
+func newAsker(addrs []string) (*asker, error) {
+	client, err := kgo.NewClient(append(load.Patient(addrs), kgo.MetadataMinAge(10*time.Millisecond))...)
+	if err != nil {
+		return nil, err
+	}
+	return &asker{client}, nil
+}
+
+// patience bounds every wait for the cluster. It is a bound on a hang, not a measurement.
+const patience = 90 * time.Second
+
+// until asks again until there is an answer.
+func until(ctx context.Context, what string, is func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		some, enough := context.WithTimeout(ctx, 5*time.Second)
+		err := is(some)
+		enough()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s: not within %v: %w", what, patience, err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// metadata asks for all topics, or those that are named: of the cluster, since the library's own client answers from what it knows.
+func (a *asker) metadata(ctx context.Context, topics ...string) (*kmsg.MetadataResponse, error) {
+	req := kmsg.NewPtrMetadataRequest()
+	for _, t := range topics {
+		one := kmsg.NewMetadataRequestTopic()
+		one.Topic = &t
+		req.Topics = append(req.Topics, one)
+	}
+	return req.RequestWith(ctx, a.client)
+}
+
+// brokers waits for so many.
+func (a *asker) brokers(ctx context.Context, n int) error {
+	return until(ctx, "all brokers", func(ctx context.Context) error {
+		m, err := a.metadata(ctx)
+		if err == nil && len(m.Brokers) < n {
+			err = fmt.Errorf("%d brokers", len(m.Brokers))
+		}
+		return err
+	})
+}
+
+// leaders returns who leads each partition of a topic.
+func (a *asker) leaders(ctx context.Context, topic string) (out []int, err error) {
+	err = until(ctx, "a leader for every partition", func(ctx context.Context) error {
+		m, err := a.metadata(ctx, topic)
+		if err != nil {
+			return err
+		}
+		if len(m.Topics) != 1 || len(m.Topics[0].Partitions) == 0 {
+			return errors.New("no partitions")
+		}
+		out = make([]int, len(m.Topics[0].Partitions))
+		for _, p := range m.Topics[0].Partitions {
+			if p.ErrorCode != 0 || p.Leader < 0 {
+				return fmt.Errorf("partition %d has no leader, code %d", p.Partition, p.ErrorCode)
+			}
+			out[p.Partition] = int(p.Leader)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// controller returns the active controller.
+func (a *asker) controller(ctx context.Context) (id int, err error) {
+	err = until(ctx, "an active controller", func(ctx context.Context) error {
+		req := kmsg.NewPtrDescribeQuorumRequest()
+		t := kmsg.NewDescribeQuorumRequestTopic()
+		t.Topic = "__cluster_metadata"
+		t.Partitions = append(t.Partitions, kmsg.NewDescribeQuorumRequestTopicPartition())
+		req.Topics = append(req.Topics, t)
+		r, err := req.RequestWith(ctx, a.client)
+		if err != nil {
+			return err
+		}
+		if len(r.Topics) != 1 || len(r.Topics[0].Partitions) != 1 {
+			return fmt.Errorf("an answer without the partition, code %d", r.ErrorCode)
+		}
+		p := r.Topics[0].Partitions[0]
+		if p.ErrorCode != 0 || p.LeaderID <= 0 {
+			return fmt.Errorf("no leader, code %d", p.ErrorCode)
+		}
+		id = int(p.LeaderID)
+		return nil
+	})
+	return id, err
+}
+
+// inSync waits until all replicas of everything are in sync.
+func (a *asker) inSync(ctx context.Context) error {
+	return until(ctx, "all replicas in sync", func(ctx context.Context) error {
+		m, err := a.metadata(ctx)
+		if err != nil {
+			return err
+		}
+		for _, t := range m.Topics {
+			for _, p := range t.Partitions {
+				if p.ErrorCode != 0 || len(p.ISR) < len(p.Replicas) {
+					return fmt.Errorf("%s-%d: leader %d, replicas %v, in sync %v, code %d", *t.Topic, p.Partition, p.Leader, p.Replicas, p.ISR, p.ErrorCode)
+				}
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,21 @@
+module github.com/milena-io/milena/test/chaos
+
+go 1.26.0
+
+require (
+	github.com/milena-io/milena v0.0.0-00010101000000-000000000000
+	github.com/milena-io/milena/test/compat v0.0.0
+	github.com/twmb/franz-go v1.22.2
+	github.com/twmb/franz-go/pkg/kadm v1.19.0
+)
+
+require (
+	github.com/klauspost/compress v1.20.3 // indirect
+	github.com/pierrec/lz4/v4 v4.1.33 // indirect
+	github.com/twmb/franz-go/pkg/kmsg v1.15.0
+)
+
+replace (
+	github.com/milena-io/milena => ../..
+	github.com/milena-io/milena/test/compat => ../compat
+)

@@ -1,0 +1,163 @@
+package lab
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"github.com/milena-io/milena/test/compat/broker"
+	"github.com/milena-io/milena/test/compat/volume"
+)
+
+// Node is one milena process with a machine of its own: a network namespace, and a disk.
+type Node struct {
+	ID     int
+	Addr   string // of its listener for clients
+	Dir    string // configuration, log and where the volume is mounted
+	Volume *volume.Volume
+
+	space string // network namespace
+	argv  []string
+
+	mu      sync.Mutex
+	cmd     *exec.Cmd
+	exited  chan struct{}
+	wanted  bool // to run
+	strange error
+}
+
+// Data is its log directory.
+func (n *Node) Data() string { return filepath.Join(n.Dir, "disk", "data") }
+
+// Log is the file with what it printed.
+func (n *Node) Log() string { return filepath.Join(n.Dir, "log") }
+
+// Start starts the process, and does not wait for it to serve.
+func (n *Node) Start() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.cmd != nil {
+		return fmt.Errorf("node %d already runs", n.ID)
+	}
+	out, err := os.OpenFile(n.Log(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	// nsenter becomes the program, in the same process; "ip netns exec" would give it mounts of its own, which hold volumes.
+	cmd := exec.Command("nsenter", append([]string{"--net=/run/netns/" + n.space}, n.argv...)...)
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.Env = append(os.Environ(), "GOTRACEBACK=all")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := broker.StartTied(cmd); err != nil {
+		return err
+	}
+	exited := make(chan struct{})
+	n.cmd, n.exited, n.wanted = cmd, exited, true
+	go func() {
+		_ = cmd.Wait() // the state is in cmd
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if n.wanted && n.strange == nil {
+			n.strange = fmt.Errorf("node %d ended by itself: %v", n.ID, cmd.ProcessState)
+		}
+		n.cmd = nil
+		close(exited)
+	}()
+	return nil
+}
+
+// Runs reports whether the process is there.
+func (n *Node) Runs() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.cmd != nil
+}
+
+// Strange is an end that nobody asked for.
+func (n *Node) Strange() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.strange
+}
+
+// signal sends a signal, and says that the process may end where ends is set; wait is closed when it has.
+func (n *Node) signal(s syscall.Signal, ends bool) (wait <-chan struct{}, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if ends {
+		n.wanted = false
+	}
+	if n.cmd == nil {
+		gone := make(chan struct{})
+		close(gone)
+		return gone, nil
+	}
+	if err := n.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return nil, err
+	}
+	return n.exited, nil
+}
+
+// Kill is kill -9; it returns when the process is gone.
+func (n *Node) Kill() error { return n.end(syscall.SIGKILL) }
+
+// Stop is a clean stop.
+func (n *Node) Stop() error { return n.end(syscall.SIGTERM) }
+
+// Dump ends it with the stacks of all goroutines in its log.
+func (n *Node) Dump() error { return n.end(syscall.SIGQUIT) }
+
+func (n *Node) end(s syscall.Signal) error {
+	wait, err := n.signal(s, true)
+	if err == nil {
+		<-wait
+	}
+	return err
+}
+
+// Pause lets it stand still until Continue.
+func (n *Node) Pause() error { return n.only(syscall.SIGSTOP) }
+
+// Continue lets it go on.
+func (n *Node) Continue() error { return n.only(syscall.SIGCONT) }
+
+func (n *Node) only(s syscall.Signal) error {
+	_, err := n.signal(s, false)
+	return err
+}
+
+// halt stops all its threads for good: what comes is the end of its power.
+func (n *Node) halt() error {
+	n.mu.Lock()
+	pid := 0
+	if n.cmd != nil {
+		pid = n.cmd.Process.Pid
+	}
+	n.wanted = false
+	n.mu.Unlock()
+	if pid == 0 {
+		return nil
+	}
+	return volume.Halt(pid)
+}
+
+// Said returns what it printed that no working process prints.
+func (n *Node) Said() ([]string, error) {
+	text, err := os.ReadFile(n.Log())
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, sign := range []string{"panic: ", "fatal error: ", "WARNING: DATA RACE"} {
+		if at := bytes.Index(text, []byte("\n"+sign)); at >= 0 {
+			out = append(out, fmt.Sprintf("node %d: %s", n.ID, text[at+1:min(len(text), at+1500)]))
+		}
+	}
+	return out, nil
+}
