@@ -84,7 +84,7 @@ func (m *Metrics) ready(w http.ResponseWriter, _ *http.Request) {
 // knows reports whether the name is of a request type; empty stands for all of them.
 func (m *Metrics) knows(api string) bool {
 	for key := range m.apis {
-		if strings.EqualFold(api, kafka.APIKey(key).String()) {
+		if strings.EqualFold(api, kafka.APIKey(key).String()) || strings.EqualFold(api, kafka.KeyNodeMessages.String()) {
 			return true
 		}
 	}

@@ -56,6 +56,13 @@ type Metrics struct {
 // apiKeys is above every API key of Kafka; it bounds what is kept, as a key comes from a client.
 const apiKeys = 128
 
+// The last places are taken by what has no key of Kafka's there.
+const (
+	slotConsumer = apiKeys - 3 + iota // fetches of consumers
+	slotFollower                      // fetches of replicas
+	slotNodes                         // NodeMessages, our own API
+)
+
 var errStarting = errors.New("the node is starting")
 
 // New returns a Metrics that has counted nothing, of a node that is starting.
@@ -64,7 +71,7 @@ func New(o Options) *Metrics {
 	if o.GroupsWait == 0 {
 		o.GroupsWait = 2 * time.Second
 	}
-	m := &Metrics{o: o, seen: memory{apis: map[kafka.APIKey]*recentAPI{}}}
+	m := &Metrics{o: o, seen: memory{apis: map[string]*recentAPI{}}}
 	m.Serving(errStarting)
 	return m
 }

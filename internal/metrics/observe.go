@@ -51,21 +51,22 @@ func (m *Metrics) Done(r *wire.Request, requestBytes, responseBytes int64) {
 	if a == nil {
 		return
 	}
-	a.version(r.Version).Add(1)
-	a.bytesIn.Add(uint64(requestBytes))
-	a.bytesOut.Add(uint64(responseBytes))
 	s := stagesOf(r)
-	a.total.observe(s.total)
-	a.queue.observe(s.queue)
-	a.local.observe(s.local)
-	a.remote.observe(s.remote)
-	a.respond.observe(s.respond)
+	a.count(r, &s, requestBytes, responseBytes)
 	a.slowest.offer(r, &s, requestBytes, responseBytes)
+	switch { // as in Kafka a fetch counts by who fetched, too
+	case r.Key != kafka.KeyFetch:
+	case r.Fetch.ReplicaID >= 0:
+		m.slot(slotFollower, kafka.KeyFetch, "FetchFollower").count(r, &s, requestBytes, responseBytes)
+	default:
+		m.slot(slotConsumer, kafka.KeyFetch, "FetchConsumer").count(r, &s, requestBytes, responseBytes)
+	}
 }
 
 // api is what was counted of one API.
 type api struct {
 	key               kafka.APIKey
+	name              string
 	versions          [apiVersions]atomic.Uint64
 	bytesIn, bytesOut atomic.Uint64
 	// Kafka's TotalTimeMs, RequestQueueTimeMs, LocalTimeMs, RemoteTimeMs and ResponseSendTimeMs.
@@ -78,16 +79,40 @@ const apiVersions = 32
 
 func (a *api) version(v int16) *atomic.Uint64 { return &a.versions[min(max(v, 0), apiVersions-1)] }
 
+// count takes a request in.
+func (a *api) count(r *wire.Request, s *stages, requestBytes, responseBytes int64) {
+	a.version(r.Version).Add(1)
+	a.bytesIn.Add(uint64(requestBytes))
+	a.bytesOut.Add(uint64(responseBytes))
+	a.total.observe(s.total)
+	a.queue.observe(s.queue)
+	a.local.observe(s.local)
+	a.remote.observe(s.remote)
+	a.respond.observe(s.respond)
+}
+
 // api finds what is counted of an API, nil for a key that cannot be.
 func (m *Metrics) api(key kafka.APIKey) *api {
-	if key < 0 || key >= apiKeys {
+	at := int(key)
+	switch {
+	case key == kafka.KeyNodeMessages:
+		at = slotNodes
+	case key < 0 || key >= slotConsumer:
 		return nil
 	}
-	if a := m.apis[key].Load(); a != nil {
+	if a := m.apis[at].Load(); a != nil {
+		return a // its name, which costs something to find, is not asked for
+	}
+	return m.slot(at, key, key.String())
+}
+
+// slot finds what is counted in a place.
+func (m *Metrics) slot(at int, key kafka.APIKey, name string) *api {
+	if a := m.apis[at].Load(); a != nil {
 		return a
 	}
-	m.apis[key].CompareAndSwap(nil, &api{key: key})
-	return m.apis[key].Load()
+	m.apis[at].CompareAndSwap(nil, &api{key: key, name: name})
+	return m.apis[at].Load()
 }
 
 // stages is where the time of a request went.

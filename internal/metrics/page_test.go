@@ -18,7 +18,12 @@ func TestPageSaysWhatWasCounted(t *testing.T) {
 	m.Sent(peer, 700)
 	m.Synced(3 * time.Millisecond)
 	m.Done(request(c, kafka.KeyProduce, time.Millisecond, 3*time.Millisecond, 11*time.Millisecond, 15*time.Millisecond), 250, 40)
-	m.Done(request(c, kafka.KeyFetch, 0, 0, 0, time.Millisecond), 50, 0)
+	for _, replica := range []int32{-1, -1, 2} {
+		fetch := request(c, kafka.KeyFetch, 0, 0, 0, time.Millisecond)
+		fetch.Fetch.ReplicaID = replica
+		m.Done(fetch, 50, 0)
+	}
+	m.Done(request(c, kafka.KeyNodeMessages, 0, 0, 0, time.Millisecond), 50, 0)
 	page := scrape(t, m, "")
 	for series, want := range map[string]float64{
 		`milena_build_info{version="1.2.3",commit="abc"}`: 1,
@@ -28,7 +33,7 @@ func TestPageSaysWhatWasCounted(t *testing.T) {
 		`kafka_server_socket_server_metrics_connection_close_total{listener="PLAINTEXT"}`:    1,
 		`kafka_server_socket_server_metrics_incoming_byte_total{listener="PLAINTEXT"}`:       300,
 		`kafka_server_socket_server_metrics_outgoing_byte_total{listener="PLAINTEXT"}`:       700,
-		`kafka_server_socket_server_metrics_request_total{listener="PLAINTEXT"}`:             2,
+		`kafka_server_socket_server_metrics_request_total{listener="PLAINTEXT"}`:             5,
 		`kafka_server_socket_server_metrics_response_total{listener="PLAINTEXT"}`:            1,
 		`milena_connections_closed_total{reason="client"}`:                                   1,
 		`milena_connections_refused_total{what="frame"}`:                                     1,
@@ -37,8 +42,10 @@ func TestPageSaysWhatWasCounted(t *testing.T) {
 		`milena_request_bytes_total{request="Produce"}`:                                      250,
 		`milena_response_bytes_total{request="Produce"}`:                                     40,
 		`kafka_network_requestmetrics_requestspersec{request="Produce",version="3"}`:         1,
-		`kafka_network_requestmetrics_requestspersec{request="Fetch",version="3"}`:           1,
-		`kafka_network_requestmetrics_requestspersec{request="FetchConsumer",version="3"}`:   1,
+		`kafka_network_requestmetrics_requestspersec{request="Fetch",version="3"}`:           3,
+		`kafka_network_requestmetrics_requestspersec{request="FetchConsumer",version="3"}`:   2,
+		`kafka_network_requestmetrics_requestspersec{request="FetchFollower",version="3"}`:   1,
+		`kafka_network_requestmetrics_requestspersec{request="NodeMessages",version="3"}`:    1,
 		`kafka_network_requestmetrics_totaltimems_count{request="Produce"}`:                  1,
 		`milena_request_seconds_count{request="Produce"}`:                                    1,
 		`milena_request_seconds_sum{request="Produce"}`:                                      0.015,

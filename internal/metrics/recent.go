@@ -1,14 +1,10 @@
 package metrics
 
-import (
-	"time"
-
-	"github.com/milena-io/milena/internal/kafka"
-)
+import "time"
 
 // memory is what earlier pages leave to later ones, for figures of the last minutes.
 type memory struct {
-	apis    map[kafka.APIKey]*recentAPI
+	apis    map[string]*recentAPI
 	cpu     drift // seconds of CPU
 	appends drift // records of the metadata log
 	bytes   int   // of the last page

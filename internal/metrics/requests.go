@@ -4,8 +4,6 @@ import (
 	"strconv"
 	"sync/atomic"
 	"time"
-
-	"github.com/milena-io/milena/internal/kafka"
 )
 
 // quantiles are those that Kafka's histograms have, written as the exporter's rules write them.
@@ -17,7 +15,7 @@ var quantiles = [...]struct {
 // apiView is one API as a page shows it.
 type apiView struct {
 	api    *api
-	labels []string // Fetch counts twice in Kafka: once under its own name and once by who fetched
+	label  string
 	stages [5]stageView
 }
 
@@ -39,15 +37,12 @@ func (m *Metrics) views(now time.Duration) []apiView {
 		if a == nil {
 			continue
 		}
-		r := m.seen.apis[a.key]
+		r := m.seen.apis[a.name]
 		if r == nil {
 			r = &recentAPI{}
-			m.seen.apis[a.key] = r
+			m.seen.apis[a.name] = r
 		}
-		v := apiView{api: a, labels: []string{label("request", a.key.String())}}
-		if a.key == kafka.KeyFetch {
-			v.labels = append(v.labels, label("request", "FetchConsumer"))
-		}
+		v := apiView{api: a, label: label("request", a.name)}
 		for i, h := range [...]struct {
 			h *histogram
 			r *recent
@@ -68,34 +63,28 @@ func (m *Metrics) requests(p *page, now time.Duration) {
 	for _, v := range views {
 		for i := range v.api.versions {
 			if n := v.api.versions[i].Load(); n > 0 {
-				for _, l := range v.labels {
-					p.uint(and(l, label("version", strconv.Itoa(i))), n)
-				}
+				p.uint(and(v.label, label("version", strconv.Itoa(i))), n)
 			}
 		}
 	}
 	p.family("milena_request_bytes_total", counter, "Bytes of requests, by API.")
 	for _, v := range views {
-		p.uint(v.labels[0], v.api.bytesIn.Load())
+		p.uint(v.label, v.api.bytesIn.Load())
 	}
 	p.family("milena_response_bytes_total", counter, "Bytes of answers, by API.")
 	for _, v := range views {
-		p.uint(v.labels[0], v.api.bytesOut.Load())
+		p.uint(v.label, v.api.bytesOut.Load())
 	}
 	times := func(name string, stage int, help string) {
 		p.family(prefix+name, gauge, help)
 		for _, v := range views {
-			for _, l := range v.labels {
-				for _, q := range quantiles {
-					p.float(and(l, `quantile="`+q.label+`"`), millis(v.stages[stage].lately.quantile(q.q)))
-				}
+			for _, q := range quantiles {
+				p.float(and(v.label, `quantile="`+q.label+`"`), millis(v.stages[stage].lately.quantile(q.q)))
 			}
 		}
 		p.family(prefix+name+"_count", counter, "How many requests went into "+prefix+name+".")
 		for _, v := range views {
-			for _, l := range v.labels {
-				p.uint(l, v.stages[stage].ever.total)
-			}
+			p.uint(v.label, v.stages[stage].ever.total)
 		}
 	}
 	times("totaltimems", stageTotal, "Time of a request from its arrival until its answer was written, in ms, over the last minutes.")
@@ -105,7 +94,7 @@ func (m *Metrics) requests(p *page, now time.Duration) {
 	times("responsesendtimems", stageRespond, "Time from the answer until it was written: behind those before it and in the socket, in ms.")
 	p.family("milena_request_seconds", histo, "Time of a request from its arrival until its answer was written.")
 	for _, v := range views {
-		p.histogram(v.labels[0], v.stages[stageTotal].ever)
+		p.histogram(v.label, v.stages[stageTotal].ever)
 	}
 }
 
