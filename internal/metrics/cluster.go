@@ -17,6 +17,7 @@ func (p *page) standing(s *Standing) {
 	p.alone(manager+"atminisrpartitioncount", gauge, "Partitions led here with just min.insync.replicas in sync.", int64(r.AtMinISR))
 	p.alone(manager+"offlinereplicacount", gauge, "Replicas of this broker in a log directory that failed.", int64(r.Offline))
 	p.alone(manager+"reassigningpartitions", gauge, "Partitions led here that are being moved.", int64(r.Reassigning))
+	p.replication(&s.Replication)
 	p.dirs(s.Dirs)
 	p.cleaner(&s.Cleaner, s.Dirs)
 	p.alone("milena_log_damages_total", counter, "Stretches of logs that were found not to check since the start.", s.Damages)
@@ -116,6 +117,14 @@ func (p *page) controller(c *Controller, brokers []Broker) {
 	p.alone(prefix+"preferredreplicaimbalancecount", gauge, "Partitions that another than the first replica leads.", int64(c.NotPreferred))
 	p.family("kafka_controller_controllerstats_uncleanleaderelections_total", counter, "Elections of a leader that was not in sync, seen since the start.")
 	p.uint("", c.UncleanElections)
+	p.family("kafka_controller_controllerstats_electionfromeligibleleaderreplicas_total", counter, "Elections of a leader from the eligible replicas (KIP-966), seen since the start.")
+	p.uint("", c.EligibleElections)
+	p.family("milena_failovers_total", counter, "Brokers whose leaderships this controller has moved because their processes had ended.")
+	p.uint("", c.Failovers.Count)
+	p.family("milena_failover_last_seconds", gauge, "Time from the suspicion that a broker's process had ended until its leaderships were moved, the last time.")
+	p.float("", c.Failovers.Last.Seconds())
+	p.family("milena_failover_max_seconds", gauge, "Likewise, at most since the start.")
+	p.float("", c.Failovers.Max.Seconds())
 	p.alone("kafka_server_brokermetadatametrics_last_applied_record_offset", gauge, "Offset of the metadata log up to which this broker acts.", c.LastAppliedOffset)
 	p.alone("kafka_server_brokermetadatametrics_last_applied_record_timestamp", gauge, "Timestamp of that record in ms.", c.LastAppliedTimestamp)
 	p.alone("kafka_brokers", gauge, "Brokers of the cluster that are not fenced.", int64(active))
@@ -125,26 +134,38 @@ func (p *page) controller(c *Controller, brokers []Broker) {
 	}
 }
 
-// quorum writes Kafka's raft-metrics. A node that nobody voted against and that leads has voted for itself.
+// quorum writes Kafka's raft-metrics. Averages are of the last minute.
 func (m *Metrics) quorum(p *page, now time.Duration, s *Standing) {
 	q := &s.Quorum
 	const prefix = "kafka_server_raftmetrics_"
 	p.alone(prefix+"current_leader", gauge, "Node that leads the metadata quorum, -1 when it is not known.", int64(q.Leader))
 	p.alone(prefix+"current_epoch", gauge, "Epoch of the metadata quorum.", int64(q.Epoch))
-	vote, state := int64(-1), "unattached"
+	state := "unattached"
 	switch {
 	case q.Leading:
-		vote, state = int64(s.Node), "leader"
+		state = "leader"
 	case q.Leader >= 0:
 		state = "follower"
 	}
-	p.alone(prefix+"current_vote", gauge, "Node that this one voted for in the epoch, -1 for nobody.", vote)
+	p.alone(prefix+"current_vote", gauge, "Node that this one voted for in the epoch, -1 for nobody.", int64(q.Vote))
 	p.family(prefix+"current_state", gauge, "1 for the state that the node is in: leader, follower or unattached.")
 	p.int(label("current_state", state), 1)
 	p.alone(prefix+"high_watermark", gauge, "Offset up to which the metadata log is committed.", int64(q.HighWatermark))
 	p.alone(prefix+"log_end_offset", gauge, "End of this node's metadata log.", int64(q.LogEnd))
 	p.family(prefix+"append_records_rate", gauge, "Records a second that were appended to the metadata log, over the last minute.")
 	p.float("", m.seen.appends.rate(now, float64(q.LogEnd)))
+	latency := func(name, help string, l Latency, sum, count *drift) {
+		p.family(prefix+name+"_latency_avg", gauge, help+", in ms, on average over the last minute.")
+		avg, n := sum.rate(now, millis(l.Sum)), count.rate(now, float64(l.Count))
+		if n > 0 {
+			avg /= n
+		}
+		p.float("", avg)
+		p.family(prefix+name+"_latency_max", gauge, help+", in ms, at most since the start.")
+		p.float("", millis(l.Max))
+	}
+	latency("election", "Time from this node's campaign until a leader was known", q.Election, &m.seen.elections[0], &m.seen.elections[1])
+	latency("commit", "Time from the append of an entry by this leader until it was committed", q.Commit, &m.seen.commits[0], &m.seen.commits[1])
 	if q.Leading {
 		p.alone(prefix+"number_of_voters", gauge, "Voters of the metadata quorum.", int64(q.Voters))
 		p.alone(prefix+"number_of_observers", gauge, "Observers of the metadata quorum.", int64(q.Observers))

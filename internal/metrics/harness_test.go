@@ -43,6 +43,7 @@ type node struct {
 	standing   Standing
 	topics     []Topic
 	partitions []Partition
+	followed   []Followed
 	groups     []Group
 	err        error
 	silent     bool
@@ -55,6 +56,8 @@ func (n *node) Partitions() []Partition {
 	n.asked++
 	return n.partitions
 }
+
+func (n *node) Followed() []Followed { return n.followed }
 
 func (n *node) Groups(done func([]Group, error)) {
 	if !n.silent {
@@ -72,12 +75,13 @@ func full() *node {
 			Replicas: Replicas{
 				All: 3, Led: 2, UnderReplicated: 1, UnderMinISR: 1, AtMinISR: 1, Offline: 0, Reassigning: 1,
 			},
-			Traffic: Traffic{Produces: 9, FailedProduces: 1, BytesIn: 900, Records: 90, Fetches: 5, FailedFetches: 2, BytesOut: 500},
+			Replication: Replication{ISRShrinks: 3, ISRExpands: 2, FailedISRUpdates: 1, MaxLag: 9, FailedPartitions: 1},
+			Traffic:     Traffic{Produces: 9, FailedProduces: 1, BytesIn: 900, Records: 90, Fetches: 5, FailedFetches: 2, BytesOut: 500, ReplicationIn: 70, ReplicationOut: 80},
 			Controller: Controller{
 				Active: true, Topics: 4, Partitions: 12, OfflinePartitions: 1, NotPreferred: 2, UncleanElections: 3,
 				LastAppliedOffset: 77, LastAppliedTimestamp: 1_790_000_000_123,
 			},
-			Quorum: Quorum{Leader: 1, Epoch: 5, Leading: true, HighWatermark: 78, LogEnd: 79, Voters: 1},
+			Quorum: Quorum{Leader: 1, Epoch: 5, Leading: true, HighWatermark: 78, LogEnd: 79, Voters: 1, Vote: 1, Commit: Latency{Count: 3, Sum: 30 * time.Millisecond, Max: 20 * time.Millisecond}},
 		},
 		topics: []Topic{{Name: "orders", Partitions: 2, Traffic: Traffic{Produces: 8, BytesIn: 800, Records: 80, Fetches: 4, BytesOut: 400}}},
 		partitions: []Partition{
@@ -87,6 +91,7 @@ func full() *node {
 				{Node: 3, Behind: -1, SinceFetch: -1, Waits: "first_fetch"},
 			}},
 		},
+		followed: []Followed{{TopicPartition: kafka.TopicPartition{Topic: "orders", Partition: 2}, Leader: 2, Lag: 9}},
 		groups: []Group{{Name: `bill"ing\`, State: "Stable", Members: 2, Offsets: []Committed{
 			{TopicPartition: kafka.TopicPartition{Topic: "orders"}, Offset: 50, Lag: 40, Known: true},
 			{TopicPartition: kafka.TopicPartition{Topic: "orders", Partition: 1}, Offset: 5, Known: true},

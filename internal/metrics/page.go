@@ -152,5 +152,5 @@ func (d dialect) rename(name string) string {
 
 // meters reports whether a counter is one of Kafka's Yammer meters, whose names end in PerSec.
 func meters(name string) bool {
-	return strings.HasPrefix(name, "kafka_server_brokertopicmetrics_") || strings.HasPrefix(name, "kafka_controller_controllerstats_")
+	return strings.HasPrefix(name, "kafka_server_brokertopicmetrics_") || strings.HasPrefix(name, "kafka_server_replicamanager_") || strings.HasPrefix(name, "kafka_controller_controllerstats_")
 }

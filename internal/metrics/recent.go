@@ -7,7 +7,10 @@ type memory struct {
 	apis    map[string]*recentAPI
 	cpu     drift // seconds of CPU
 	appends drift // records of the metadata log
-	bytes   int   // of the last page
+
+	elections, commits [2]drift // their latencies, and how many there were
+
+	bytes int // of the last page
 }
 
 // recentAPI remembers the histograms of one API.

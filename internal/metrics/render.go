@@ -50,6 +50,11 @@ func (m *Metrics) observed(p *page, now time.Duration, s Source, groups []Group,
 		p.partitions(led)
 		p.followers(led)
 	}
+	if standing.Replicas.All-standing.Replicas.Led > limit {
+		truncated = true
+	} else {
+		p.followed(s.Followed())
+	}
 	if told {
 		offsets := 0
 		for i := range groups {

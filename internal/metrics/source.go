@@ -15,6 +15,8 @@ type Source interface {
 	Topics() []Topic
 	// Partitions tells of the partitions that this node leads, by name and number.
 	Partitions() []Partition
+	// Followed tells of the partitions that this node follows, by name and number.
+	Followed() []Followed
 	// Groups tells of the groups that this node coordinates, by name. done is called once, perhaps before Groups returns,
 	// with an error while their state is being loaded.
 	Groups(done func([]Group, error))
@@ -22,20 +24,21 @@ type Source interface {
 
 // Standing is a node as a whole.
 type Standing struct {
-	Node       kafka.NodeID
-	State      BrokerState
-	Memory     Memory
-	Dirs       []Dir
-	Cleaner    Cleaner
-	Scrub      Scrub
-	Brokers    []Broker // that are registered, by id
-	Replicas   Replicas
-	Damages    int64   // stretches of logs that were found not to check since the start
-	Mended     int64   // stretches that were repaired from other replicas since the start
-	Unmended   int     // partitions with damage that is being repaired, or is to be tried again
-	Traffic    Traffic // of all topics since the start, deleted ones included
-	Controller Controller
-	Quorum     Quorum
+	Node        kafka.NodeID
+	State       BrokerState
+	Memory      Memory
+	Dirs        []Dir
+	Cleaner     Cleaner
+	Scrub       Scrub
+	Brokers     []Broker // that are registered, by id
+	Replicas    Replicas
+	Damages     int64   // stretches of logs that were found not to check since the start
+	Mended      int64   // stretches that were repaired from other replicas since the start
+	Unmended    int     // partitions with damage that is being repaired, or is to be tried again
+	Traffic     Traffic // of all topics since the start, deleted ones included
+	Replication Replication
+	Controller  Controller
+	Quorum      Quorum
 }
 
 // BrokerState is the state of a broker as Kafka numbers it.
@@ -94,13 +97,37 @@ type Replicas struct {
 	All, Led, UnderReplicated, UnderMinISR, AtMinISR, Offline, Reassigning int
 }
 
+// Replication counts since the start what this node did as leader and as follower.
+type Replication struct {
+	ISRShrinks, ISRExpands, FailedISRUpdates uint64
+	MaxLag                                   int64 // of what it follows, in records
+	FailedPartitions                         int   // that it follows and cannot fetch at the moment
+}
+
+// Followed is a partition that this node follows.
+type Followed struct {
+	kafka.TopicPartition
+	Leader  kafka.NodeID
+	Fetcher int
+	Lag     int64 // records below the leader's high watermark that are not here
+}
+
 // Controller is the cluster as the controller sees it.
 type Controller struct {
 	Active                                  bool
 	Topics, Partitions                      int
 	OfflinePartitions, NotPreferred         int
 	UncleanElections                        uint64 // that this node has seen
+	EligibleElections                       uint64 // likewise, of leaders from the eligible replicas (KIP-966)
 	LastAppliedOffset, LastAppliedTimestamp int64  // of the metadata log, on this node
+	Failovers                               Failovers
+}
+
+// Failovers are the brokers whose leaderships this controller has moved because their processes had ended, and how long that took
+// from the first suspicion until it was decided.
+type Failovers struct {
+	Count     uint64
+	Last, Max time.Duration
 }
 
 // Quorum is how the metadata quorum stands.
@@ -112,6 +139,15 @@ type Quorum struct {
 	LogEnd        kafka.Offset
 	Voters        int
 	Observers     int
+	Vote          kafka.NodeID // whom this node voted for in the epoch, NoNode for nobody
+	Election      Latency      // of this node's campaigns
+	Commit        Latency      // of entries of this node's leaderships
+}
+
+// Latency sums up how long something took, since the start.
+type Latency struct {
+	Count    uint64
+	Sum, Max time.Duration
 }
 
 // Topic is a topic that this node has replicas of.
@@ -125,6 +161,7 @@ type Topic struct {
 type Traffic struct {
 	Produces, FailedProduces, BytesIn, Records uint64
 	Fetches, FailedFetches, BytesOut           uint64
+	ReplicationIn, ReplicationOut              uint64 // bytes
 }
 
 // Partition is a partition that this node leads.

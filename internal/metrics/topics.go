@@ -25,6 +25,10 @@ func (p *page) topics(all *Traffic, topics []Topic) {
 	each("failedproducerequests", "Batches refused for other reasons than leadership, size, a checksum or a disk.", func(t *Traffic) uint64 { return t.FailedProduces })
 	each("totalfetchrequests", "Partitions that fetches asked for.", func(t *Traffic) uint64 { return t.Fetches })
 	each("failedfetchrequests", "Partitions of fetches refused for other reasons than leadership, epochs, a range or a disk.", func(t *Traffic) uint64 { return t.FailedFetches })
+	p.family("kafka_server_brokertopicmetrics_replicationbytesin_total", counter, "Bytes of record batches fetched from leaders.")
+	p.uint("", all.ReplicationIn)
+	p.family("kafka_server_brokertopicmetrics_replicationbytesout_total", counter, "Bytes of record batches sent to followers.")
+	p.uint("", all.ReplicationOut)
 	p.family("kafka_topic_partitions", gauge, "Partitions of the topic.")
 	for i := range topics {
 		p.int(labels[i], int64(topics[i].Partitions))

@@ -1,6 +1,8 @@
 package node
 
 import (
+	"time"
+
 	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/machine/controller"
@@ -38,6 +40,7 @@ func (s *seat) probe(addr string, id kafka.NodeID) {
 	if b != nil {
 		suspect.Incarnation = b.Incarnation
 	}
+	since := s.n.o.World.Now().Mono
 	p := peer.Prober{Peers: s.n.replicas.others.peers, Self: s.n.identity, Timeout: probeTimeout}
 	p.Probe(suspect, func(f peer.Finding) {
 		q := s.own()
@@ -47,17 +50,21 @@ func (s *seat) probe(addr string, id kafka.NodeID) {
 		s.n.log("kafka.raft").Info("The process of another node is gone.", "node", int32(id), "reason", f.Reason)
 		q.LeaderGone(id)
 		if b != nil {
-			s.bury(b)
+			s.bury(b, since)
 		}
 	})
 }
 
 // bury has the controller of this process move what a dead broker led; where another controls, that learns of it itself.
-func (s *seat) bury(b *image.Broker) {
+func (s *seat) bury(b *image.Broker, suspected time.Duration) {
 	if b.Fenced || !s.Active() {
 		return
 	}
-	own{s}.Submit(controller.BrokerDead{Broker: b.ID, Epoch: b.Epoch}, func(any, error) {})
+	own{s}.Submit(controller.BrokerDead{Broker: b.ID, Epoch: b.Epoch}, func(_ any, err error) {
+		if err == nil {
+			s.n.replicas.seen.failover(s.n.o.World.Now().Mono - suspected)
+		}
+	})
 }
 
 // advanced looks at who leads, each time the log has moved on: what another was asked is asked of the new one, and a new controller
@@ -91,9 +98,10 @@ func (s *seat) advanced() {
 func (s *seat) rollCall() {
 	for b := range s.n.feed.Image().Brokers() {
 		if b.ID != s.n.settings.NodeID() && !b.Fenced {
+			since := s.n.o.World.Now().Mono
 			s.n.suspect(b, func(dead bool) {
 				if dead {
-					s.bury(b)
+					s.bury(b, since)
 				}
 			})
 		}

@@ -35,12 +35,14 @@ func (g gauges) Standing() metrics.Standing {
 		Traffic: n.replicas.traffic.all(), Damages: n.replicas.news.damages.Load(),
 		Controller: metrics.Controller{
 			Active: n.control.Active(), Topics: img.TopicCount(), OfflinePartitions: img.LeaderlessCount(),
-			NotPreferred: img.NotPreferredCount(), UncleanElections: n.replicas.unclean.Load(),
+			NotPreferred: img.NotPreferredCount(), UncleanElections: n.replicas.seen.unclean.Load(),
+			EligibleElections: n.replicas.seen.eligible.Load(), Failovers: n.replicas.seen.failed(),
 			LastAppliedOffset: int64(at.Offset), LastAppliedTimestamp: at.TimestampMs,
 		},
 		Quorum: metrics.Quorum{
 			Leader: d.Leader, Epoch: d.Epoch, Leading: d.Leading, HighWatermark: d.HighWatermark,
 			LogEnd: g.metadataEnd(d), Voters: len(d.Voters), Observers: len(d.Observers),
+			Vote: voted(d), Election: metrics.Latency(d.Election), Commit: metrics.Latency(d.Commit),
 		},
 	}
 	mending := n.replicas.others.mender.Figures()
@@ -56,6 +58,7 @@ func (g gauges) Standing() metrics.Standing {
 		s.Controller.Partitions += t.Len()
 	}
 	s.Replicas = g.replicas(img)
+	s.Replication = g.replication()
 	return s
 }
 
@@ -229,4 +232,12 @@ func sortCommitted(all []metrics.Committed) {
 	slices.SortFunc(all, func(a, b metrics.Committed) int {
 		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
 	})
+}
+
+// voted is whom this node voted for; one that is no voter, or has no seat yet, for nobody.
+func voted(d quorum.Description) kafka.NodeID {
+	if slices.ContainsFunc(d.Voters, func(v quorum.Replica) bool { return v.ID == d.Vote }) {
+		return d.Vote
+	}
+	return kafka.NoNode
 }

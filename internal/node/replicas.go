@@ -18,7 +18,6 @@ import (
 	"github.com/milena-io/milena/internal/machine/replica"
 	"github.com/milena-io/milena/internal/mutant"
 	"github.com/milena-io/milena/internal/partition"
-	"github.com/milena-io/milena/internal/staterecord"
 	"github.com/milena-io/milena/internal/storage"
 	"github.com/milena-io/milena/internal/wire"
 )
@@ -37,7 +36,7 @@ type replicas struct {
 	others  *replication
 	moves   assignments
 	traffic traffic
-	unclean atomic.Uint64 // elections of leaders that were not in sync
+	seen    elections
 	news    news
 }
 
@@ -201,9 +200,7 @@ func (r *replicas) change(img *image.Image, t image.TopicChange, c image.Partiti
 	topic := t.Topic()
 	name := kafka.TopicPartition{Topic: topic.Name, Partition: c.ID}
 	id := kafka.TopicIDPartition{TopicID: topic.ID, Partition: c.ID}
-	if c.Old != nil && c.New != nil && c.New.Recovery == staterecord.Recovering && c.New.LeaderEpoch != c.Old.LeaderEpoch {
-		r.unclean.Add(1)
-	}
+	r.seen.see(self, c)
 	switch {
 	case mine && r.ours(img):
 		r.become(img, id, r.ensure(img, topic, name, id, configs), c.New)

@@ -81,4 +81,6 @@ func add(sum *metrics.Traffic, c *partition.Traffic) {
 	sum.Fetches += c.Fetches.Load()
 	sum.FailedFetches += c.FailedFetches.Load()
 	sum.BytesOut += c.BytesOut.Load()
+	sum.ReplicationIn += c.ReplicationIn.Load()
+	sum.ReplicationOut += c.ReplicationOut.Load()
 }

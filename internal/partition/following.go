@@ -67,6 +67,7 @@ func (f Following) Take(a Answer) (bytes int, ok bool, err error) {
 		return bytes, true, err
 	}
 	if bytes > 0 {
+		p.Traffic.ReplicationIn.Add(uint64(bytes))
 		p.flushAppended(o, bytes)
 	}
 	if err == nil && p.rep.Following().Told(a.High) {

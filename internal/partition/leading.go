@@ -57,7 +57,7 @@ type source struct {
 // note takes note of where a follower stands.
 func (l Leading) note(r ReplicaRead) (out Records, from source, err error) {
 	p := l.p
-	out = Records{High: kafka.NoOffset, LastStable: kafka.NoOffset, LogStart: kafka.NoOffset}
+	out = Records{High: kafka.NoOffset, LastStable: kafka.NoOffset, LogStart: kafka.NoOffset, traffic: p.Traffic, replica: true}
 	p.mu.Lock()
 	if err := p.hear(&r); err != nil {
 		p.mu.Unlock()

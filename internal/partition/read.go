@@ -28,6 +28,7 @@ type Records struct {
 	Diverging  *EpochEnd        // set: no records, the client's log parted from ours here
 	Moves      uint64           // of the partition when it was read; for Watch
 	traffic    *Traffic
+	replica    bool // a follower asked
 }
 
 // EpochEnd is where an epoch ends in this log.

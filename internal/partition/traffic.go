@@ -11,6 +11,7 @@ import (
 type Traffic struct {
 	Produces, FailedProduces, BytesIn, Records atomic.Uint64 // batches, batches, bytes of batches, records
 	Fetches, FailedFetches, BytesOut           atomic.Uint64 // partitions of requests, and bytes of batches answered
+	ReplicationIn, ReplicationOut              atomic.Uint64 // bytes of batches from leaders, and to followers
 }
 
 // appended counts one batch. As in Kafka a failure is one that tells of a broken client or broker: those by which clients
@@ -37,6 +38,10 @@ func (r *Records) Answered(err error) {
 	t := r.traffic
 	if t == nil {
 		return // there was no partition to read
+	}
+	if r.replica {
+		t.ReplicationOut.Add(uint64(r.Slice.Len))
+		return
 	}
 	t.Fetches.Add(1)
 	t.BytesOut.Add(uint64(r.Slice.Len))

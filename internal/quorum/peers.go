@@ -86,7 +86,10 @@ type Description struct {
 	Epoch         kafka.LeaderEpoch
 	HighWatermark kafka.Offset
 	LogStart      kafka.Offset
-	Leading       bool // only the leader knows the replicas' offsets
+	Leading       bool         // only the leader knows the replicas' offsets
+	Vote          kafka.NodeID // whom this voter voted for in the epoch
+	Election      Latency      // of this voter's campaigns
+	Commit        Latency      // of this voter's leaderships
 	Voters        []Replica
 	Observers     []Replica
 }
@@ -105,7 +108,8 @@ func (q *Quorum) Describe() Description {
 	defer q.mu.Unlock()
 	start, _ := q.engine.store.log.Bounds()
 	d := Description{Leader: q.voters.node(q.lead.role.lead), Epoch: kafka.LeaderEpoch(q.lead.role.term),
-		HighWatermark: q.committed, LogStart: start, Leading: q.lead.role.leading}
+		HighWatermark: q.committed, LogStart: start, Leading: q.lead.role.leading,
+		Vote: q.engine.vote.voted, Election: q.lead.took.election, Commit: q.lead.took.commit}
 	match := map[uint64]uint64{}
 	q.engine.node.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) { match[id] = pr.Match })
 	now := q.o.World.Now().WallMs

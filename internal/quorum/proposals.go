@@ -156,11 +156,14 @@ func (l *leadership) propose() {
 	if err := l.q.engine.node.Propose(dataBatch(base, kafka.LeaderEpoch(l.role.term), wallMs, values)); err != nil {
 		// Raft takes none while it hands the leadership over.
 		l.abandon(l.notController("quorum.Submit", "the metadata quorum takes no proposals: "+err.Error()))
+		return
 	}
+	l.took.sent = append(l.took.sent, proposed{l.props.base, l.q.o.World.Now().Mono})
 }
 
 // settle answers everybody whose records are committed.
 func (l *leadership) settle() {
+	l.took.committed(l.q.o.World.Now().Mono, l.q.committed)
 	n := 0
 	for n < len(l.props.waiting) && l.props.waiting[n].end <= l.q.committed {
 		done := l.props.waiting[n].done

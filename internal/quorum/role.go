@@ -24,6 +24,7 @@ type leadership struct {
 	q     *Quorum
 	role  role
 	props proposals
+	took  latencies
 
 	handing *handover    // while the leadership is handed over
 	change  *voterChange // while a voter comes, goes or moves
@@ -35,6 +36,7 @@ type leadership struct {
 // noteRole looks at what the last step did to the leadership.
 func (l *leadership) noteRole() {
 	st := l.q.engine.node.BasicStatus()
+	l.took.role(l.q.o.World.Now().Mono, st)
 	now := role{term: st.GetTerm(), lead: st.Lead, leading: st.RaftState == raft.StateLeader}
 	was := l.role
 	if now.term == was.term && now.leading == was.leading {

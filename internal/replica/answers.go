@@ -126,12 +126,24 @@ func (x *fetcher) act(p *part, records bool) {
 		}
 	}
 	x.mu.Lock()
+	if taken {
+		p.d.lag = p.behind()
+	}
 	p.d.rest.times = 0
 	if !taken {
 		p.d.said = wire.FetchedPartition{} // the leader believes that we heard it: it is to learn where we stand
 	}
 	x.enqueue(p.d)
 	x.mu.Unlock()
+}
+
+// behind is how far the follower was behind the leader's high watermark once it had taken an answer.
+func (p *part) behind() int64 {
+	w, ok, err := partition.AsFollower(p.d.p).Where()
+	if !ok || err != nil {
+		return 0
+	}
+	return int64(max(p.said.HighWatermark-w.Offset, 0))
 }
 
 func (x *fetcher) tellCut(p *part, c partition.Cut) {

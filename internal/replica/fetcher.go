@@ -45,8 +45,9 @@ type followed struct {
 	asked   machine.Position // what the Fetch for records that is under way named; zero for none
 	stands  machine.Position // what said stands for
 	rest    rest
-	resting bool // it is not asked for until its rest is over
-	newly   bool // there was news of it since the session was told of it
+	resting bool  // it is not asked for until its rest is over
+	newly   bool  // there was news of it since the session was told of it
+	lag     int64 // records below the leader's high watermark that it had not, at the last answer
 }
 
 // session is what the leader keeps of us.

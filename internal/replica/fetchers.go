@@ -169,6 +169,37 @@ func (f *Fetchers) Close() {
 	}
 }
 
+// Followed is a partition that is fetched, for whom it is shown to.
+type Followed struct {
+	Name    kafka.TopicPartition
+	Leader  kafka.NodeID
+	Shard   int
+	Lag     int64 // records below the leader's high watermark that it had not, at the last answer
+	Resting bool  // it was refused, and is asked for again after a pause
+}
+
+// Followed lists what is fetched, by name and number.
+func (f *Fetchers) Followed() []Followed {
+	f.mu.Lock()
+	all := make([]*followed, 0, len(f.names))
+	for _, d := range f.names {
+		all = append(all, d)
+	}
+	f.mu.Unlock()
+	out := make([]Followed, 0, len(all))
+	for _, d := range all {
+		d.of.mu.Lock()
+		if !d.over {
+			out = append(out, Followed{Name: d.p.Name(), Leader: d.of.to.leader, Shard: d.of.to.shard, Lag: d.lag, Resting: d.resting})
+		}
+		d.of.mu.Unlock()
+	}
+	slices.SortFunc(out, func(a, b Followed) int {
+		return cmp.Or(cmp.Compare(a.Name.Topic, b.Name.Topic), cmp.Compare(a.Name.Partition, b.Name.Partition))
+	})
+	return out
+}
+
 // sorted is the partitions of a map in an order that is the same each time.
 func sorted[V any](m map[kafka.TopicIDPartition]V) []kafka.TopicIDPartition {
 	return slices.SortedFunc(maps.Keys(m), func(a, b kafka.TopicIDPartition) int {

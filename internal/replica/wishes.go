@@ -2,6 +2,7 @@ package replica
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/milena-io/milena/internal/fault"
@@ -31,6 +32,8 @@ type Wishes struct {
 	queued map[*partition.Partition]bool
 	under  bool
 	closed bool
+
+	refused atomic.Uint64
 }
 
 // wishTimeout is how long the controller has to answer; then the same wishes are sent again.
@@ -132,6 +135,9 @@ func (s *Wishes) answered(order []controller.PartitionWish, asked map[kafka.Topi
 			continue
 		}
 		delete(asked, out.ID)
+		if out.Code != kafka.ErrNone {
+			s.refused.Add(1)
+		}
 		partition.AsLeader(a.p).Answered(a.wish, out.Code, out.ISR, out.PartitionEpoch)
 	}
 	for _, w := range order { // of whom nothing was said
@@ -161,6 +167,9 @@ func (s *Wishes) next(pause time.Duration) {
 		s.world.After(pause, s.send)
 	}
 }
+
+// Refused counts the wishes that the controller has refused.
+func (s *Wishes) Refused() uint64 { return s.refused.Load() }
 
 // Close sends nothing any more.
 func (s *Wishes) Close() {
