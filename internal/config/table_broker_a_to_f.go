@@ -28,7 +28,7 @@ var brokerAToF = []Key{
 	{Name: "connections.max.idle.ms", Type: Long, Default: "600000", HasDefault: true, Status: Implemented, Doc: "Close idle connections."},
 	{Name: "connections.max.reauth.ms", Type: Long, Default: "0", HasDefault: true, Doc: "SASL session lifetime (KIP-368); per listener/mechanism too."},
 	{Name: "control.plane.listener.name", Type: String, Hidden: true, Doc: "ZooKeeper-era; removed in 4.0."},
-	{Name: "controlled.shutdown.enable", Type: Boolean, Default: "true", HasDefault: true, Doc: "Move leaders away before stopping."},
+	{Name: "controlled.shutdown.enable", Type: Boolean, Default: "true", HasDefault: true, Status: Implemented, Doc: "Move leaders away before stopping."},
 	{Name: "controlled.shutdown.max.retries", Type: Int, Default: "3", HasDefault: true, Hidden: true, Doc: "ZooKeeper-era; removed in 4.x."},
 	{Name: "controlled.shutdown.retry.backoff.ms", Type: Long, Default: "5000", HasDefault: true, Hidden: true, Doc: "ZooKeeper-era; removed in 4.x."},
 	{Name: "controller.listener.names", Type: List, Status: Implemented, Doc: "Listener names used by controllers (first is used by brokers to reach them)."},

@@ -64,13 +64,13 @@ func (g gauges) Standing() metrics.Standing {
 
 // state is where the broker is in its life.
 func (g gauges) state(img *image.Image) metrics.BrokerState {
-	failed, stopping := g.n.life.state()
+	failed, leaving := g.n.life.state()
 	b := img.Broker(g.n.settings.NodeID())
 	broker := g.n.settings.node.Roles.Broker
 	switch {
 	case failed:
 		return metrics.Failed
-	case stopping:
+	case leaving:
 		return metrics.Stopping
 	case !broker:
 		return metrics.Running

@@ -15,7 +15,8 @@ type life struct {
 
 	mu       sync.Mutex
 	failed   error
-	stopping bool
+	leaving  bool // it was asked to stop
+	stopping bool // and serves no more
 }
 
 // Fail notes why the node cannot go on and tells its owner, once.
@@ -51,20 +52,28 @@ func (l *life) Failed() error {
 	return l.failed
 }
 
-// stop ends it; again tells that it was ended before.
-func (l *life) stop() (failed error, again bool) {
+// leave notes that the node was asked to stop; again tells that it was before.
+func (l *life) leave() (failed error, again bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	again = l.stopping
-	l.stopping = true
+	again = l.leaving
+	l.leaving = true
 	return l.failed, again
 }
 
-// state tells whether it has failed and whether it stops.
-func (l *life) state() (failed, stopping bool) {
+// stop ends it.
+func (l *life) stop() (failed error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.failed != nil, l.stopping
+	l.stopping = true
+	return l.failed
+}
+
+// state tells whether it has failed and whether it is to stop.
+func (l *life) state() (failed, leaving bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.failed != nil, l.leaving
 }
 
 // Failed returns why the node cannot go on, nil while it can.

@@ -95,7 +95,7 @@ func (r *replicas) Image() *image.Image {
 
 // Leader tells a client of a listener who leads a partition (KIP-951).
 func (r *replicas) Leader(listener, topic string, id kafka.TopicID, number int32) *wire.LeaderHint {
-	img := r.n.feed.Image()
+	img := r.Image() // who hears in the middle of a change that another leads is to be told the new one
 	t := img.Topic(id)
 	if topic != "" {
 		t = img.TopicNamed(topic)
@@ -178,6 +178,7 @@ func (r *replicas) apply(d image.Delta) {
 	}
 	if is {
 		r.others.brokers(d)
+		r.n.session.parting(d)
 	}
 	r.reconfigure(d)
 	if len(deleted) > 0 {

@@ -26,6 +26,7 @@ type session struct {
 	next    world.Timer // of the next beat
 	ended   bool
 	dead    []deadDir
+	leaving departure
 }
 
 const (
@@ -123,14 +124,20 @@ func (s *session) beat() {
 	epoch, dead := s.epoch, s.offlineDirs()
 	s.mu.Unlock()
 	interval := s.n.settings.static.Millis("broker.heartbeat.interval.ms")
-	cmd := controller.Heartbeat{Broker: s.n.settings.NodeID(), Epoch: epoch, MetadataOffset: s.n.feed.Offset(), OfflineDirs: dead, Cordoned: s.n.cordonedDirs()}
+	cmd := controller.Heartbeat{
+		Broker: s.n.settings.NodeID(), Epoch: epoch, MetadataOffset: s.n.feed.Offset(), OfflineDirs: dead, Cordoned: s.n.cordonedDirs(),
+		WantShutdown: s.leaving.wants(),
+	}
 	s.n.control.Submit(interval, cmd, func(reply any, err error) {
 		next := interval
 		if b, ok := reply.(controller.Beat); ok && err == nil {
 			s.reported(dead)
-			if b.Fenced {
+			switch {
+			case cmd.WantShutdown:
+				s.leaving.heard(b)
+			case b.Fenced:
 				next = 10 * time.Millisecond // not caught up yet: ask again soon
-			} else {
+			default:
 				s.open()
 			}
 		}
@@ -145,7 +152,10 @@ func (s *session) beat() {
 			s.next = s.n.o.World.After(next, s.beat)
 		}
 		s.mu.Unlock()
-		if anew {
+		switch {
+		case anew && cmd.WantShutdown:
+			s.leaving.fenced()
+		case anew:
 			s.begin() // another incarnation took the id, or it was unregistered
 		}
 	})
@@ -189,22 +199,6 @@ func (s *session) over(err error) {
 		s.n.abandon()
 		ready(err)
 	}
-}
-
-// end stops the heartbeats; left is called when the controller knows that this broker goes, or after a while.
-func (s *session) end(left func()) {
-	s.mu.Lock()
-	s.ended = true
-	epoch := s.epoch
-	s.mu.Unlock()
-	if !s.n.settings.node.Roles.Broker {
-		left() // it was never registered
-		return
-	}
-	cmd := controller.Heartbeat{
-		Broker: s.n.settings.NodeID(), Epoch: epoch, MetadataOffset: s.n.feed.Offset(), WantShutdown: true,
-	}
-	s.n.control.Submit(2*time.Second, cmd, func(any, error) { left() })
 }
 
 // quit stops the heartbeats and tells nobody.

@@ -64,6 +64,10 @@ func (p *Partition) Append(a Append, done func(Appended)) {
 		p.holdBack(a, done)
 		return
 	}
+	if y := p.ending.yield; y != nil {
+		y.behind(p, a, done)
+		return
+	}
 	p.append(a, done)
 }
 

@@ -85,6 +85,7 @@ type ending struct {
 	scrubbing  bool  // a step of a scrub is reading
 	starts     int   // log starts that are being made durable
 	move       *Move // to another log directory
+	yield      *yielding
 }
 
 // ended returns what is to be called when nothing is under way any more and a Stop waits for that, or a move. Called with
@@ -149,6 +150,7 @@ func (p *Partition) Become(reg replica.Registration) {
 		}
 		calls = append(calls, p.wake()...)
 	}
+	calls = append(calls, p.yielded()...)
 	p.mu.Unlock()
 	run(calls)
 }
@@ -217,7 +219,11 @@ func (p *Partition) settle(moved bool) []func() {
 	if !moved {
 		return nil
 	}
-	return append(p.completeWaits(), p.wake()...)
+	calls := append(p.completeWaits(), p.wake()...)
+	if p.ending.yield != nil {
+		calls = append(calls, p.drained()...)
+	}
+	return calls
 }
 
 // fail refuses everything from now on. Called with the mutex held.
@@ -225,7 +231,7 @@ func (p *Partition) fail(err error) []func() {
 	if p.gone == nil {
 		p.gone = err
 	}
-	return append(p.failWaits(err), p.wake()...)
+	return append(append(p.failWaits(err), p.wake()...), p.yielded()...)
 }
 
 // Closed is how Stop left a log.
@@ -252,7 +258,7 @@ func (p *Partition) Stop(done func(Closed)) {
 	if p.log != nil {
 		p.flushAll()
 	}
-	calls := p.wake()
+	calls := append(p.wake(), p.yielded()...)
 	calls = append(calls, p.ended()...)
 	p.mu.Unlock()
 	run(calls)
