@@ -5,7 +5,7 @@ FUZZTIME ?= 10s
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@latest
 
-.PHONY: build run test check lint fuzz race cross compat bench sim crash powercut faults kill clean
+.PHONY: build run test check lint fuzz race cross compat bench sim mutants crash powercut faults kill clean
 
 build: ## bin/milena, static
 	$(GO) build -trimpath -o bin/milena ./cmd/milena
@@ -33,6 +33,10 @@ fuzz: ## every fuzz target for FUZZTIME
 
 sim: ## whole clusters from seeds; SEED=n repeats one run and tells its events
 	$(GO) test ./internal/sim -run TestSeeds -count=1 -v $(if $(SEED),-seed=$(SEED),-seeds=$(or $(N),500))
+
+mutants: ## hunt for the seeded bugs with fresh seeds, hours, goes on where it was: N=seeds each, FOR=time, ONLY=names, REFRESH=1
+	$(GO) build -tags mutants -o bin/hunt ./internal/mutant/hunt
+	bin/hunt -commit $(shell git rev-parse --short HEAD) -seeds $(or $(N),20000) $(if $(FOR),-for $(FOR)) $(if $(ONLY),-only $(ONLY)) $(if $(REFRESH),-refresh)
 
 crash: ## N crash images of a disk, each recovered and held against what was promised; IMAGE=name repeats one
 	$(GO) test ./internal/crash -run TestImages -count=1 -v -timeout 6h -images=$(or $(N),1000000) $(if $(IMAGE),-image=$(IMAGE))
