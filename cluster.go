@@ -28,6 +28,8 @@ type ClusterConfig struct {
 	// Settings are keys of every broker by Kafka's names. Where they don't say otherwise a topic has a replica on each of three
 	// nodes, and min.insync.replicas is 2 where there are three nodes.
 	Settings map[string]string
+	// Racks are the broker.rack of each node; empty for none.
+	Racks []string
 	// Logger makes the log of a node; nil drops them all.
 	Logger func(node int) *slog.Logger
 }
@@ -59,6 +61,8 @@ func StartCluster(ctx context.Context, c ClusterConfig) (*Cluster, error) {
 	switch {
 	case c.Nodes != 1 && c.Nodes != 3 && c.Nodes != 5:
 		return nil, fmt.Errorf("milena: ClusterConfig.Nodes is %d: a quorum has 1, 3 or 5 nodes", c.Nodes)
+	case len(c.Racks) != 0 && len(c.Racks) != c.Nodes:
+		return nil, fmt.Errorf("milena: ClusterConfig.Racks has %d racks for %d nodes", len(c.Racks), c.Nodes)
 	case len(c.Addrs) != 0 && len(c.Addrs) != c.Nodes:
 		return nil, fmt.Errorf("milena: ClusterConfig.Addrs has %d addresses for %d nodes", len(c.Addrs), c.Nodes)
 	}
@@ -115,6 +119,9 @@ func (c *Cluster) settings(m *member, voters []string) map[string]string {
 		"listener.security.protocol.map": listenerName + ":PLAINTEXT,CONTROLLER:PLAINTEXT",
 		"default.replication.factor":     strconv.Itoa(min(3, c.config.Nodes)),
 		"min.insync.replicas":            strconv.Itoa(min(2, c.config.Nodes)),
+	}
+	if len(c.config.Racks) > 0 {
+		set["broker.rack"] = c.config.Racks[m.id-1]
 	}
 	maps.Copy(set, c.config.Settings)
 	return set

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"slices"
 	"testing"
@@ -28,6 +29,7 @@ type three struct {
 	w        *world.Virtual
 	net      *network.Network
 	machines [3]*machine
+	set      func(id int) map[string]string // keys of one node; may be nil
 }
 
 // machine is a node's disk, and the process that runs on it.
@@ -40,8 +42,11 @@ type machine struct {
 	stops []func()
 }
 
-func newThree(t *testing.T, seed uint64) *three {
-	c := &three{t: t, w: world.NewVirtual(seed)}
+func newThree(t *testing.T, seed uint64) *three { return newThreeWith(t, seed, nil) }
+
+// newThreeWith is newThree with keys for each node.
+func newThreeWith(t *testing.T, seed uint64, set func(id int) map[string]string) *three {
+	c := &three{t: t, w: world.NewVirtual(seed), set: set}
 	c.net = network.New(c.w, seed, network.LAN())
 	for i := range c.machines {
 		c.machines[i] = &machine{id: i + 1, fs: disk.NewMem()}
@@ -67,6 +72,9 @@ func (c *three) start(id int) {
 		"listeners":                      fmt.Sprintf("PLAINTEXT://%s:9092,CONTROLLER://%s:9093", host, host),
 		"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
 		"controller.quorum.voters":       "1@h1:9093,2@h2:9093,3@h3:9093",
+	}
+	if c.set != nil {
+		maps.Copy(set, c.set(id))
 	}
 	m.proc, m.ready, m.stops = world.NewProcess(c.w), nil, nil
 	n, err := node.Start(node.Options{
