@@ -76,6 +76,28 @@ func TestANewLeaderIsFetchedFromAtOnce(t *testing.T) {
 	c.settle()
 }
 
+// Brokers that never fetched from each other, since one led everything, begin to at once when that is gone: the first Fetch of a
+// session is not parked, behind which whoever follows a moment later would stand.
+func TestANewSessionDoesNotWaitForTheLongPoll(t *testing.T) {
+	for seed := range uint64(10) {
+		c := newCity(t, seed, 30, 2)
+		for i := range c.regs {
+			reg := &c.regs[i]
+			reg.Leader, reg.LeaderEpoch, reg.PartitionEpoch = 1, reg.LeaderEpoch+1, reg.PartitionEpoch+1
+			c.publish(i)
+		}
+		c.w.Run(5 * time.Second)
+		c.kill(1, false)
+		c.w.Run(20 * time.Millisecond)
+		c.write(28)
+		c.write(29)
+		c.w.Run(150 * time.Millisecond)
+		if n := acked(c); n != 2 {
+			t.Fatalf("seed %d: %d of 2 writes were acknowledged", seed, n)
+		}
+	}
+}
+
 func TestNothingAcknowledgedIsLost(t *testing.T) {
 	total := 0
 	for seed := range uint64(100) {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
 	machine "github.com/milena-io/milena/internal/machine/replica"
 	"github.com/milena-io/milena/internal/partition"
 	"github.com/milena-io/milena/internal/peer"
@@ -60,6 +62,9 @@ func (x *fetcher) ask() (more bool) {
 	c.Forget = x.gone
 	if records {
 		c.MaxBytes, c.MaxWaitMs = o.ResponseBytes, int32(o.Wait.Milliseconds())
+		if x.session.epoch == 0 {
+			c.MaxWaitMs = 0 // until the session stands nobody else can be named, and all that one leader lost come within a moment
+		}
 	} else if newly {
 		c.MinBytes = 0 // the Fetch that waits for records does not wait for theirs
 	}
@@ -215,6 +220,9 @@ func (x *fetcher) pause() {
 	x.retry = x.all.o.World.After(d, x.pump)
 }
 
+// usualRests is how often a leader may refuse a follower before that is worth a line.
+const usualRests = 5
+
 // refused has one partition rest: it is not asked for until its time is over, or news of it comes.
 func (x *fetcher) refused(d *followed, why string, err error) {
 	x.mu.Lock()
@@ -223,14 +231,18 @@ func (x *fetcher) refused(d *followed, why string, err error) {
 		return
 	}
 	x.forget(d)
-	first := d.rest.times == 0
+	tell := d.rest.times == 0
+	switch fault.CodeOf(err) {
+	case kafka.ErrUnknownLeaderEpoch, kafka.ErrFencedLeaderEpoch, kafka.ErrNotLeaderOrFollower:
+		tell = d.rest.times == usualRests // one of the two is a moment behind the other, as with each change of leaders
+	}
 	d.resting = true
 	now := x.all.o.World.Now().Mono
 	wait := d.rest.begin(now, x.all.o.Settings().Backoff)
 	until := d.rest.until
 	x.all.o.World.After(wait, func() { x.rested(d, until) })
 	x.mu.Unlock()
-	if first {
+	if tell {
 		x.all.o.Logger.Info(why, "partition", d.p.Name().String(), "leader", int32(x.to.leader), "error", err)
 	}
 }
