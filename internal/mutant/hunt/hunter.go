@@ -26,6 +26,7 @@ const (
 type hunter struct {
 	among    []mutant.Mutant
 	want     int
+	shrinks  int
 	limit    uint64
 	length   time.Duration
 	patience time.Duration
@@ -112,7 +113,7 @@ func (h *hunter) walk(ctx context.Context, m mutant.Mutant, from, n uint64) erro
 	if err != nil {
 		return err
 	}
-	c := exec.CommandContext(ctx, self, "-walk", "-mutant", string(m), "-from", fmt.Sprint(from), "-n", fmt.Sprint(n), "-keep", fmt.Sprint(left))
+	c := exec.CommandContext(ctx, self, "-walk", "-mutant", string(m), "-from", fmt.Sprint(from), "-n", fmt.Sprint(n), "-keep", fmt.Sprint(left), "-shrinks", fmt.Sprint(h.shrinks))
 	c.Stderr = os.Stderr
 	out, err := c.StdoutPipe()
 	if err == nil {

@@ -34,6 +34,7 @@ func run() error {
 	flag.BoolVar(&walks, "walk", false, "run seeds with one mutant, and tell of each: what the processes of a hunt do")
 	flag.Uint64Var(&from, "from", 1, "of -walk, the first seed")
 	flag.Uint64Var(&n, "n", 1, "of -walk, how many seeds")
+	flag.IntVar(&h.shrinks, "shrinks", 30, "how many runs it may take to make a seed that is kept smaller")
 	flag.IntVar(&h.want, "keep", 3, "how many seeds to keep of each mutant")
 	flag.Uint64Var(&h.limit, "seeds", 20_000, "how many seeds each mutant has at most")
 	flag.DurationVar(&h.length, "for", 0, "how long to hunt; 0 for until every mutant is found or has had its seeds")
@@ -47,7 +48,7 @@ func run() error {
 	refresh := flag.Bool("refresh", false, "hunt again for those whose kept seeds find them no more")
 	flag.Parse()
 	if walks {
-		w := walk{mutant: mutant.Switched(), from: from, n: n, want: h.want, shrinks: 30, run: simulate}
+		w := walk{mutant: mutant.Switched(), from: from, n: n, want: h.want, shrinks: h.shrinks, run: simulate}
 		return w.walk(os.Stdout)
 	}
 	if !mutant.Built {
