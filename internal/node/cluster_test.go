@@ -238,3 +238,26 @@ func TestThreeNodesAreACluster(t *testing.T) {
 		})
 	}
 }
+
+// All three die at once and start again: whoever comes to control gives each old incarnation a fresh session, and is told by its
+// successor that it is gone.
+func TestAfterAllDiedNobodyWaitsForASession(t *testing.T) {
+	for seed := range uint64(5) {
+		c := newThree(t, seed)
+		c.create(int32(seed%3)+1, "t", 3)
+		c.await("everybody knows the topic", time.Second, func() bool { return len(c.leaders(1, "t")) == 3 })
+		for id := range int32(3) {
+			c.kill(id + 1)
+		}
+		for id := range 3 {
+			c.start(id + 1)
+		}
+		began := c.w.Now().Mono
+		for _, m := range c.machines {
+			c.await("it serves again", time.Minute, func() bool { return m.ready != nil })
+		}
+		if took := c.w.Now().Mono - began; took > 5*time.Second { // of 9, in virtual time
+			t.Fatalf("seed %d: it took %v", seed, took)
+		}
+	}
+}

@@ -16,11 +16,12 @@ import (
 )
 
 // door is listeners that are opened and closed together and offer the same. The sockets are bound before anything else is known
-// about ports, since others are told of them, and accept only when the door is open.
+// about ports, since others are told of them. They accept once the door is open, and what comes in waits on the porch until it serves.
 type door struct {
 	listeners []config.Listener
 	sessions  *listen.Config
 	dispatch  func(*wire.Request)
+	porch     porch
 
 	mu     sync.Mutex
 	bound  map[string]net.Listener // by listener name; empty without sockets
@@ -74,7 +75,7 @@ func (d *door) port(listener string, want int) uint16 {
 	return uint16(want)
 }
 
-// open begins to accept.
+// open begins to accept: from now on it is answered whether this process lives.
 func (d *door) open(n *Node) error {
 	if n.o.Listen == nil || len(d.listeners) == 0 {
 		return nil
@@ -97,15 +98,30 @@ func (d *door) open(n *Node) error {
 	}
 	for _, l := range d.listeners {
 		o.Listeners = append(o.Listeners, listen.Listener{
-			Name: l.Name, Protocol: l.Protocol, Addr: l.Name, Sessions: d.sessions, Dispatch: d.dispatch,
+			Name: l.Name, Protocol: l.Protocol, Addr: l.Name, Sessions: d.sessions, Dispatch: d.take,
 		})
 	}
 	var err error
-	if d.server, err = listen.Start(o); err != nil {
-		return err
+	d.server, err = listen.Start(o)
+	return err
+}
+
+// take is handed every request.
+func (d *door) take(r *wire.Request) { d.porch.take(r, d.dispatch) }
+
+// serve begins to answer everything.
+func (d *door) serve(n *Node) error {
+	d.mu.Lock()
+	closed := d.closed
+	d.mu.Unlock()
+	if closed {
+		return fault.Shutdown("node.listeners")
 	}
+	d.porch.clear(d.dispatch)
 	for _, l := range d.listeners {
-		n.log("kafka.server").Info("Awaiting socket connections on "+bound[l.Name].Addr().String()+".", "listener", l.Name)
+		if at := d.addr(l.Name); at != nil {
+			n.log("kafka.server").Info("Awaiting socket connections on "+at.String()+".", "listener", l.Name)
+		}
 	}
 	return nil
 }
@@ -125,6 +141,9 @@ func (d *door) close(within time.Duration) {
 	if server == nil {
 		d.unbind()
 		return
+	}
+	if !d.porch.cleared.Load() {
+		within = 0 // nobody answers what waits there
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()

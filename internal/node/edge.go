@@ -13,8 +13,8 @@ import (
 	"github.com/milena-io/milena/internal/wire"
 )
 
-// edge is where others come in. Clients have a door that opens when the broker serves; controllers, and whoever talks to them, have
-// one that is open from the start to the very end: without it there would be no quorum to register with.
+// edge is where others come in. Clients have a door that serves when the broker does; controllers, and whoever talks to them, have
+// one that serves from the start to the very end: without it there would be no quorum to register with.
 type edge struct {
 	clients     door
 	controllers door
@@ -49,6 +49,17 @@ func (e *edge) bind(n *Node) error {
 		e.voter = append(e.voter, record.Endpoint{Name: "CONTROLLER", Host: "localhost", Port: 0})
 	}
 	return nil
+}
+
+// open opens both doors, and has that of the controllers serve.
+func (e *edge) open(n *Node) error {
+	if err := e.clients.open(n); err != nil {
+		return err
+	}
+	if err := e.controllers.open(n); err != nil {
+		return err
+	}
+	return e.controllers.serve(n)
 }
 
 // unbind gives the addresses of a node back that never opened.
@@ -115,7 +126,7 @@ func (n *Node) OfControllers(listener string) bool { return n.edge.of(listener) 
 // Connect opens a connection without a socket; receive is handed what the client gets. It is for worlds of one goroutine.
 func (n *Node) Connect(peer wire.Peer, receive func([]byte)) *listen.Link {
 	d := n.edge.of(peer.Listener)
-	return listen.Connect(d.sessions, n.o.World, peer, d.dispatch, receive)
+	return listen.Connect(d.sessions, n.o.World, peer, d.take, receive)
 }
 
 // Connections returns how many connections are open.

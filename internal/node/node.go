@@ -121,7 +121,7 @@ func Start(o Options, ready func(error)) (*Node, error) {
 		n.abandon()
 		return nil, err
 	}
-	if err := n.edge.controllers.open(n); err != nil {
+	if err := n.edge.open(n); err != nil {
 		n.abandon()
 		return nil, err
 	}

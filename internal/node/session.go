@@ -182,7 +182,7 @@ func (s *session) open() {
 	} else {
 		s.n.upkeep.WatchFlushes()
 	}
-	err := s.n.edge.clients.open(s.n)
+	err := s.n.edge.clients.serve(s.n)
 	if err == nil {
 		log.Info("Kafka Server started", "node", s.n.settings.NodeID(), "cluster", s.n.ClusterID(), "startMs", (s.n.o.World.Now().Mono - s.n.life.began).Milliseconds())
 	}
