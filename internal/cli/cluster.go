@@ -67,7 +67,7 @@ func (a *app) clusterCommand() *cobra.Command {
 			})
 		},
 	})
-	return a.group("cluster", "The cluster as a whole", info)
+	return a.group("cluster", "The cluster as a whole", info, a.clusterHealth(), a.clusterNodes(), a.clusterQuorum())
 }
 
 func clusterInfo(ctx context.Context, c *kgo.Client, adm *kadm.Client) (clusterDoc, error) {

@@ -110,6 +110,11 @@ func said(err error, message string, format string, args ...any) error {
 	return &brokerError{text: fmt.Sprintf("%s: %s (%s)", what, strings.TrimSuffix(message, "."), k.Message), cause: err}
 }
 
+// coded is an error code of an answer with what the broker said beside it, nil for none.
+func coded(code int16, message *string, format string, args ...any) error {
+	return said(kerr.ErrorForCode(code), orEmptyText(message), format, args...)
+}
+
 // brokerError is a refusal with the broker's own words.
 type brokerError struct {
 	text  string

@@ -123,6 +123,15 @@ func quorumLeader(ctx context.Context, c *kgo.Client) (int32, error) {
 }
 
 func describeQuorum(ctx context.Context, c *kgo.Client) (*kmsg.DescribeQuorumResponseTopicPartition, error) {
+	resp, err := quorumAnswer(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return &resp.Topics[0].Partitions[0], nil
+}
+
+// quorumAnswer asks for the metadata quorum; the answer is of one partition.
+func quorumAnswer(ctx context.Context, c *kgo.Client) (*kmsg.DescribeQuorumResponse, error) {
 	req := kmsg.NewPtrDescribeQuorumRequest()
 	topic := kmsg.NewDescribeQuorumRequestTopic()
 	topic.Topic = "__cluster_metadata"
@@ -138,6 +147,5 @@ func describeQuorum(ctx context.Context, c *kgo.Client) (*kmsg.DescribeQuorumRes
 	if len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1 {
 		return nil, errors.New("an empty answer to DescribeQuorum")
 	}
-	p := &resp.Topics[0].Partitions[0]
-	return p, kerr.ErrorForCode(p.ErrorCode)
+	return resp, kerr.ErrorForCode(resp.Topics[0].Partitions[0].ErrorCode)
 }

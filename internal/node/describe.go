@@ -11,6 +11,7 @@ import (
 	"github.com/milena-io/milena/internal/quorum"
 	"github.com/milena-io/milena/internal/staterecord"
 	"github.com/milena-io/milena/internal/storage"
+	"github.com/milena-io/milena/internal/wire"
 )
 
 // description is the node as the handlers of broker/cluster see it.
@@ -57,6 +58,34 @@ func (n description) volumes() []cluster.LogDir {
 			}
 		}
 		out = append(out, d)
+	}
+	return out
+}
+
+// Followers tells what this node knows of the other replicas of a partition that it leads.
+func (n description) Followers(name kafka.TopicPartition) []wire.FollowerState {
+	topic := n.feed.Image().TopicNamed(name.Topic)
+	if topic == nil {
+		return nil
+	}
+	reg, ok := topic.Partition(name.Partition)
+	found, err := n.replicas.ByID(kafka.TopicIDPartition{TopicID: topic.ID, Partition: name.Partition})
+	if !ok || err != nil || reg.Leader != n.settings.NodeID() {
+		return nil
+	}
+	out := []wire.FollowerState{}
+	for _, f := range (gauges{n.Node}).followers(found, reg, n.storage.Standing(found).End) {
+		s := wire.FollowerState{Node: int32(f.Node), InSync: f.InSync, Lag: -1, NotDurable: -1, BehindMs: -1, SilentMs: -1, Waits: f.Waits}
+		if f.Known {
+			s.Lag, s.NotDurable = f.Lag, f.NotDurable
+		}
+		if f.Behind >= 0 {
+			s.BehindMs = f.Behind.Milliseconds()
+		}
+		if f.SinceFetch >= 0 {
+			s.SilentMs = f.SinceFetch.Milliseconds()
+		}
+		out = append(out, s)
 	}
 	return out
 }

@@ -9,10 +9,11 @@ import (
 )
 
 // DescribeLogDirs serves DescribeLogDirs v1-5 (KIP-113, KIP-827): this node's log directories with the logs in them, all
-// for a null list of topics.
+// for a null list of topics. Who asks with our tag is told of the followers of what is led here, too (ADR 0030).
 func (c *Cluster) DescribeLogDirs(req *wire.Request) {
 	in := req.Body.(*kmsg.DescribeLogDirsRequest)
 	out := in.ResponseKind().(*kmsg.DescribeLogDirsResponse)
+	followers := in.Version >= 2 && wire.AskedForFollowers(in)
 	c.world.Go(func() {
 		for _, d := range c.node.LogDirs() {
 			rd := kmsg.NewDescribeLogDirsResponseDir()
@@ -25,6 +26,9 @@ func (c *Cluster) DescribeLogDirs(req *wire.Request) {
 				p := kmsg.NewDescribeLogDirsResponseDirTopicPartition()
 				p.Partition, p.Size, p.OffsetLag = l.Partition.Partition, l.Bytes, l.Lag
 				p.IsFuture = l.Future
+				if followers && !l.Future {
+					tell(&p, c.node.Followers(l.Partition))
+				}
 				if n := len(rd.Topics); n == 0 || rd.Topics[n-1].Topic != l.Partition.Topic {
 					rt := kmsg.NewDescribeLogDirsResponseDirTopic()
 					rt.Topic = l.Partition.Topic
@@ -37,6 +41,13 @@ func (c *Cluster) DescribeLogDirs(req *wire.Request) {
 		}
 		req.Reply(wire.Reply{Message: out})
 	})
+}
+
+// tell adds what a leader knows of its followers.
+func tell(p *kmsg.DescribeLogDirsResponseDirTopicPartition, all []wire.FollowerState) {
+	if all != nil {
+		wire.SetFollowers(p, all)
+	}
 }
 
 func asksFor(in *kmsg.DescribeLogDirsRequest, topic string, partition int32) bool {

@@ -66,6 +66,8 @@ type LogSize struct {
 type Node interface {
 	ClusterID() string
 	LogDirs() []LogDir // sizes are read from the disk's file system: may take its time
+	// Followers tells what this node knows of the other replicas of a partition that it leads; nil of any other.
+	Followers(tp kafka.TopicPartition) []wire.FollowerState
 	// AlterReplicaLogDir has a replica of this node moved to the log directory with a path; it returns once that is under way.
 	AlterReplicaLogDir(tp kafka.TopicPartition, dir string) error
 	Features() []staterecord.FeatureRange

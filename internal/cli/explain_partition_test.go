@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"testing"
+)
+
+// A partition is explained while its replicas go and come back.
+func TestExplainPartition(t *testing.T) {
+	s := newSeveral(t)
+	s.create("t")
+	s.until("all in sync", []string{"t-0 is as it should be"}, "explain", "partition", "t", "0")
+	d := decode[explainedDoc](t, s.ok("explain", "partition", "t-0", "-o", "json"), "explain.partition")
+	if d.State != "ok" || d.MinISR != 2 || len(d.Replicas) != 3 || len(d.Missing) != 0 {
+		t.Errorf("%+v", d)
+	}
+	last := int(d.Replicas[2]) // a follower
+	s.kill(last)
+	s.until("it left", []string{`"under_replicated"`}, "explain", "partition", "t", "0", "-o", "json")
+	s.produce("t", "a\nb\nc\n")
+	r := s.until("its leader tells of it", []string{`"waits":"fetch"`}, "explain", "partition", "t", "0", "-o", "json")
+	d = decode[explainedDoc](t, r.out, "explain.partition")
+	if len(d.Missing) != 1 || d.Missing[0].Lag != 3 || d.Missing[0].Up || d.SinceMs < 3000 || len(d.Next) != 1 {
+		t.Errorf("%+v", d)
+	}
+	contains(t, "in words", s.ok("explain", "partition", "t", "0"), "t-0 has 2 of 3 replicas in sync since ", "its broker is down, last heard ", "3 records behind",
+		"one more loss makes the partition read-only", "Do: start broker ")
+	s.restart(last)
+	s.until("it is back", []string{"t-0 is as it should be"}, "explain", "urp", "t-0")
+	first := int(d.Replicas[0])
+	s.kill(first)
+	s.until("another leads", []string{`"under_replicated"`}, "explain", "partition", "t", "0", "-o", "json")
+	s.restart(first)
+	s.until("the first does not lead", []string{"is preferred", "Do: milena cluster elect t -p 0"}, "explain", "partition", "t", "0")
+}
+
+func TestExplainRefuses(t *testing.T) {
+	c := newCluster(t)
+	c.create("orders")
+	for _, tc := range []struct {
+		exit int
+		says string
+		args []string
+	}{
+		{exitFailed, `did you mean "orders"`, []string{"ordesr", "0"}},
+		{exitFailed, "has the partitions 0 to 0", []string{"orders-1"}},
+		{exitUsage, "no number of a partition", []string{"orders", "x"}},
+		{exitUsage, "milena explain partition orders 0", []string{"orders"}},
+		{exitUsage, "TOPIC PARTITION", nil},
+	} {
+		r := c.run(append([]string{"explain", "partition"}, tc.args...)...)
+		if r.exit != tc.exit || r.out != "" {
+			t.Errorf("%q: %+v", tc.args, r)
+		}
+		contains(t, "the refusal", r.err, tc.says)
+	}
+}
