@@ -57,6 +57,7 @@ func (a *app) client(opts ...kgo.Opt) (*kgo.Client, error) {
 	all := []kgo.Opt{
 		kgo.SeedBrokers(seeds...), kgo.ClientID("milena-cli"), kgo.SoftwareNameAndVersion("milena-cli", readBuild().Version),
 		kgo.DisableClientMetrics(), kgo.RetryTimeout(a.flags.timeout), kgo.MetadataMinAge(250 * time.Millisecond),
+		kgo.RetryBackoffFn(backoff),
 		kgo.Dialer(func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := dialer.DialContext(ctx, network, addr)
 			if err == nil || ctx.Err() != nil {
@@ -82,6 +83,9 @@ func (a *app) client(opts ...kgo.Opt) (*kgo.Client, error) {
 	}
 	return c, nil
 }
+
+// backoff is how long the client waits before it asks again: somebody waits for the answer.
+func backoff(fails int) time.Duration { return min(time.Duration(fails)*50*time.Millisecond, time.Second) }
 
 // connect makes a client and asks a broker something, so that an address that nobody answers is told at once and by its
 // name, before retries hide it.

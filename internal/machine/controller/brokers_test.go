@@ -180,6 +180,15 @@ func TestANewLeaderGivesFreshSessions(t *testing.T) {
 	l.must(registration(1, 7))
 }
 
+// Who is fenced has no session that a new leader could know of: its next incarnation registers at once.
+func TestANewLeaderHoldsNobodyUpForAFencedBroker(t *testing.T) {
+	l := newLab(t)
+	l.start(1, 2)
+	l.must(BrokerDead{Broker: 1, Epoch: l.epoch(1)})
+	l.next++ // the LEADER_CHANGE of a new term
+	l.must(registration(1, 7))
+}
+
 func TestControlledShutdownWaitsForTheOthers(t *testing.T) {
 	l := newLab(t)
 	l.start(1, 2)

@@ -10,7 +10,7 @@ import (
 )
 
 // sessions is what the active controller remembers of each broker's heartbeats. It is not in the log: whoever becomes
-// active gives every registered broker a fresh session, so that a change of controllers fences nobody.
+// active gives every broker that is not fenced a fresh session, so that a change of controllers fences nobody.
 type sessions struct {
 	timeout time.Duration
 	end     kafka.Offset // the log's end as this machine knows it
@@ -34,11 +34,15 @@ type session struct {
 	dead       bool         // the process is proven to have ended
 }
 
-// renew gives every registered broker a fresh session.
+// renew gives every broker a fresh session that is not fenced, as Apache Kafka does. A fenced one leads nothing: its next incarnation need
+// not wait for a session that nobody saw.
 func (s *sessions) renew(now kafka.Instant, next kafka.Offset, img *image.Image) {
 	s.end, s.balanced = next, now
 	s.all = map[kafka.NodeID]*session{}
 	for b := range img.Brokers() {
+		if b.Fenced {
+			continue
+		}
 		s.all[b.ID] = &session{broker: b.ID, epoch: b.Epoch, heard: now, applied: kafka.NoOffset, shutdownAt: next}
 	}
 }
