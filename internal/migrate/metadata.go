@@ -19,7 +19,8 @@ import (
 )
 
 // RanLast reports whether one of us, and not Apache Kafka, ran last on a metadata log: the LEADER_CHANGE of the newest
-// epoch tells, for every process begins one. false too when that cannot be told.
+// epoch tells, for every process begins one. Where that is so long ago that a snapshot has taken its place, the snapshot tells, which
+// was written by whoever ran last. false too when that cannot be told.
 func RanLast(fsys disk.FS, dir string) (bool, error) {
 	from := kafka.Offset(0)
 	data, err := checkpoint.Load(fsys, dir+"/leader-epoch-checkpoint", 1<<20)
@@ -29,7 +30,7 @@ func RanLast(fsys disk.FS, dir string) (bool, error) {
 	if entries, err := epoch.Parse(data); err == nil && len(entries) > 0 {
 		from = entries[len(entries)-1].Start
 	}
-	ours := false
+	ours, found := false, false
 	err = eachBatch(fsys, dir, from, func(b record.Batch) error {
 		if !b.IsControl() {
 			return nil
@@ -39,10 +40,41 @@ func RanLast(fsys disk.FS, dir string) (bool, error) {
 			return err
 		}
 		change, err := record.ParseLeaderChange(value)
-		ours = change.Milena
+		ours, found = change.Milena, true
 		return err
 	})
+	if err == nil && !found {
+		ours, err = snapshotOurs(fsys, dir, from)
+	}
 	return ours && err == nil, ignoreDamage(err)
+}
+
+// errKnown ends a walk that has found what it was for.
+var errKnown = errors.New("known")
+
+// snapshotOurs reports whether one of us has written the newest snapshot, if that is past an offset: ours has the index of a Raft
+// entry in its header.
+func snapshotOurs(fsys disk.FS, dir string, past kafka.Offset) (ours bool, err error) {
+	snap, err := quorum.Newest(fsys, dir)
+	if err != nil || snap == nil {
+		return false, err
+	}
+	if snap.End > past {
+		err = snap.Controls(func(t record.ControlType, value []byte) error {
+			if t != record.ControlSnapshotHeader {
+				return nil
+			}
+			h, err := record.ParseSnapshotHeader(value)
+			if ours = h.RaftIndex >= 0; err == nil {
+				err = errKnown
+			}
+			return err
+		})
+		if errors.Is(err, errKnown) {
+			err = nil
+		}
+	}
+	return ours, errors.Join(err, snap.Close())
 }
 
 // ignoreDamage drops an error that is about bytes: whoever opens the log will say so.

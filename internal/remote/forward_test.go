@@ -107,6 +107,33 @@ func TestAForwardedRequestHasItsTime(t *testing.T) {
 	}
 }
 
+// TestAClientsRequestWaitsWhileItsOwnNodeComesToLead: when it came another led, who is gone; then this node leads, and is asked like
+// any other.
+func TestAClientsRequestWaitsWhileItsOwnNodeComesToLead(t *testing.T) {
+	o := newTown(t, 15)
+	leader := o.form()
+	opts := o.options()
+	o.join(remote.NewControl(opts))
+	nobody := kafka.NoNode
+	led := &nobody
+	opts.Self, opts.Own = leader.key.NodeID, &flicker{}
+	opts.Where.Leader = func() (kafka.NodeID, kafka.LeaderEpoch) { return *led, 1 }
+	opts.Where.Seats = nil
+	f := remote.NewForwarder(opts)
+	var r result
+	began := o.w.Now().Mono
+	if !f.Forward(o.creation("t", 10_000, &r)) {
+		t.Fatal("nobody leads, and it is answered here")
+	}
+	o.w.Run(100 * time.Millisecond)
+	led = &leader.key.NodeID
+	f.Moved()
+	o.w.Run(30 * time.Second)
+	if r.done != 1 || r.created() != kafka.ErrNone || r.at-began > time.Second {
+		t.Fatalf("%d answers after %v: %+v", r.done, r.at-began, r.reply)
+	}
+}
+
 // TestAnAnswerComesAlsoWhereNothingIsSeen: a node that follows the log no more doesn't keep a client waiting beyond its time, and tells
 // it what was done.
 func TestAnAnswerComesAlsoWhereNothingIsSeen(t *testing.T) {

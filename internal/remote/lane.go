@@ -79,10 +79,7 @@ func (l *lane) push() {
 		l.mu.Unlock()
 		return
 	}
-	addr := ""
-	if !own {
-		addr = l.o.Where.find(l.vain)
-	}
+	addr := l.o.Where.find(l.vain) // also where that is this node: it may have come to lead while a client's request waited
 	var here, there, nowhere []*errand
 	all := l.waiting
 	l.waiting = nil
