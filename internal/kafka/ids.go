@@ -71,6 +71,9 @@ type IncarnationID UUID
 // String returns Kafka's text form.
 func (i IncarnationID) String() string { return UUID(i).String() }
 
+// IsZero reports whether no incarnation is given.
+func (i IncarnationID) IsZero() bool { return i == IncarnationID{} }
+
 // NodeID is node.id; -1 stands for none.
 type NodeID int32
 

@@ -113,9 +113,15 @@ func (c *three) await(what string, within time.Duration, f func() bool) {
 // ask sends a request to a node on a connection of its own.
 func ask[T kmsg.Response](c *three, id int32, req kmsg.Request) (out T) {
 	c.t.Helper()
+	return askAt[T](c, id, "PLAINTEXT", req)
+}
+
+// askAt asks on one of its listeners.
+func askAt[T kmsg.Response](c *three, id int32, listener string, req kmsg.Request) (out T) {
+	c.t.Helper()
 	var in []byte
 	done := false
-	l := c.at(id).node.Connect(wire.Peer{Listener: "PLAINTEXT", Protocol: "PLAINTEXT", Addr: netip.MustParseAddrPort("10.0.0.1:1"), Principal: wire.Anonymous}, func(b []byte) {
+	l := c.at(id).node.Connect(wire.Peer{Listener: listener, Protocol: "PLAINTEXT", Addr: netip.MustParseAddrPort("10.0.0.1:1"), Principal: wire.Anonymous}, func(b []byte) {
 		in = append(in, b...)
 		done = len(in) >= 4 && len(in) >= 4+int(binary.BigEndian.Uint32(in))
 	})
@@ -153,7 +159,11 @@ func (c *three) controller(at int32) int32 {
 	t.Topic = "__cluster_metadata"
 	t.Partitions = append(t.Partitions, kmsg.NewDescribeQuorumRequestTopicPartition())
 	req.Topics = append(req.Topics, t)
-	return ask[*kmsg.DescribeQuorumResponse](c, at, req).Topics[0].Partitions[0].LeaderID
+	out := ask[*kmsg.DescribeQuorumResponse](c, at, req).Topics
+	if len(out) == 0 {
+		return -1 // nobody
+	}
+	return out[0].Partitions[0].LeaderID
 }
 
 // write produces one record with acks=all and returns the error code and the offset.

@@ -33,35 +33,37 @@ func (s *seat) doubt(addr string) {
 	}
 }
 
-// probe asks for the process of a node, and acts on its being gone.
+// probe asks for the process of a voter, and acts on its being gone: the one that was heard last, or else the one that is registered.
+// Of a process that never said a word, who answers in its place proves nothing.
 func (s *seat) probe(addr string, id kafka.NodeID) {
-	suspect := peer.Suspect{Addr: addr, Node: id}
+	suspect := peer.Suspect{Addr: addr, Node: id, Incarnation: s.mail.whoWas(addr)}
 	b := s.n.feed.Image().Broker(id)
-	if b != nil {
+	if suspect.Incarnation.IsZero() && b != nil {
 		suspect.Incarnation = b.Incarnation
 	}
 	since := s.n.o.World.Now().Mono
 	p := peer.Prober{Peers: s.n.replicas.others.peers, Self: s.n.identity, Timeout: probeTimeout}
 	p.Probe(suspect, func(f peer.Finding) {
-		q := s.own()
-		if f.Life != peer.Gone || s.n.life.Over() {
+		refused := f.Who.Incarnation.IsZero()
+		if f.Life != peer.Gone || s.n.life.Over() || !refused && suspect.Incarnation.IsZero() {
 			return
 		}
-		s.n.log("kafka.raft").Info("The process of another node is gone.", "node", int32(id), "reason", f.Reason)
-		q.LeaderGone(id)
-		if b != nil {
-			s.bury(b, since)
+		s.own().LeaderGone(id)
+		if b != nil && f.Who.Incarnation != b.Incarnation {
+			s.bury(b, since, f.Reason)
 		}
 	})
 }
 
 // bury has the controller of this process move what a dead broker led; where another controls, that learns of it itself.
-func (s *seat) bury(b *image.Broker, suspected time.Duration) {
-	if b.Fenced || !s.Active() {
+func (s *seat) bury(b *image.Broker, suspected time.Duration, reason string) {
+	now := s.n.feed.Image().Broker(b.ID)
+	if now == nil || now.Epoch != b.Epoch || now.Fenced || !s.Active() || !s.vigil.buries(b) {
 		return
 	}
+	s.n.log("kafka.controller").Warn("The process of a broker has ended: it is fenced, and others lead what it led.", "broker", int32(b.ID), "brokerEpoch", int64(b.Epoch), "reason", reason)
 	own{s}.Submit(controller.BrokerDead{Broker: b.ID, Epoch: b.Epoch}, func(_ any, err error) {
-		if err == nil {
+		if s.vigil.buried(b); err == nil {
 			s.n.replicas.seen.failover(s.n.o.World.Now().Mono - suspected)
 		}
 	})
@@ -91,6 +93,7 @@ func (s *seat) advanced() {
 		if now.active && !was.active {
 			s.rollCall()
 		}
+		s.vigil.look()
 	})
 }
 
@@ -99,9 +102,9 @@ func (s *seat) rollCall() {
 	for b := range s.n.feed.Image().Brokers() {
 		if b.ID != s.n.settings.NodeID() && !b.Fenced {
 			since := s.n.o.World.Now().Mono
-			s.n.suspect(b, func(dead bool) {
-				if dead {
-					s.bury(b, since)
+			s.n.examine(b, func(f peer.Finding) {
+				if f.Life == peer.Gone {
+					s.bury(b, since, f.Reason)
 				}
 			})
 		}

@@ -14,7 +14,7 @@ func (n *Node) forClients() map[kafka.APIKey]wire.Handler {
 		return nil
 	}
 	out := n.handlers()
-	if n.settings.forms() {
+	if n.settings.forms() || !n.settings.node.Roles.Controller {
 		out[kafka.KeyNodeMessages] = peer.Door(n.identity, func(wire.Member, *wire.NodeRequest) {}, nil) // who asks whether this process lives
 	}
 	return out

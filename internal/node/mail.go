@@ -22,7 +22,8 @@ type mail struct {
 
 	mu       sync.Mutex
 	channels map[string]*peer.Channel
-	waiting  map[string]int // messages that were not answered, by address
+	waiting  map[string]int                 // messages that were not answered, by address
+	heard    map[string]kafka.IncarnationID // the process that answered last, by address
 	closed   bool
 }
 
@@ -41,7 +42,7 @@ func (m *mail) channel(addr string) *peer.Channel {
 		return nil
 	}
 	if m.channels == nil {
-		m.channels, m.waiting = map[string]*peer.Channel{}, map[string]int{}
+		m.channels, m.waiting, m.heard = map[string]*peer.Channel{}, map[string]int{}, map[string]kafka.IncarnationID{}
 	}
 	c := m.channels[addr]
 	if c == nil {
@@ -79,11 +80,21 @@ func (m *mail) send(to quorum.Voter, msg []byte) {
 	call := &wire.NodeCall{
 		ClusterID: n.ClusterID(), From: n.member(), To: wire.Member{Node: to.ID, Directory: to.Directory}, Messages: [][]byte{msg},
 	}
-	c.Tell(call, mailTimeout, func(wire.NodeAnswer, error) {
+	c.Tell(call, mailTimeout, func(a wire.NodeAnswer, err error) {
 		m.mu.Lock()
 		m.waiting[addr]--
+		if err == nil {
+			m.heard[addr] = a.Incarnation
+		}
 		m.mu.Unlock()
 	})
+}
+
+// whoWas is the process that answered last at an address; zero for none.
+func (m *mail) whoWas(addr string) kafka.IncarnationID {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.heard[addr]
 }
 
 // take hands Raft's messages to the quorum.

@@ -153,7 +153,12 @@ func (n *Node) assemble() error {
 	if !roles.Broker {
 		act = n.follow
 	}
-	n.feed = feed.New(act, n.life.Fail)
+	n.feed = feed.New(func(d image.Delta) {
+		act(d)
+		if s, several := n.control.(*seat); several {
+			s.vigil.notice(d)
+		}
+	}, n.life.Fail)
 	if err := n.edge.bind(n); err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func newReplication(n *Node) *replication {
 	r.fetchers = replica.New(replica.Options{
 		World: n.o.World, Peers: r.peers, Self: self, Logger: n.log("kafka.server.ReplicaFetcherThread"),
 		Identity: func() (string, kafka.BrokerEpoch) { return n.storage.ClusterID(), n.session.brokerEpoch() },
-		Settings: r.settings,
+		Settings: r.settings, Ended: r.lost,
 	})
 	r.mender = replica.NewMender(replica.MenderOptions{
 		World: n.o.World, Peers: r.peers, Logger: n.log("kafka.log"), Sources: r.sources, Settings: r.settings,
@@ -145,6 +145,18 @@ func (r *replication) sources(id kafka.TopicIDPartition) (out []replica.Source) 
 	return out
 }
 
+// lost hears that a connection to a leader ended. Where the active controller is here, that asks whether the leader lives; elsewhere
+// it has learned by a connection of its own.
+func (r *replication) lost(leader kafka.NodeID, _ peer.Ending) {
+	s, several := r.n.control.(*seat)
+	if !several || r.n.life.Over() || !s.Active() {
+		return
+	}
+	if b := r.n.feed.Image().Broker(leader); b != nil && !b.Fenced {
+		s.vigil.examine(b)
+	}
+}
+
 // brokers hears that others came, went or moved: whom they lead is fetched from where they are now, and who leads looks again
 // at who may be in sync.
 func (r *replication) brokers(d image.Delta) {
@@ -218,15 +230,18 @@ func (r *replication) close() {
 
 // suspect asks whether the process of a broker's registered incarnation has ended (architecture D11).
 func (n *Node) suspect(b *image.Broker, done func(dead bool)) {
+	n.examine(b, func(f peer.Finding) { done(f.Life == peer.Gone) })
+}
+
+// examine is suspect, and tells what was found.
+func (n *Node) examine(b *image.Broker, done func(peer.Finding)) {
 	e, ok := b.Endpoint(n.settings.node.Listeners.InterBroker)
 	if !ok {
-		n.o.World.Go(func() { done(false) })
+		n.o.World.Go(func() { done(peer.Finding{Reason: "it has no listener for other brokers"}) })
 		return
 	}
 	p := peer.Prober{Peers: n.replicas.others.peers, Self: n.identity, Timeout: probeTimeout}
-	p.Probe(peer.Suspect{Addr: net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))), Node: b.ID, Incarnation: b.Incarnation}, func(f peer.Finding) {
-		done(f.Life == peer.Gone)
-	})
+	p.Probe(peer.Suspect{Addr: net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))), Node: b.ID, Incarnation: b.Incarnation}, done)
 }
 
 // probeTimeout is how long a process has to show that it lives.

@@ -19,6 +19,7 @@ import (
 type seat struct {
 	n       *Node
 	mail    mail
+	vigil   vigil
 	control *remote.Control
 	forward *remote.Forwarder
 	forming *quorum.Forming
@@ -31,7 +32,7 @@ type seat struct {
 // newSeat takes the seat; it forms nothing before form.
 func newSeat(n *Node) (*seat, error) {
 	s := &seat{n: n}
-	s.mail.seat = s
+	s.mail.seat, s.vigil.s = s, s
 	listener := n.settings.node.ControllerNames[0]
 	o := remote.Options{
 		World: n.o.World, Peers: n.replicas.others.peers, Self: n.settings.NodeID(), Own: own{s}, ClusterID: n.ClusterID, Await: n.feed.WaitFor,
@@ -103,6 +104,7 @@ func (s *seat) close() {
 	s.control.Close()
 	s.forward.Close()
 	s.mail.close()
+	s.vigil.close()
 	if q := s.own(); q != nil {
 		q.Close()
 	}

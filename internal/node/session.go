@@ -36,30 +36,11 @@ const (
 	registerRetry = 100 * time.Millisecond
 )
 
-// begin forms a new cluster if there is none, where this node is a controller, and registers, where it is a broker. Both are
-// submitted at once: the quorum takes them in order as soon as this node leads.
+// begin registers, where this node is a broker: whoever controls takes it as soon as it leads.
 func (s *session) begin() {
-	roles := s.n.settings.node.Roles
-	if roles.Controller {
-		s.bootstrap()
-	}
-	if roles.Broker { // any other node is ready once its image knows the cluster
+	if s.n.settings.node.Roles.Broker { // any other node is ready once its image knows the cluster
 		s.register(s.n.o.World.Now().Mono + s.n.settings.static.Millis("initial.broker.registration.timeout.ms"))
 	}
-}
-
-// bootstrap has the active controller write what a new cluster's log begins with. Of several voters only that one can: the
-// others try until they see it done.
-func (s *session) bootstrap() {
-	s.n.control.Submit(startTimeout, controller.Bootstrap{}, func(_ any, err error) {
-		switch {
-		case err == nil || s.n.life.Over() || s.n.feed.Image().MetadataVersion() > 0:
-		case s.n.settings.forms() && fault.CodeOf(err) == kafka.ErrNotController:
-			s.n.o.World.After(registerRetry, s.bootstrap)
-		default:
-			s.over(err)
-		}
-	})
 }
 
 // register makes the incarnation known, again and again until a moment of monotonic time.
@@ -93,7 +74,6 @@ func (s *session) notRegistered(until time.Duration, err error) {
 	if code == kafka.ErrKafkaStorageError {
 		passes = true // the disk of whoever controls is full, or gone, and another may come to control
 	}
-	passes = passes || code == kafka.ErrUnsupportedVersion && s.n.feed.Image().MetadataVersion() == 0 // nobody has begun the log yet
 	if s.n.settings.node.Roles.Controller && !s.n.settings.forms() || !passes || last {
 		s.over(err)
 		return

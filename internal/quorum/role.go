@@ -71,6 +71,9 @@ func (l *leadership) activate() {
 	l.q.log("metadata leader is active", "epoch", l.role.term, "offset", l.q.committed)
 	early := l.props.early
 	l.props.early = nil
+	for _, cmd := range l.q.o.Machine.Due(l.q.o.World.Now()) { // what the log has to begin with comes before what anybody asked for
+		l.decide(cmd, func(Reply, error) {})
+	}
 	l.q.clock.runTimers()
 	l.q.reads.ask(l.q)
 	for _, c := range early {

@@ -190,7 +190,7 @@ type UpdatedFeature struct {
 	Name string
 }
 
-// Bootstrap writes what a new cluster's log has to hold, once the first controller leads: the feature levels. It does
+// Bootstrap writes what a new cluster's log has to hold, once the first controller leads: the feature levels. It is due by itself. It does
 // nothing where metadata.version is set. The reply is nil.
 type Bootstrap struct{}
 

@@ -69,10 +69,13 @@ func (m *Machine) Revert(to kafka.Offset) {
 // Commit makes every Apply below the offset final.
 func (m *Machine) Commit(to kafka.Offset) { m.history.commit(to) }
 
-// Due returns one ExpireSessions for each session that is over, and BalanceLeaders when it is time and somebody leads who
-// is not preferred.
+// Due returns Bootstrap while the log has not begun, or an earlier controller has left a transaction open; one ExpireSessions for each
+// session that is over; and BalanceLeaders when it is time and somebody leads who is not preferred.
 func (m *Machine) Due(now kafka.Instant) []any {
 	var due []any
+	if img := m.history.newest(); img.MetadataVersion() == 0 || img.InTransaction() {
+		due = append(due, Bootstrap{})
+	}
 	for range m.sessions.over(now) {
 		due = append(due, ExpireSessions{})
 	}
