@@ -5,7 +5,7 @@ FUZZTIME ?= 10s
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@latest
 
-.PHONY: build run test check lint fuzz race cross compat bench sim mutants crash powercut faults kill clean
+.PHONY: build run test check lint fuzz race cross compat bench sim mutants crash powercut faults chaos kill clean
 
 build: ## bin/milena, static
 	$(GO) build -trimpath -o bin/milena ./cmd/milena
@@ -54,6 +54,9 @@ powercut: build ## N power cuts of a loop-mounted ext4 under a broker with produ
 
 faults: build ## errors of the real kernel, injected by strace, under a broker with producers in flight; needs ptrace, better root
 	cd test/compat && MILENA_BINARY=$(CURDIR)/bin/milena $(GO) run ./run -suite faults
+
+chaos: build ## three processes, each with a network and a disk of its own, killed, paused, cut off and without power under recorded clients, about an hour; needs Linux, root; SEED=n, CHAOS="-slice"
+	cd test/chaos && $(GO) vet ./... && $(GO) test ./... && $(GO) run . -binary $(CURDIR)/bin/milena $(if $(SEED),-seed $(SEED)) $(CHAOS)
 
 kill: build ## kill -9 of a broker with producers in flight, N times
 	cd test/compat && KILLS=$(or $(N),300) MILENA_BINARY=$(CURDIR)/bin/milena $(GO) run ./run -suite kill

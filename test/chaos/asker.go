@@ -131,3 +131,34 @@ func (a *asker) inSync(ctx context.Context) error {
 		return nil
 	})
 }
+
+// describe tells of every partition that lacks a leader or a replica in sync, as the nodes that are asked see it.
+func (a *asker) describe(ctx context.Context) (out []string) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	m, err := a.metadata(ctx)
+	if err != nil {
+		return []string{fmt.Sprintf("nobody tells of the partitions: %v", err)}
+	}
+	out = append(out, fmt.Sprintf("%d brokers are there", len(m.Brokers)))
+	req := kmsg.NewPtrDescribeTopicPartitionsRequest()
+	req.ResponsePartitionLimit = 1000
+	for _, t := range m.Topics {
+		one := kmsg.NewDescribeTopicPartitionsRequestTopic()
+		one.Topic = *t.Topic
+		req.Topics = append(req.Topics, one)
+	}
+	r, err := req.RequestWith(ctx, a.client)
+	if err != nil {
+		return append(out, fmt.Sprintf("nobody describes the partitions: %v", err))
+	}
+	for _, t := range r.Topics {
+		for _, p := range t.Partitions {
+			if p.ErrorCode != 0 || len(p.ISR) < len(p.Replicas) {
+				out = append(out, fmt.Sprintf("%s-%d: code %d, leader %d in epoch %d, replicas %v, in sync %v, eligible %v, last known %v, offline %v",
+					*t.Topic, p.Partition, p.ErrorCode, p.LeaderID, p.LeaderEpoch, p.Replicas, p.ISR, p.EligibleLeaderReplicas, p.LastKnownELR, p.OfflineReplicas))
+			}
+		}
+	}
+	return out
+}

@@ -74,6 +74,12 @@ func (c *campaign) run(ctx context.Context) (found bool) {
 		}
 		// What everybody waits for stands in the logs.
 		_ = lab.Each(c.lab.Nodes, (*lab.Node).Continue)
+		if err := lab.Each(c.lab.Nodes, (*lab.Node).Measure); err != nil {
+			c.report.found("%v", err)
+		}
+		for _, text := range c.ask.describe(ctx) {
+			fmt.Println("  ", text)
+		}
 		if err := lab.Each(c.lab.Nodes, (*lab.Node).Dump); err != nil {
 			c.report.found("%v", err)
 		}
@@ -87,7 +93,13 @@ func (c *campaign) run(ctx context.Context) (found bool) {
 			c.report.found("%s", s)
 		}
 	}
-	return len(c.report.findings) > 0
+	if len(c.report.findings) == 0 {
+		return false
+	}
+	if err := lab.Each(c.lab.Nodes, (*lab.Node).Keep); err != nil {
+		c.report.found("%v", err)
+	}
+	return true
 }
 
 func (c *campaign) start(ctx context.Context) error {

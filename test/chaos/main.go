@@ -1,6 +1,6 @@
 // Chaos runs a cluster of real processes on machines of their own and hurts it, under producers and a group that record what they see.
 //
-//	cd test/chaos && go run . [-seed n] [-leaders 200] [-controllers 50] [-pauses 50] [-cuts 50] [-powercuts 20] [...]
+//	cd test/chaos && go run . [-seed n] [-slice] [-leaders 200] [-controllers 50] [-pauses 50] [-cuts 50] [-powercuts 20] [...]
 //
 // Faults come in an order that follows from the seed, in rounds with a topic and a history each; after a round the checkers of
 // internal/history judge, and the replicas are compared byte for byte. It prints what was done, how long partitions were not writable,
@@ -55,14 +55,17 @@ func parse() *settings {
 	flag.BoolVar(&s.must, "must", false, "a machine on which this can't run is a failure")
 	flag.IntVar(&s.nice, "nice", 0, "of the nodes' processes")
 	only := flag.Bool("only", false, "faults that are not named by a flag come not at all")
+	slice := flag.Bool("slice", false, "faults that are not named by a flag come a few times: minutes instead of an hour")
 	flag.Parse()
-	if *only {
-		named := map[string]bool{}
-		flag.Visit(func(f *flag.Flag) { named[f.Name] = true })
-		for k, f := range kinds {
-			if !named[f.flag] {
-				*s.counts[kind(k)] = 0
-			}
+	named := map[string]bool{}
+	flag.Visit(func(f *flag.Flag) { named[f.Name] = true })
+	for k, f := range kinds {
+		switch {
+		case named[f.flag]:
+		case *only:
+			*s.counts[kind(k)] = 0
+		case *slice:
+			*s.counts[kind(k)] = f.slice
 		}
 	}
 	return s

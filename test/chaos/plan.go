@@ -24,25 +24,25 @@ const (
 	fullDisk
 )
 
-// kinds says of each what it is, how often the acceptance run has it, and how long it lasts.
+// kinds says of each what it is, how often it comes, and how long it lasts.
 var kinds = [...]struct {
 	flag, about       string
-	usual             int
+	usual, slice      int // times, in the acceptance run and in a few minutes
 	shortest, longest time.Duration
 	do                func(*strike) error
 }{
-	leaderKill:     {"leaders", "a node that leads partitions is killed with -9", 200, 0, 2500 * time.Millisecond, (*strike).killLeader},
-	controllerKill: {"controllers", "the active controller is killed with -9", 50, 0, 2500 * time.Millisecond, (*strike).killController},
-	bothKill:       {"two", "the active controller and another node are killed with -9 at once", 5, 0, 2500 * time.Millisecond, (*strike).killTwo},
-	allKill:        {"all", "all nodes are killed with -9 at once", 5, 0, time.Second, (*strike).killAll},
-	pause:          {"pauses", "a node stands still by SIGSTOP, and goes on", 50, 200 * time.Millisecond, 12 * time.Second, (*strike).pause},
-	cut:            {"cuts", "the network between nodes is cut, one way, both ways, or all around a node", 50, 200 * time.Millisecond, 12 * time.Second, (*strike).cut},
-	allPower:       {"powercuts", "all nodes lose power at once", 20, 0, time.Second, (*strike).powerAll},
-	onePower:       {"powercut", "one node loses power", 5, 0, 2500 * time.Millisecond, (*strike).powerOne},
-	rolling:        {"rolling", "each node is stopped cleanly and started again", 3, 0, time.Second, (*strike).rolling},
-	quorumLoss:     {"quorum", "two nodes are stopped by SIGSTOP for longer than sessions and elections last", 3, 3 * time.Second, 12 * time.Second, (*strike).loseQuorum},
-	slowDisk:       {"slow", "the disk of a node hangs, again and again", 5, 500 * time.Millisecond, 8 * time.Second, (*strike).slowDisk},
-	fullDisk:       {"full", "the disk of a node is full, and has room again", 3, time.Second, 5 * time.Second, (*strike).fullDisk},
+	leaderKill:     {"leaders", "a node that leads partitions is killed with -9", 200, 10, 0, 2500 * time.Millisecond, (*strike).killLeader},
+	controllerKill: {"controllers", "the active controller is killed with -9", 50, 4, 0, 2500 * time.Millisecond, (*strike).killController},
+	bothKill:       {"two", "the active controller and another node are killed with -9 at once", 5, 1, 0, 2500 * time.Millisecond, (*strike).killTwo},
+	allKill:        {"all", "all nodes are killed with -9 at once", 5, 1, 0, time.Second, (*strike).killAll},
+	pause:          {"pauses", "a node stands still by SIGSTOP, and goes on", 50, 2, 200 * time.Millisecond, 12 * time.Second, (*strike).pause},
+	cut:            {"cuts", "the network between nodes is cut, one way, both ways, or all around a node", 50, 3, 200 * time.Millisecond, 12 * time.Second, (*strike).cut},
+	allPower:       {"powercuts", "all nodes lose power at once", 20, 3, 0, time.Second, (*strike).powerAll},
+	onePower:       {"powercut", "one node loses power", 5, 1, 0, 2500 * time.Millisecond, (*strike).powerOne},
+	rolling:        {"rolling", "each node is stopped cleanly and started again", 3, 1, 0, time.Second, (*strike).rolling},
+	quorumLoss:     {"quorum", "two nodes are stopped by SIGSTOP for longer than sessions and elections last", 3, 1, 3 * time.Second, 12 * time.Second, (*strike).loseQuorum},
+	slowDisk:       {"slow", "the disk of a node hangs, again and again", 5, 1, 500 * time.Millisecond, 8 * time.Second, (*strike).slowDisk},
+	fullDisk:       {"full", "the disk of a node is full, and has room again", 3, 1, time.Second, 5 * time.Second, (*strike).fullDisk},
 }
 
 // fault is one of the plan: what, how long, and the dice for whom it meets.

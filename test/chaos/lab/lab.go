@@ -73,7 +73,7 @@ func Open(o Options) (*Lab, error) {
 
 // newNode makes a node's disk and configuration; a node with an error is to be closed.
 func (l *Lab) newNode(o Options, id int) (*Node, error) {
-	n := &Node{ID: id, Addr: l.slot.address(id) + ":9092", Dir: filepath.Join(o.Dir, fmt.Sprintf("node%d", id)), space: l.slot.namespace(id)}
+	n := &Node{ID: id, Addr: l.slot.address(id) + ":9092", Dir: filepath.Join(o.Dir, fmt.Sprintf("node%d", id)), metrics: "http://" + l.slot.address(id) + ":9404/metrics", space: l.slot.namespace(id)}
 	if err := errors.Join(os.MkdirAll(n.Dir, 0o755), os.MkdirAll(o.Images, 0o755)); err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func (l *Lab) properties(o Options, id int, data string) []string {
 		"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
 		"controller.quorum.voters=" + strings.Join(voters, ","),
 		"log.dirs=" + data,
-		"milena.metrics.listeners=",
+		"milena.metrics.listeners=" + l.slot.address(id) + ":9404",
 	}
 	from := len(lines)
 	for key, value := range o.Overrides {

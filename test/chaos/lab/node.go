@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/milena-io/milena/test/compat/broker"
 	"github.com/milena-io/milena/test/compat/volume"
@@ -21,8 +24,9 @@ type Node struct {
 	Dir    string // configuration, log and where the volume is mounted
 	Volume *volume.Volume
 
-	space string // network namespace
-	argv  []string
+	space   string // network namespace
+	metrics string
+	argv    []string
 
 	mu      sync.Mutex
 	cmd     *exec.Cmd
@@ -145,6 +149,29 @@ func (n *Node) halt() error {
 		return nil
 	}
 	return volume.Halt(pid)
+}
+
+// Measure writes its metrics to beside its log, as far as it tells any.
+func (n *Node) Measure() error {
+	client := http.Client{Timeout: 2 * time.Second}
+	answer, err := client.Get(n.metrics)
+	if err != nil {
+		return os.WriteFile(filepath.Join(n.Dir, "metrics"), []byte(err.Error()+"\n"), 0o644)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	return errors.Join(err, os.WriteFile(filepath.Join(n.Dir, "metrics"), text, 0o644))
+}
+
+// Keep copies what is on its disk to beside its log: the disk goes with the lab.
+func (n *Node) Keep() error {
+	if err := n.Kill(); err != nil {
+		return err
+	}
+	if _, err := os.Stat(n.Data()); err != nil {
+		return nil // it has written nothing, or its power is off
+	}
+	return os.CopyFS(filepath.Join(n.Dir, "kept"), os.DirFS(n.Data()))
 }
 
 // Said returns what it printed that no working process prints.

@@ -79,7 +79,8 @@ func Start(ctx context.Context, o Options) (*Load, error) {
 	return l, nil
 }
 
-// Finish ends the producers when all they sent is acknowledged, has a fresh reader read everything, and returns the history. Nothing
+// Finish ends the producers when all they sent is acknowledged, has a fresh reader read everything and the group
+// come to the end, and returns the history. Nothing
 // hurts the cluster any more. The history is complete as far as it goes also with an error.
 func (l *Load) Finish(ctx context.Context) (history.History, error) {
 	l.stopWriting()
@@ -89,8 +90,12 @@ func (l *Load) Finish(ctx context.Context) (history.History, error) {
 	}
 	l.abort()
 	l.writers.Wait()
+	var ends map[int32]int64
 	if err == nil {
-		err = l.readToTheEnd(ctx)
+		ends, err = l.readToTheEnd(ctx)
+	}
+	if err == nil {
+		err = l.groupToTheEnd(ctx, ends)
 	}
 	l.stopReading()
 	l.readers.Wait()

@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -211,57 +210,4 @@ func judged(r *kmsg.OffsetCommitResponse, err error) (history.Kind, kafka.ErrorC
 		return history.Info, kafka.ErrNone
 	}
 	return history.OffsetsCommitted(codes[0]), codes[0]
-}
-
-// watchOffsets reads what the group committed, again and again.
-func (l *Load) watchOffsets() {
-	client, err := l.client()
-	if err != nil {
-		l.broken(l.number(), "%v", err)
-		return
-	}
-	defer client.Close()
-	for ; l.reading.Err() == nil; rest(l.reading, 200*time.Millisecond) {
-		if err := l.fetchOffsets(client); err != nil {
-			l.broken(l.number(), "%v", err)
-		}
-	}
-}
-
-func (l *Load) fetchOffsets(client *kgo.Client) error {
-	req := kmsg.NewPtrOffsetFetchRequest()
-	group := kmsg.NewOffsetFetchRequestGroup()
-	group.Group = l.Group()
-	topic := kmsg.NewOffsetFetchRequestGroupTopic()
-	topic.Topic = l.o.Topic
-	for p := range l.o.Partitions {
-		topic.Partitions = append(topic.Partitions, int32(p))
-	}
-	group.Topics = append(group.Topics, topic)
-	req.Groups = append(req.Groups, group)
-	req.RequireStable = true
-	op := l.rec.BeginGroup(history.GroupOp{Group: l.Group(), F: history.GroupFetch, Generation: -1, Coordinator: -1, Epoch: kafka.NoLeaderEpoch})
-	r, err := req.RequestWith(l.reading, client)
-	op.Kind = history.Info
-	var strange error
-	if err == nil && len(r.Groups) == 1 && r.Groups[0].ErrorCode == 0 {
-		op.Kind = history.Ok
-		for _, t := range r.Groups[0].Topics {
-			for _, p := range t.Partitions {
-				if p.ErrorCode != 0 {
-					op.Kind = history.Info
-					continue
-				}
-				mark := history.Mark{Key: l.key(p.Partition), Off: offsetOf(p.Offset)}
-				if p.Offset >= 0 && p.Metadata != nil {
-					if mark.ID, err = strconv.ParseUint(*p.Metadata, 10, 64); err != nil {
-						strange = fmt.Errorf("partition %d was committed with metadata %q, which nobody sent", p.Partition, *p.Metadata)
-					}
-				}
-				op.Offsets = append(op.Offsets, mark)
-			}
-		}
-	}
-	l.rec.EndGroup(op)
-	return strange
 }

@@ -89,10 +89,10 @@ func (l *Load) complain(process int, fetches kgo.Fetches) {
 }
 
 // readToTheEnd is the final polls: a client that knows nothing reads every partition from its beginning to where its log ends now.
-func (l *Load) readToTheEnd(ctx context.Context) error {
+func (l *Load) readToTheEnd(ctx context.Context) (at map[int32]int64, err error) {
 	r, err := l.newReader()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer r.client.Close()
 	var ends kadm.ListedOffsets
@@ -105,7 +105,7 @@ func (l *Load) readToTheEnd(ctx context.Context) error {
 			break
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("where the logs end: %w", err)
+			return nil, fmt.Errorf("where the logs end: %w", err)
 		}
 		rest(ctx, 100*time.Millisecond)
 	}
@@ -117,10 +117,10 @@ func (l *Load) readToTheEnd(ctx context.Context) error {
 			}
 		})
 		if behind == "" {
-			return nil
+			return r.at, nil
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("the final reader does not come to the end: %s", behind)
+			return nil, fmt.Errorf("the final reader does not come to the end: %s", behind)
 		}
 		r.poll(ctx)
 	}
