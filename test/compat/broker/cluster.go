@@ -13,8 +13,9 @@ import (
 
 // Cluster is several nodes of one system, each a broker and a controller, on this machine. Nodes are numbered from 1.
 type Cluster struct {
-	system string
-	nodes  []Broker
+	system  string
+	nodes   []Broker
+	control []int
 }
 
 // member says which node of a cluster a Broker is.
@@ -88,6 +89,7 @@ func NewCluster(system string, nodes int, o Options, each func(id int) map[strin
 	if err != nil {
 		return nil, err
 	}
+	c.control = ports[nodes:]
 	shared := &turn{}
 	for id := 1; id <= nodes; id++ {
 		one := o
@@ -98,7 +100,7 @@ func NewCluster(system string, nodes int, o Options, each func(id int) map[strin
 		if each != nil {
 			maps.Copy(one.Overrides, each(id))
 		}
-		one.member = &member{id: id, port: ports[id-1], control: ports[nodes:], turn: shared}
+		one.member = &member{id: id, port: ports[id-1], control: c.control, turn: shared}
 		n, err := New(system, one)
 		if err != nil {
 			return nil, err
@@ -122,6 +124,15 @@ func (c *Cluster) Bootstrap() []string {
 	all := make([]string, len(c.nodes))
 	for i, n := range c.nodes {
 		all[i] = n.Bootstrap()
+	}
+	return all
+}
+
+// Controllers is every node's listener of controllers.
+func (c *Cluster) Controllers() []string {
+	all := make([]string, len(c.control))
+	for i, port := range c.control {
+		all[i] = fmt.Sprintf("127.0.0.1:%d", port)
 	}
 	return all
 }

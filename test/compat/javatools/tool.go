@@ -18,8 +18,8 @@ import (
 // patience bounds one tool. It is a bound on a hang, not a measurement.
 const patience = 120 * time.Second
 
-// classes are the tools by the names of their scripts.
-func class(tool string) string {
+// Class is the class of a tool, by the name of its script.
+func Class(tool string) string {
 	const tools = "org.apache.kafka.tools."
 	switch tool {
 	case "kafka-topics":
@@ -62,6 +62,10 @@ func class(tool string) string {
 		return tools + "FeatureCommand"
 	case "kafka-cluster":
 		return tools + "ClusterTool"
+	case "kafka-leader-election":
+		return tools + "LeaderElectionCommand"
+	case "kafka-replica-verification":
+		return tools + "ReplicaVerificationTool"
 	}
 	panic("no tool is called " + tool)
 }
@@ -72,7 +76,7 @@ func Command(ctx context.Context, tool string, args ...string) (*exec.Cmd, error
 	if err != nil {
 		return nil, err
 	}
-	java := []string{"-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", cp, class(tool)}
+	java := []string{"-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", cp, Class(tool)}
 	return exec.CommandContext(ctx, "java", append(java, args...)...), nil
 }
 

@@ -9,10 +9,11 @@ import (
 	"github.com/milena-io/milena/test/compat/migrate"
 	"github.com/milena-io/milena/test/compat/suite"
 	"github.com/milena-io/milena/test/compat/text"
+	"github.com/milena-io/milena/test/compat/trio"
 	"github.com/milena-io/milena/test/compat/twin"
 )
 
 // suites is every suite in the order they run.
 func suites() []suite.Suite {
-	return slices.Concat(clients.Suites(), javatools.Suites(), text.Suites(), kill.Suites(), migrate.Suites(), twin.Suites())
+	return slices.Concat(clients.Suites(), javatools.Suites(), text.Suites(), kill.Suites(), migrate.Suites(), trio.Suites(), twin.Suites())
 }

@@ -1,0 +1,118 @@
+package trio
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/milena-io/milena/test/compat/broker"
+)
+
+// book holds the answers that are expected.
+type book struct {
+	system string
+	write  bool
+	kafka  map[string]string
+	ours   map[string]string // where they differ
+	why    map[string]string
+	seen   []string
+	got    map[string]string
+}
+
+func openBook(system string) (*book, error) {
+	b := &book{system: system, write: os.Getenv("GOLDEN") == "write", why: map[string]string{}, got: map[string]string{}}
+	var err error
+	if b.kafka, err = b.load("kafka"); err != nil {
+		return nil, err
+	}
+	b.ours, err = b.load("milena")
+	return b, err
+}
+
+func golden(name string) string {
+	return filepath.Join(broker.Home(), "trio", "golden", name+".txt")
+}
+
+// heading begins an answer in a golden file; reason a line that says why ours is another.
+const (
+	heading = "=== "
+	reason  = "--- "
+)
+
+func (b *book) load(name string) (map[string]string, error) {
+	text, err := os.ReadFile(golden(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return map[string]string{}, nil
+	}
+	out := map[string]string{}
+	for _, one := range strings.Split("\n"+string(text), "\n"+heading)[1:] {
+		title, body, _ := strings.Cut(one, "\n")
+		if why, rest, ok := strings.Cut(body, "\n"); ok && strings.HasPrefix(why, reason) {
+			b.why[title], body = why, rest
+		}
+		out[title] = strings.TrimRight(body, "\n") + "\n"
+	}
+	return out, err
+}
+
+// check holds an answer to what is expected of it.
+func (b *book) check(name, got string) error {
+	if slices.Contains(b.seen, name) {
+		return fmt.Errorf("two steps are called %q", name)
+	}
+	b.seen, b.got[name] = append(b.seen, name), got
+	if b.write {
+		return nil
+	}
+	want, ok := b.kafka[name]
+	if own, differs := b.ours[name]; differs && b.system == "milena" {
+		if got == want {
+			return fmt.Errorf("this is Apache Kafka's answer: take it out of golden/milena.txt\n%s", got)
+		}
+		want = own
+	}
+	if !ok {
+		return fmt.Errorf("no answer of Apache Kafka is known; ours is\n%s", got)
+	}
+	if got != want {
+		return fmt.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	return nil
+}
+
+// close writes down what was seen, where that is wanted, and names what is known and was not seen.
+func (b *book) close() error {
+	if !b.write {
+		for _, name := range slices.Sorted(maps.Keys(b.kafka)) {
+			if !slices.Contains(b.seen, name) {
+				return fmt.Errorf("golden/kafka.txt has an answer to %q, which is not in the script", name)
+			}
+		}
+		return nil
+	}
+	var text strings.Builder
+	for _, name := range b.seen {
+		got := b.got[name]
+		if b.system == "milena" && got == b.kafka[name] {
+			continue
+		}
+		fmt.Fprintf(&text, "%s%s\n", heading, name)
+		if b.system == "milena" {
+			why := b.why[name]
+			if why == "" {
+				why = reason + "not looked into"
+			}
+			fmt.Fprintf(&text, "%s\n", why)
+		}
+		fmt.Fprintf(&text, "%s\n", got)
+	}
+	if err := os.MkdirAll(filepath.Dir(golden("kafka")), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(golden(b.system), []byte(text.String()), 0o644)
+}
