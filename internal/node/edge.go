@@ -87,7 +87,7 @@ func (e *edge) assemble(n *Node) {
 	}
 	table := e.clients.sessions.Table
 	e.clients.dispatch = func(r *wire.Request) {
-		if table.Forwards(r.Key) && n.control.Forward(r) {
+		if table.Forwards(r.Key) && n.areas.configs.Forward(r, n.control.Forward) {
 			return
 		}
 		table.Handle(r)

@@ -66,7 +66,8 @@ func (n *Node) handlers() map[kafka.APIKey]wire.Handler {
 // client has found it.
 func (n *Node) forControllers() map[kafka.APIKey]wire.Handler {
 	out := map[kafka.APIKey]wire.Handler{}
-	all := n.handlers()
+	all, configs := n.handlers(), n.areas.configs.OfAll()
+	all[kafka.KeyAlterConfigs], all[kafka.KeyIncrementalAlterConfigs] = configs.AlterConfigs, configs.IncrementalAlterConfigs
 	for _, api := range wire.APIs() {
 		if h := all[api.Key]; h != nil && api.OnControllers && api.Key != kafka.KeyFetch { // there it is of the metadata log
 			out[api.Key] = h

@@ -12,8 +12,24 @@ import (
 // keys; the last two on lists only.
 func (c *Configs) IncrementalAlterConfigs(req *wire.Request) {
 	in := req.Body.(*kmsg.IncrementalAlterConfigsRequest)
+	c.alter(increments(in), in.ValidateOnly, func(done []controller.AlteredConfig) {
+		req.Reply(wire.Reply{Message: incremented(in, done)})
+	})
+}
+
+func incremented(in *kmsg.IncrementalAlterConfigsRequest, done []controller.AlteredConfig) *kmsg.IncrementalAlterConfigsResponse {
 	out := in.ResponseKind().(*kmsg.IncrementalAlterConfigsResponse)
-	var asked []controller.AlterResource
+	for _, d := range done {
+		r := kmsg.NewIncrementalAlterConfigsResponseResource()
+		r.ResourceType, r.ResourceName, r.ErrorCode = kmsg.ConfigResourceType(d.Type), d.Name, int16(d.Code)
+		r.ErrorMessage = message(d.Problem)
+		out.Resources = append(out.Resources, r)
+	}
+	return out
+}
+
+// increments is what an IncrementalAlterConfigs asks for.
+func increments(in *kmsg.IncrementalAlterConfigsRequest) (asked []controller.AlterResource) {
 	for i := range in.Resources {
 		r := &in.Resources[i]
 		a := controller.AlterResource{Type: staterecord.ResourceType(r.ResourceType), Name: r.ResourceName}
@@ -23,13 +39,5 @@ func (c *Configs) IncrementalAlterConfigs(req *wire.Request) {
 		}
 		asked = append(asked, a)
 	}
-	c.alter(asked, in.ValidateOnly, func(done []controller.AlteredConfig) {
-		for _, d := range done {
-			r := kmsg.NewIncrementalAlterConfigsResponseResource()
-			r.ResourceType, r.ResourceName, r.ErrorCode = kmsg.ConfigResourceType(d.Type), d.Name, int16(d.Code)
-			r.ErrorMessage = message(d.Problem)
-			out.Resources = append(out.Resources, r)
-		}
-		req.Reply(wire.Reply{Message: out})
-	})
+	return asked
 }

@@ -35,11 +35,19 @@ type Configs struct {
 	image      func() *image.Image
 	controller Controller
 	settings   Settings
+	any        bool // of any node, as the controller changes them, and not only of this one
 }
 
 // New connects the area.
 func New(img func() *image.Image, c Controller, s Settings) *Configs {
 	return &Configs{image: img, controller: c, settings: s}
+}
+
+// OfAll is what a controller offers: it changes the configs of every node, whose own broker has looked at the request before.
+func (c *Configs) OfAll() *Configs {
+	all := *c
+	all.any = true
+	return &all
 }
 
 // The resource types of the protocol; the metadata log numbers them alike.
@@ -68,7 +76,7 @@ func (c *Configs) brokerNamed(name string, change bool) error {
 	if err != nil {
 		return fault.New(op, kafka.ErrInvalidRequest, "%s id must be an integer, but it is: %s", what, name)
 	}
-	if self := c.settings.NodeID(); kafka.NodeID(id) != self {
+	if self := c.settings.NodeID(); kafka.NodeID(id) != self && !(change && c.any) {
 		return fault.New(op, kafka.ErrInvalidRequest, "Unexpected broker id, expected %d%s, but received %s", self, or, name)
 	}
 	return nil
