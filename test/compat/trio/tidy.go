@@ -9,6 +9,8 @@ import (
 var (
 	traces   = regexp.MustCompile(`(?m)^\t(at |\.\.\. ).*\n`)
 	topicID  = regexp.MustCompile(`TopicId: [\w-]{22}`)
+	voters   = regexp.MustCompile(`set of voters \[.*\]`)
+	local    = regexp.MustCompile(`Local controller \d+`)
 	longID   = regexp.MustCompile(`\b[\w-]{22}\b`)
 	wholes   = regexp.MustCompile(`-?\d+`)
 	blankRun = regexp.MustCompile(`[ \t]+`)
@@ -18,6 +20,8 @@ var (
 func tidied(out string) string {
 	out = traces.ReplaceAllString(out, "")
 	out = topicID.ReplaceAllString(out, "TopicId: {id}")
+	out = voters.ReplaceAllString(out, "set of voters {voters}") // in the order of a map
+	out = local.ReplaceAllString(out, "Local controller {n}")
 	if out != "" && !strings.HasSuffix(out, "\n") {
 		out += "\n"
 	}
