@@ -17,6 +17,12 @@ func (n *Node) forClients() map[kafka.APIKey]wire.Handler {
 	if n.settings.forms() || !n.settings.node.Roles.Controller {
 		out[kafka.KeyNodeMessages] = peer.Door(n.identity, func(wire.Member, *wire.NodeRequest) {}, nil) // who asks whether this process lives
 	}
+	if s, several := n.control.(*seat); several { // of a cluster's nodes, by whoever is asked
+		of := s.ofNodes()
+		for _, key := range []kafka.APIKey{kafka.KeyUnregisterBroker, kafka.KeyAddRaftVoter, kafka.KeyRemoveRaftVoter} {
+			out[key] = of[key]
+		}
+	}
 	return out
 }
 
