@@ -59,7 +59,7 @@ func snapshotOurs(fsys disk.FS, dir string, past kafka.Offset) (ours bool, err e
 	if err != nil || snap == nil {
 		return false, err
 	}
-	if snap.End > past {
+	if snap.End >= past { // a log that goes on from a snapshot knows its epoch from there on
 		err = snap.Controls(func(t record.ControlType, value []byte) error {
 			if t != record.ControlSnapshotHeader {
 				return nil

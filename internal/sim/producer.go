@@ -159,6 +159,9 @@ func (l *lane) answered(a history.Attempt, base kafka.Offset) {
 	switch {
 	case a.Transport == history.Answered && (a.Code == kafka.ErrNone || a.Code == kafka.ErrDuplicateSequenceNumber):
 		l.settle(a.Code, base)
+	case l.p.acks != -1: // it doesn't try again: what one replica lost would be there twice
+		c.wrong(l.tp)
+		l.settle(a.Code, kafka.NoOffset)
 	case a.Transport != history.Answered || a.Code.Retriable():
 		c.wrong(l.tp)
 		c.refresh(func() { c.later(backoff, l.retry) })

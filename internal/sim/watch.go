@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +21,7 @@ import (
 // watch looks at every replica again and again, and holds what it sees against the rules of replication.
 type watch struct {
 	r       *run
+	dice    *rand.Rand   // its own: looking changes nothing
 	newest  *image.Image // the furthest that any node has acted on
 	watched map[kafka.TopicIDPartition]*watched
 }
@@ -44,11 +46,12 @@ type sight struct {
 // begin looks at everything from now on, at moments that nobody expects.
 func (w *watch) begin(r *run) {
 	w.r, w.watched = r, map[kafka.TopicIDPartition]*watched{}
+	w.dice = rand.New(rand.NewPCG(r.plan.Swarm.Seed, 11))
 	w.again()
 }
 
 func (w *watch) again() {
-	w.r.w.After(time.Duration(1+w.r.dice.IntN(60))*time.Millisecond, func() {
+	w.r.w.After(time.Duration(1+w.dice.IntN(60))*time.Millisecond, func() {
 		w.all()
 		w.again()
 	})

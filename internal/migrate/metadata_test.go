@@ -1,0 +1,33 @@
+package migrate
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/must"
+	"github.com/milena-io/milena/internal/record"
+)
+
+// TestWhoWroteTheSnapshotRanLast: a node that was given a snapshot, or has forgotten the beginning of its log, holds no
+// LEADER_CHANGE of the epoch that it is in. Ours tells by its header who ran.
+func TestWhoWroteTheSnapshotRanLast(t *testing.T) {
+	const dir = "data/__cluster_metadata-0"
+	for _, ours := range []bool{true, false} {
+		fsys := disk.NewMem()
+		must.OK(fsys.MkdirAll(dir))
+		header := record.SnapshotHeader{LastTimestampMs: 1, RaftIndex: -1}
+		if ours {
+			header.RaftIndex = 17
+		}
+		head := record.NewControl(0, 2, 1, record.ControlRecord{Type: record.ControlSnapshotHeader, Value: header.Append(nil)})
+		foot := record.NewControl(head.NextOffset(), 2, 1, record.ControlRecord{Type: record.ControlSnapshotFooter, Value: record.SnapshotFooter()})
+		f := must.Get(fsys.Open(fmt.Sprintf("%s/%020d-%010d.checkpoint", dir, 49, 2), disk.Create|disk.Write))
+		must.Get(f.WriteAt(append(head, foot...), 0))
+		must.OK(f.Close())
+		got, err := RanLast(fsys, dir)
+		if err != nil || got != ours {
+			t.Errorf("ours %v: %v, %v", ours, got, err)
+		}
+	}
+}
