@@ -31,8 +31,8 @@ race: ## the packages where goroutines meet, under the race detector (needs a C 
 fuzz: ## every fuzz target for FUZZTIME
 	@./scripts/fuzz $(FUZZTIME)
 
-sim: ## whole clusters from seeds; SEED=n repeats one run and tells its events
-	$(GO) test ./internal/sim -run TestSeeds -count=1 -v $(if $(SEED),-seed=$(SEED),-seeds=$(or $(N),500))
+sim: ## whole clusters from new seeds FOR=10m, a process per core; SEED=n repeats one and tells its events, KEEP=folder keeps those that fail
+	$(GO) build -o bin/sim ./internal/sim/run && ./bin/sim $(if $(SEED),-seed $(SEED),-for $(or $(FOR),10m)) $(if $(KEEP),-keep $(KEEP))
 
 mutants: ## hunt for the seeded bugs with fresh seeds, hours, goes on where it was: N=seeds each, FOR=time, ONLY=names, REFRESH=1
 	$(GO) build -tags mutants -o bin/hunt ./internal/mutant/hunt

@@ -203,7 +203,7 @@ func (f file) each(fsys disk.FS, from kafka.Offset, last bool, visit func(record
 		return fault.Storage("migrate", err)
 	}
 	defer func() { _ = r.Close() }() // it was only read
-	w := segment.NewWalker(r, 0, f.size, make([]byte, 0, window))
+	w := segment.NewWalker(r, 0, f.size, make([]byte, 0, min(window, f.size)))
 	for {
 		b, err := w.Whole()
 		if errors.Is(err, io.EOF) {

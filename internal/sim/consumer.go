@@ -179,6 +179,6 @@ func (k *consumer) read(p *position, out *kmsg.FetchResponseTopicPartition) {
 		}
 		b = rest
 	}
-	r.reached.Read += len(poll.Pairs)
+	r.reached.Of[Read] += len(poll.Pairs)
 	p.op.Mops = []history.Mop{{Poll: []history.Poll{poll}}}
 }

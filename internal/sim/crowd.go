@@ -17,6 +17,8 @@ type crowd struct {
 	admin     *client
 	producers []*producer
 	readers   []*consumer
+	members   []*member
+	commits   uint64
 	numbers   int // of processes given
 	ids       map[kafka.ProducerID]bool
 }
@@ -47,6 +49,12 @@ func (c *crowd) processes() int {
 	return c.numbers
 }
 
+// commit gives a number that no other commit has.
+func (c *crowd) commit() uint64 {
+	c.commits++
+	return c.commits
+}
+
 // given holds that no producer id is given out twice, whatever died between.
 func (c *crowd) given(id kafka.ProducerID) {
 	if c.ids[id] {
@@ -72,6 +80,13 @@ func (c *crowd) create(name string, partitions int32, replicas int16) {
 			return
 		}
 		c.r.note("topic %s is there", name)
+		var all []kafka.TopicPartition
+		for n := range partitions {
+			all = append(all, kafka.TopicPartition{Topic: name, Partition: n})
+		}
+		for i := range 1 + c.r.dice.IntN(3) {
+			c.members = append(c.members, newMember(c.r, fmt.Sprintf("m%d", i), "g", all))
+		}
 		for n := range partitions {
 			tp := kafka.TopicPartition{Topic: name, Partition: n}
 			for _, p := range c.producers {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/milena-io/milena/internal/config"
@@ -69,7 +70,7 @@ func (m *machine) boot() {
 	if m.proc != nil {
 		return
 	}
-	r.reached.Starts++
+	r.reached.add(Starts)
 	r.note("node %d starts", m.id)
 	m.proc, m.ready, m.lost = world.NewProcess(m.clock), false, false
 	m.faulty = disk.NewFaulty(m.fs)
@@ -111,7 +112,7 @@ func (m *machine) gaveUp(proc *world.Process, err error) {
 	}
 	r := m.r
 	r.note("node %d gives up: %v", m.id, err)
-	r.reached.GaveUp++
+	r.reached.add(GaveUp)
 	if !errors.Is(err, disk.ErrIO) && !errors.Is(err, disk.ErrNoSpace) && m.ills.full == 0 {
 		r.broken("gave-up", "node %d gave up and no disk had failed: %v", m.id, err)
 	}
@@ -202,6 +203,20 @@ func (m *machine) state() string {
 		return fmt.Sprintf("node %d is starting", m.id)
 	}
 	return fmt.Sprintf("node %d serves", m.id)
+}
+
+// snapshots counts the snapshots of the metadata log on the disk, but for the one that it began with.
+func (m *machine) snapshots() (n int) {
+	entries, err := m.fs.List("data/__cluster_metadata-0")
+	if err != nil {
+		return 0
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name, ".checkpoint") && !strings.HasPrefix(e.Name, "00000000000000000000-") {
+			n++
+		}
+	}
+	return n
 }
 
 // up reports whether every node serves.

@@ -91,7 +91,7 @@ func (m *machine) suffer(e faults.Event) (end func()) {
 // down kills the process by some means and starts another at the end.
 func (m *machine) down(how func()) (end func()) {
 	m.ills.dead++
-	m.r.reached.Kills++
+	m.r.reached.add(Kills)
 	how()
 	return func() { m.ills.dead--; m.revive() }
 }
@@ -106,7 +106,7 @@ func (m *machine) restart() (end func()) {
 			m.r.note("node %d has stopped: %v", m.id, err)
 			m.r.w.Go(func() {
 				if m.proc == proc {
-					m.r.reached.Stops++
+					m.r.reached.add(Stops)
 					m.die()
 					m.revive()
 				}
@@ -182,6 +182,7 @@ func (r *run) heal() {
 	r.phase = healing
 	r.note("all faults are over")
 	for _, m := range r.machines {
+		r.reached.Of[Snapshots] += m.snapshots()
 		if m.proc == nil {
 			m.revive()
 		}

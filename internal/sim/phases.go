@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/milena-io/milena/internal/history"
+	"github.com/milena-io/milena/internal/history/groups"
 	"github.com/milena-io/milena/internal/history/records"
 	"github.com/milena-io/milena/internal/kafka"
 )
@@ -40,6 +41,7 @@ func (r *run) converge() {
 		return stuck
 	}
 	demand("every partition takes writes", func() bool { return len(progress()) == 0 }, func() any { return progress() })
+	demand("every group is stable", func() bool { return len(r.unsettled()) == 0 }, func() any { return r.unsettled() })
 	demand("every replica is in sync", func() bool { return len(r.behind()) == 0 }, func() any { return r.behind() })
 }
 
@@ -142,4 +144,6 @@ func (r *run) judge() {
 	r.findings = append(r.findings, history.BadOf(found.Findings, history.Workload{
 		Idempotent: r.plan.Swarm.Idempotent, Committed: r.plan.Swarm.Seed%2 == 0,
 	})...)
+	gathered := groups.Check(h.Groups, groups.Options{})
+	r.findings = append(r.findings, history.BadOf(gathered.Findings, history.Workload{})...)
 }

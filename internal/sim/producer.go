@@ -186,7 +186,7 @@ func (l *lane) settle(code kafka.ErrorCode, base kafka.Offset) {
 	r.record.End(l.op)
 	if l.op.Kind == history.Ok {
 		l.acked += int(l.records)
-		r.reached.Acked += int(l.records)
+		r.reached.Of[Acked] += int(l.records)
 	}
 	l.batch = nil
 	l.sequence += l.records

@@ -7,79 +7,101 @@ import (
 	"github.com/milena-io/milena/internal/history/faults"
 )
 
+// Sort is a sort of thing that a run may come across.
+type Sort uint8
+
+// The sorts.
+const (
+	Acked Sort = iota
+	Read
+	Elections
+	Shrinks
+	Expansions
+	Truncations
+	Terms
+	Snapshots
+	Installed
+	Starts
+	Stops
+	Kills
+	GaveUp
+	Committed
+	Rebalances
+	sorts
+)
+
+var sortNames = [sorts]string{
+	"records acknowledged", "records read", "elections of leaders", "ISR shrinks", "ISR expansions", "truncations", "controllers", "snapshots",
+	"snapshots installed", "starts", "clean stops", "kills and power cuts", "nodes that gave up", "offset commits",
+	"partitions given to members",
+}
+
 // Reached counts what a run, or many, came across.
 type Reached struct {
 	Runs   int
+	Of     [sorts]int
 	Faults [faults.Kinds]int
-	Starts int // of processes
-	Stops  int // clean
-	Kills  int // with power cuts
-	GaveUp int // because a disk failed
-	Acked  int // records
-	Read   int
+}
 
-	Elections  int // of leaders of partitions
-	Shrinks    int // of in-sync replicas
-	Expansions int
-	Cuts       int // logs truncated to where the leader's goes on otherwise
-	Terms      int // of controllers
-	Snapshots  int // of the metadata log
+func (r *Reached) add(s Sort) { r.Of[s]++ }
+
+// Add adds what another came across.
+func (r *Reached) Add(o *Reached) {
+	r.Runs += o.Runs
+	for s, n := range o.Of {
+		r.Of[s] += n
+	}
+	for k, n := range o.Faults {
+		r.Faults[k] += n
+	}
 }
 
 // String tells what there was.
 func (r *Reached) String() string {
 	var out []string
-	add := func(n int, what string) {
+	for s, n := range r.Of {
 		if n > 0 {
-			out = append(out, fmt.Sprintf("%d %s", n, what))
+			out = append(out, fmt.Sprintf("%d %s", n, sortNames[s]))
 		}
 	}
-	add(r.Acked, "records acknowledged")
-	add(r.Read, "read")
-	add(r.Elections, "elections")
-	add(r.Shrinks, "shrinks")
-	add(r.Expansions, "expansions")
-	add(r.Cuts, "truncations")
-	add(r.Terms, "controllers")
-	add(r.Snapshots, "snapshots")
-	add(r.Starts, "starts")
-	add(r.Stops, "stops")
-	add(r.Kills, "kills")
-	add(r.GaveUp, "gave up")
+	var of []string
 	for k, n := range r.Faults {
-		add(n, faults.Kind(k).String())
+		if n > 0 {
+			of = append(of, fmt.Sprintf("%d %v", n, faults.Kind(k)))
+		}
 	}
-	return strings.Join(out, ", ")
+	return strings.Join(out, ", ") + "; faults: " + strings.Join(of, ", ")
 }
 
-// Add adds what another came across.
-func (r *Reached) Add(o *Reached) {
-	r.Runs += o.Runs
-	for k, n := range o.Faults {
-		r.Faults[k] += n
+// enoughRuns is how many runs are to have come across everything: what has never happened in so many, nobody has tested.
+const enoughRuns = 500
+
+// Missing lists what should have happened in so many runs and did not: a simulator that doesn't reach it proves nothing of it.
+func (r *Reached) Missing() (out []string) {
+	if r.Runs < enoughRuns {
+		return nil
 	}
-	r.Elections += o.Elections
-	r.Shrinks += o.Shrinks
-	r.Expansions += o.Expansions
-	r.Cuts += o.Cuts
-	r.Terms += o.Terms
-	r.Snapshots += o.Snapshots
-	r.Starts += o.Starts
-	r.Stops += o.Stops
-	r.Kills += o.Kills
-	r.GaveUp += o.GaveUp
-	r.Acked += o.Acked
-	r.Read += o.Read
+	for s, n := range r.Of {
+		if n == 0 {
+			out = append(out, sortNames[s])
+		}
+	}
+	for k, n := range r.Faults {
+		if n == 0 {
+			out = append(out, faults.Kind(k).String())
+		}
+	}
+	return out
 }
 
 // logged counts what nodes tell of themselves.
 func (r *Reached) logged(message string) {
 	switch message {
 	case "metadata leader is active":
-		r.Terms++
+		r.add(Terms)
 	case "Truncated to where the leader's log goes on otherwise.":
-		r.Cuts++
-	case "Created snapshot":
-		r.Snapshots++
+		r.add(Truncations)
+	case "metadata snapshot of the leader installed":
+		r.add(Installed)
 	}
 }

@@ -110,7 +110,7 @@ func (r *run) report() Report {
 	r.judge()
 	r.reached.Runs = 1
 	return Report{
-		Seed: r.plan.Swarm.Seed, Trace: r.trace.sum(), Swarm: r.plan.Swarm, Events: r.plan.Events, Reached: r.reached,
+		Seed: r.plan.Swarm.Seed, Trace: r.trace.sum(), Swarm: r.plan.Swarm, Events: r.plan.Events, Length: r.plan.Heal, Reached: r.reached,
 		Findings: r.findings, Last: r.trace.last(),
 	}
 }

@@ -42,7 +42,7 @@ func (r *run) settings(id kafka.NodeID) map[string]string {
 		"milena.durability":                               map[bool]string{true: "cache", false: "sync"}[s.Cached],
 		"offsets.topic.num.partitions":                    of(1, 3),
 		"offsets.topic.replication.factor":                "3",
-		"offsets.topic.segment.bytes":                     of(2048, 100<<20),
+		"offsets.topic.segment.bytes":                     of(1<<20, 100<<20),
 		"group.initial.rebalance.delay.ms":                of(0, 100, 500),
 		"group.min.session.timeout.ms":                    "100",
 		"log.message.timestamp.after.max.ms":              "172800000", // the clocks of nodes are an hour apart

@@ -37,6 +37,7 @@ type Report struct {
 	Trace    uint64 // hash of every event and its time
 	Swarm    faults.Swarm
 	Events   []faults.Event
+	Length   time.Duration // of the time with faults
 	Reached  Reached
 	Findings []history.Finding
 	Last     []string // the last events before the end, or before what broke the run off

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"flag"
+	"path/filepath"
 	"runtime"
 	"testing"
 )
@@ -9,7 +10,7 @@ import (
 var (
 	seed  = flag.Uint64("seed", 0, "run this seed alone, and tell its events")
 	each  = flag.Bool("each", false, "tell of each seed")
-	seeds = flag.Int("seeds", 20, "how many seeds to run")
+	seeds = flag.Int("seeds", 15, "how many seeds to run")
 )
 
 // TestSameSeedSameTrace: a run depends on its seed alone, whatever ran before it and on however many processors.
@@ -30,6 +31,7 @@ func TestSameSeedSameTrace(t *testing.T) {
 	}
 }
 
+// TestSeeds is a slice of `make sim`, the same each time.
 func TestSeeds(t *testing.T) {
 	first, n := uint64(1), *seeds
 	var o Options
@@ -49,4 +51,24 @@ func TestSeeds(t *testing.T) {
 		all.Add(&r.Reached)
 	}
 	t.Logf("%d runs: %v", all.Runs, &all)
+	if m := all.Missing(); len(m) > 0 {
+		t.Errorf("never happened: %v", m)
+	}
+}
+
+// TestCorpus runs everything again that found something once.
+func TestCorpus(t *testing.T) {
+	kept, err := filepath.Glob("testdata/corpus/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range kept {
+		k, err := Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := k.Run(); r.Failed() {
+			t.Errorf("%s, which found %s in %s:\n%v", path, k.Found, k.Commit, &r)
+		}
+	}
 }

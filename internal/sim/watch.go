@@ -318,13 +318,13 @@ func (w *watch) count(of *watched, reg *image.Partition) {
 	reached := &w.r.reached
 	if of.index > 1 {
 		if reg.LeaderEpoch != of.leads.epoch {
-			reached.Elections++
+			reached.add(Elections)
 		}
 		switch n := len(reg.ISR()); {
 		case n < of.isr:
-			reached.Shrinks++
+			reached.add(Shrinks)
 		case n > of.isr:
-			reached.Expansions++
+			reached.add(Expansions)
 		}
 	}
 	of.leads, of.isr = lead{reg.Leader, reg.LeaderEpoch}, len(reg.ISR())
