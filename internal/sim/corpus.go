@@ -2,7 +2,6 @@ package sim
 
 import (
 	"encoding/json"
-	"os"
 	"runtime/debug"
 	"time"
 
@@ -26,22 +25,16 @@ func Keep(r *Report) Kept {
 // Run runs it again.
 func (k *Kept) Run() Report { return Run(k.Seed, Options{Faults: k.Faults, Events: k.Events}) }
 
-// Load reads a kept run.
-func Load(path string) (k Kept, err error) {
-	b, err := os.ReadFile(path)
-	if err == nil {
-		err = json.Unmarshal(b, &k)
-	}
+// ReadKept reads a kept run from its file.
+func ReadKept(file []byte) (k Kept, err error) {
+	err = json.Unmarshal(file, &k)
 	return k, err
 }
 
-// Save writes it.
-func (k *Kept) Save(path string) error {
+// File is what is written of it.
+func (k *Kept) File() ([]byte, error) {
 	b, err := json.MarshalIndent(k, "", "\t")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, append(b, '\n'), 0o644)
+	return append(b, '\n'), err
 }
 
 // Commit is the revision that this program was built from, as far as the build says.

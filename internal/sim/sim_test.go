@@ -2,9 +2,12 @@ package sim
 
 import (
 	"flag"
+	"os"
 	"path/filepath"
 	"runtime"
 	"testing"
+
+	"github.com/milena-io/milena/internal/must"
 )
 
 var (
@@ -63,7 +66,7 @@ func TestCorpus(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range kept {
-		k, err := Load(path)
+		k, err := ReadKept(must.Get(os.ReadFile(path)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -174,7 +174,11 @@ func save(k *sim.Kept) {
 	if *keep == "" {
 		return
 	}
-	if err := k.Save(filepath.Join(*keep, fmt.Sprintf("%d.json", k.Seed))); err != nil {
+	file, err := k.File()
+	if err == nil {
+		err = os.WriteFile(filepath.Join(*keep, fmt.Sprintf("%d.json", k.Seed)), file, 0o644)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
 }
