@@ -25,6 +25,10 @@ func TestWhoWroteTheSnapshotRanLast(t *testing.T) {
 		f := must.Get(fsys.Open(fmt.Sprintf("%s/%020d-%010d.checkpoint", dir, 49, 2), disk.Create|disk.Write))
 		must.Get(f.WriteAt(append(head, foot...), 0))
 		must.OK(f.Close())
+		// What the log knows of epochs begins where it does, at the snapshot's end.
+		epochs := must.Get(fsys.Open(dir+"/leader-epoch-checkpoint", disk.Create|disk.Write))
+		must.Get(epochs.WriteAt([]byte("0\n1\n2 49\n"), 0))
+		must.OK(epochs.Close())
 		got, err := RanLast(fsys, dir)
 		if err != nil || got != ours {
 			t.Errorf("ours %v: %v, %v", ours, got, err)
