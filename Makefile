@@ -34,9 +34,9 @@ fuzz: ## every fuzz target for FUZZTIME
 sim: ## whole clusters from new seeds FOR=10m, a process per core; SEED=n repeats one and tells its events, KEEP=folder keeps those that fail
 	$(GO) build -o bin/sim ./internal/sim/run && ./bin/sim $(if $(SEED),-seed $(SEED),-for $(or $(FOR),10m)) $(if $(KEEP),-keep $(KEEP))
 
-mutants: ## hunt for the seeded bugs with fresh seeds, hours, goes on where it was: N=seeds each, FOR=time, ONLY=names, REFRESH=1
+mutants: ## hunt for the seeded bugs with fresh seeds, hours, goes on where it was: N=seeds each, FOR=time, ONLY=names, REFRESH=1; ROOMS=1 holds each against a test of its room instead
 	$(GO) build -tags mutants -o bin/hunt ./internal/mutant/hunt
-	bin/hunt -commit $(shell git rev-parse --short HEAD) -seeds $(or $(N),20000) $(if $(FOR),-for $(FOR)) $(if $(ONLY),-only $(ONLY)) $(if $(REFRESH),-refresh)
+	bin/hunt -commit $(shell git rev-parse --short HEAD) -seeds $(or $(N),20000) $(if $(FOR),-for $(FOR)) $(if $(ONLY),-only $(ONLY)) $(if $(REFRESH),-refresh) $(if $(ROOMS),-rooms)
 
 crash: ## N crash images of a disk, each recovered and held against what was promised; IMAGE=name repeats one
 	$(GO) test ./internal/crash -run TestImages -count=1 -v -timeout 6h -images=$(or $(N),1000000) $(if $(IMAGE),-image=$(IMAGE))

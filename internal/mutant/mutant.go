@@ -21,7 +21,8 @@ type Seeded struct {
 	Mutant Mutant
 	Does   string   // what the program does that it must not do
 	From   string   // where it happened, or which rule forbids it
-	Killed []string // by which checkers it is expected to be found: words that the finding begins with
+	Killed []string // by which checkers of the simulator it is expected to be found: words that the finding begins with
+	Test   string   // that calls it a bug without the simulator: its room and its name
 }
 
 // Find looks one up.

@@ -209,7 +209,7 @@ func (m *model) String() string {
 }
 
 func TestTheModel(t *testing.T) {
-	seeds := max(60, *hunt)
+	seeds := max(90, *hunt)
 	var all reached
 	for seed := range seeds {
 		violated, r := walk(seed, correct)

@@ -45,6 +45,7 @@ func run() error {
 	flag.StringVar(&h.commit, "commit", "unknown", "the commit that is hunted in")
 	statePath := flag.String("state", "bin/mutants.json", "the state of the hunt")
 	flag.Uint64Var(&base, "base", uint64(time.Now().UnixNano()), "the first seed of a new hunt")
+	byRooms := flag.Bool("rooms", false, "hold each mutant against the test of its room that the list names, and hunt for none")
 	refresh := flag.Bool("refresh", false, "hunt again for those whose kept seeds find them no more")
 	flag.Parse()
 	if walks {
@@ -61,6 +62,9 @@ func run() error {
 		if only == "" || strings.Contains(","+only+",", ","+string(s.Mutant)+",") {
 			h.among = append(h.among, s.Mutant)
 		}
+	}
+	if *byRooms {
+		return rooms(h.among)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
