@@ -162,16 +162,16 @@ func (l Leading) Wish() (w replica.Wish, ok bool) {
 	return p.rep.Leading().Wish()
 }
 
-// Answered tells the outcome of a wish: the error code for the partition, and for NONE the ISR and the partition epoch of the
-// answer. Where nothing is certain Replication.Wish is called again.
-func (l Leading) Answered(w replica.Wish, code kafka.ErrorCode, isr []kafka.NodeID, epoch kafka.PartitionEpoch) {
+// Answered tells the outcome of a wish: the error code for the partition, and for NONE the partition epoch of the answer. Where
+// nothing is certain Replication.Wish is called again.
+func (l Leading) Answered(w replica.Wish, code kafka.ErrorCode, epoch kafka.PartitionEpoch) {
 	p := l.p
 	p.mu.Lock()
 	if p.gone != nil || p.rep == nil {
 		p.mu.Unlock()
 		return
 	}
-	again, moved := p.rep.Leading().Answered(p.at().World.Now(), w, replica.OutcomeOf(code), isr, epoch)
+	again, moved := p.rep.Leading().Answered(p.at().World.Now(), w, replica.OutcomeOf(code), epoch)
 	p.reg = p.rep.Registration()
 	calls := p.settle(moved)
 	if again {

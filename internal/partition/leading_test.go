@@ -47,7 +47,7 @@ func TestWishesReachWhoSendsThem(t *testing.T) {
 	if !ok || c.nodes[1].wishes != 1 || len(w.ISR) != 2 || w.ISR[1] != (replica.Member{Node: 2, BrokerEpoch: 1}) {
 		t.Fatalf("wish %+v %v, told %d times", w, ok, c.nodes[1].wishes)
 	}
-	l.Answered(w, kafka.ErrUnknownServerError, nil, 0)
+	l.Answered(w, kafka.ErrUnknownServerError, 0)
 	if _, ok := l.Wish(); !ok || c.nodes[1].wishes != 2 {
 		t.Fatalf("a wish without a certain outcome is to be sent again; told %d times", c.nodes[1].wishes)
 	}
@@ -56,7 +56,11 @@ func TestWishesReachWhoSendsThem(t *testing.T) {
 	if a.Err != errPending {
 		t.Fatal("R6: a member whose expansion may have been granted has to be waited for")
 	}
-	l.Answered(w, kafka.ErrNone, []kafka.NodeID{1, 2}, 2)
+	l.Answered(w, kafka.ErrNone, 2)
+	if _, ok := l.Wish(); !ok {
+		t.Fatal("a wish that was granted counts when the metadata shows it")
+	}
+	c.become(1, 1, 2, 1, 2)
 	if _, ok := l.Wish(); ok || a.Err != errPending {
 		t.Fatal("granted: no wish, and still nothing of the record on node 2")
 	}

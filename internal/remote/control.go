@@ -74,10 +74,12 @@ func NewControl(o Options) *Control {
 func (c *Control) lanes() []*lane { return []*lane{&c.life, &c.partitions, &c.rest} }
 
 // Submit has a command decided. done is called once, perhaps at once: with the reply, with the error that refused it, or with
-// REQUEST_TIMED_OUT when it takes longer than the timeout, in which case the change may still happen. A command that has no
-// request between nodes is decided here or refused with NOT_CONTROLLER.
+// REQUEST_TIMED_OUT when it takes longer than the timeout, in which case the change may still happen. An AlterPartition that may have
+// been received and was not answered is not asked again but ends so: its leader has to know that two may be on their way (ADR 0026). A
+// command that has no request between nodes is decided here or refused with NOT_CONTROLLER.
 func (c *Control) Submit(timeout time.Duration, cmd controller.Command, done func(reply any, err error)) {
 	e := &errand{what: "Submit", message: commands.Write(c.o.ClusterID(), cmd), patience: c.o.Patience}
+	_, e.once = cmd.(controller.AlterPartition)
 	if e.message != nil {
 		e.what = kafka.APIKey(e.message.Key()).String()
 	}

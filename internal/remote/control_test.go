@@ -114,6 +114,7 @@ func TestTheNextControllerIsAsked(t *testing.T) {
 			for range 5 {
 				waiting = append(waiting, o.submit(c, 30*time.Second, o.beat(epoch)), o.submit(c, 30*time.Second, controller.AllocateProducerIDs{Broker: 9, Epoch: epoch}))
 			}
+			wish := o.submit(c, 30*time.Second, controller.AlterPartition{Broker: 9, Epoch: epoch})
 			o.w.Run(100 * time.Millisecond)
 			fail(o, leader)
 			next := o.awaitActive()
@@ -127,6 +128,9 @@ func TestTheNextControllerIsAsked(t *testing.T) {
 				if r.done != 1 || r.err != nil || r.at-elected > 100*time.Millisecond {
 					t.Fatalf("command %d: %d answers %v after the election, %v after it began: %v", i, r.done, r.at-elected, r.at-began, r.err)
 				}
+			}
+			if wish.done != 1 || fault.CodeOf(wish.err) != kafka.ErrRequestTimedOut || wish.at-elected > 100*time.Millisecond {
+				t.Errorf("a leader's wish that may have been received: %d answers %v after the election: %v", wish.done, wish.at-elected, wish.err)
 			}
 		})
 	}

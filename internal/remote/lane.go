@@ -33,6 +33,7 @@ type errand struct {
 	message  kmsg.Request                          // nil when no other node can be asked
 	local    func(done func(reply any, err error)) // asks this node's own controller; nil when that is not to be asked
 	patience time.Duration                         // for one attempt
+	once     bool                                  // it is not asked again when it may have been received
 	expiry   *world.Deadline
 	done     func(kmsg.Response, any, error) // the answer, or the reply of this node's own controller
 
@@ -159,6 +160,8 @@ func (l *lane) answered(e *errand, answer kmsg.Response, err error) {
 	switch {
 	case err == nil && !commands.NotController(answer):
 		l.end(e, answer, nil, nil)
+	case e.once && lost && peer.MaybeSent(err):
+		l.end(e, nil, nil, fault.New("remote."+e.what, kafka.ErrRequestTimedOut, "The connection to the controller ended before it answered."))
 	case err == nil || lost && how != peer.Garbled:
 		l.again(e)
 	default:

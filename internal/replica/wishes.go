@@ -124,7 +124,7 @@ func (s *Wishes) answered(order []controller.PartitionWish, asked map[kafka.Topi
 		pause = wishPause
 		for _, w := range order {
 			a := asked[w.ID]
-			partition.AsLeader(a.p).Answered(a.wish, unsettled(err), nil, 0)
+			partition.AsLeader(a.p).Answered(a.wish, unsettled(err), 0)
 		}
 		s.next(pause)
 		return
@@ -134,15 +134,18 @@ func (s *Wishes) answered(order []controller.PartitionWish, asked map[kafka.Topi
 		if !ok {
 			continue
 		}
+		if machine.OutcomeOf(out.Code) != machine.Granted {
+			pause = wishPause
+		}
 		delete(asked, out.ID)
 		if out.Code != kafka.ErrNone {
 			s.refused.Add(1)
 		}
-		partition.AsLeader(a.p).Answered(a.wish, out.Code, out.ISR, out.PartitionEpoch)
+		partition.AsLeader(a.p).Answered(a.wish, out.Code, out.PartitionEpoch)
 	}
 	for _, w := range order { // of whom nothing was said
 		if a, ok := asked[w.ID]; ok {
-			partition.AsLeader(a.p).Answered(a.wish, kafka.ErrRequestTimedOut, nil, 0)
+			partition.AsLeader(a.p).Answered(a.wish, kafka.ErrRequestTimedOut, 0)
 			pause = wishPause
 		}
 	}

@@ -53,7 +53,10 @@ func grant(d *decision, configs *topicConfigs, from kafka.NodeID, w *PartitionWi
 	}
 	r := change.record()
 	if r == nil {
-		return nil
+		// Nothing changes but the partition epoch: a leader that wishes for what it has wants older wishes of its own to be void, which may
+		// be on their way still. (Apache Kafka's controller answers and leaves them valid.)
+		r = staterecord.NewPartitionChange(t.ID, w.ID.Partition)
+		r.ISR = p.ISR()
 	}
 	d.add(r)
 	out.PartitionEpoch++

@@ -80,8 +80,13 @@ func TestAlterPartitionGrantsAnISR(t *testing.T) {
 	l.expect("t", 0, "replicas [1 2 3 4 5 6] isr [1 3] leader 1 epoch 5.10")
 	w.PartitionEpoch = 10
 	again := l.must(AlterPartition{Broker: 1, Epoch: l.epoch(1), Partitions: []PartitionWish{w}}).([]AlteredPartition)[0]
-	if !again.OK() || again.PartitionEpoch != 10 || len(l.last) != 0 {
+	if !again.OK() || again.PartitionEpoch != 11 || len(again.ISR) != 2 || len(l.last) != 1 {
 		t.Errorf("a wish for what is: %+v with %d records", again, len(l.last))
+	}
+	w.ISR = nodes(1, 3, 4)
+	older := l.must(AlterPartition{Broker: 1, Epoch: l.epoch(1), Partitions: []PartitionWish{w}}).([]AlteredPartition)[0]
+	if older.Code != kafka.ErrInvalidUpdateVersion {
+		t.Errorf("an older wish that comes after it: %+v", older)
 	}
 }
 

@@ -22,13 +22,12 @@ type snapshot struct {
 // modelController decides by the rules of KIP-966 for replicas whose acknowledgements are durable (D5): an unclean restart
 // costs neither ISR nor ELR. It never fails and never forgets.
 type modelController struct {
-	reg      Registration
-	elr      []kafka.NodeID
-	brokers  [4]modelBroker
-	heard    [4]time.Duration
-	history  []snapshot
-	next     kafka.BrokerEpoch
-	attempts [4]int // the newest try of a node's wishes
+	reg     Registration
+	elr     []kafka.NodeID
+	brokers [4]modelBroker
+	heard   [4]time.Duration
+	history []snapshot
+	next    kafka.BrokerEpoch
 }
 
 func (c *modelController) begin() {
@@ -180,24 +179,28 @@ func (c *modelController) tickOf(m *model) func() {
 }
 
 // alter is AlterPartition.
-func (c *modelController) alter(m *model, from kafka.NodeID, broker kafka.BrokerEpoch, w Wish) (code kafka.ErrorCode, isr []kafka.NodeID, epoch kafka.PartitionEpoch) {
+func (c *modelController) alter(m *model, from kafka.NodeID, broker kafka.BrokerEpoch, w Wish) (code kafka.ErrorCode, epoch kafka.PartitionEpoch) {
 	switch {
 	case c.brokers[from].epoch != broker:
-		return kafka.ErrStaleBrokerEpoch, nil, 0
+		return kafka.ErrStaleBrokerEpoch, 0
 	case w.LeaderEpoch < c.reg.LeaderEpoch || c.reg.Leader != from:
-		return kafka.ErrFencedLeaderEpoch, nil, 0
+		return kafka.ErrFencedLeaderEpoch, 0
 	case w.PartitionEpoch != c.reg.PartitionEpoch:
-		return kafka.ErrInvalidUpdateVersion, nil, 0
+		return kafka.ErrInvalidUpdateVersion, 0
 	}
+	var isr []kafka.NodeID
 	for _, member := range w.ISR {
 		b := c.brokers[member.Node]
 		known := member.BrokerEpoch == b.epoch || member.BrokerEpoch == -1 || m.mutant == anyBrokerEpoch
 		if !b.active || !known {
-			return kafka.ErrIneligibleReplica, nil, 0
+			return kafka.ErrIneligibleReplica, 0
 		}
 		isr = append(isr, member.Node)
 	}
+	if slices.Equal(isr, c.reg.ISR) {
+		c.reg.PartitionEpoch++ // the wish is granted like any other
+	}
 	c.change(m, from, isr, c.withElr(isr))
 	c.publish(m)
-	return kafka.ErrNone, isr, c.reg.PartitionEpoch
+	return kafka.ErrNone, c.reg.PartitionEpoch
 }

@@ -237,7 +237,7 @@ func (n *modelNode) settle(was kafka.Offset) {
 	}
 }
 
-// wish sends AlterPartition. Who sends it again does so on a new connection, after which the old one brings nothing.
+// wish sends AlterPartition, of which every copy may come at any time.
 func (n *modelNode) wish() {
 	m := n.m
 	w, ok := n.rep.Leading().Wish()
@@ -245,20 +245,16 @@ func (n *modelNode) wish() {
 		return
 	}
 	n.wished = m.now
-	m.ctl.attempts[n.id]++
-	attempt, broker := m.ctl.attempts[n.id], n.broker
+	broker := n.broker
 	m.send(n.id, 0, func() {
-		if m.ctl.attempts[n.id] != attempt {
-			return
-		}
-		code, isr, epoch := m.ctl.alter(m, kafka.NodeID(n.id), broker, w)
+		code, epoch := m.ctl.alter(m, kafka.NodeID(n.id), broker, w)
 		m.send(0, n.id, n.here(func() {
 			n.wished = 0
 			o := OutcomeOf(code)
 			if o == Unknown {
 				n.wished = m.now // again when its time is over
 			}
-			n.rep.Leading().Answered(m.instant(), w, o, isr, epoch)
+			n.rep.Leading().Answered(m.instant(), w, o, epoch)
 			n.settle(0)
 		}))
 	})
@@ -271,8 +267,10 @@ func (n *modelNode) consider() {
 		return
 	}
 	if w, ok := n.rep.Leading().Wish(); ok && n.wished != 0 && m.now-n.wished > 100*time.Millisecond {
-		if m.mutant == forgottenWish {
-			n.rep.Leading().Answered(m.instant(), w, Refused, nil, 0)
+		if m.mutant != forgottenWish {
+			n.rep.Leading().Answered(m.instant(), w, Unknown, 0) // its time is over
+		} else {
+			n.rep.Leading().Answered(m.instant(), w, Refused, 0)
 		}
 		n.wish()
 	} else if !ok {

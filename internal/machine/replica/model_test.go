@@ -238,13 +238,13 @@ var kept = []struct {
 }{
 	{truncateToHigh, []uint64{0, 1}, []string{"R1", "R2", "R7"}},
 	{resumeEpoch, []uint64{0, 1}, []string{"R4"}},
-	{lateTruncation, []uint64{4, 7}, []string{"R10", "R6"}},
-	{noFencing, []uint64{2, 5}, []string{"R11"}},
-	{earlyExpansion, []uint64{5, 8}, []string{"R7"}},
+	{lateTruncation, []uint64{1, 6}, []string{"R10", "R6"}},
+	{noFencing, []uint64{2, 8}, []string{"R11"}},
+	{earlyExpansion, []uint64{1, 4}, []string{"R7"}},
 	{ignoredMember, []uint64{0, 1}, []string{"R6", "R7"}},
 	{ackBeforeFsync, []uint64{0, 1}, []string{"R6", "R7"}},
-	{forgottenWish, []uint64{77, 117}, []string{"R6", "R7"}},
-	{anyBrokerEpoch, []uint64{32, 34}, []string{"R7"}},
+	{forgottenWish, []uint64{38, 138}, []string{"R6", "R7"}},
+	{anyBrokerEpoch, []uint64{27, 66}, []string{"R7"}},
 	{frozenHighIgnored, []uint64{0, 1}, []string{"R6"}},
 }
 

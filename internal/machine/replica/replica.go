@@ -76,7 +76,7 @@ func (r *Replica) Register(now kafka.Instant, reg Registration) (began, moved bo
 	}
 	began = reg.Leader == r.self && (r.reg.Leader != r.self || reg.LeaderEpoch > r.reg.LeaderEpoch)
 	if began || reg.Leader != r.self || reg.PartitionEpoch > r.reg.PartitionEpoch {
-		r.wish.under = false
+		r.wish.settled()
 	}
 	r.reg = reg
 	if reg.Leader != r.self {
@@ -158,9 +158,11 @@ func (r *Replica) inSync() (end, durable kafka.Offset, known bool) {
 		end, durable = min(end, f.end), min(durable, f.durable)
 	}
 	if r.wish.under && !mutant.On(mutant.ForgottenWish) {
-		for _, m := range r.wish.now.ISR {
-			if f := r.follower(m.Node); f != nil {
-				end, durable = min(end, f.end), min(durable, f.durable)
+		for _, list := range [...][]Member{r.wish.now.ISR, r.wish.doubted} {
+			for _, m := range list {
+				if f := r.follower(m.Node); f != nil {
+					end, durable = min(end, f.end), min(durable, f.durable)
+				}
 			}
 		}
 	}

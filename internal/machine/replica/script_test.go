@@ -135,15 +135,13 @@ func (s *script) leader(words []string) bool {
 		for _, x := range r.Leading().Explain(s.now, s.members, nil) {
 			fmt.Fprintf(&s.out, "  %d waits for %v, behind %v, heard %v ago\n", x.Node, x.Waits, x.Behind, x.Heard)
 		}
-	case "answer": // code, and for NONE the partition epoch and the ISR
-		var isr []kafka.NodeID
+	case "answer": // code, and for NONE the partition epoch
 		epoch := kafka.PartitionEpoch(0)
 		if len(words) > 2 {
 			epoch = kafka.PartitionEpoch(number(s.t, words[2]))
-			isr = nodes(s.t, words[3:])
 		}
 		w, _ := r.Leading().Wish()
-		if again, _ := r.Leading().Answered(s.now, w, OutcomeOf(kafka.ErrorCode(number(s.t, words[1]))), isr, epoch); again {
+		if again, _ := r.Leading().Answered(s.now, w, OutcomeOf(kafka.ErrorCode(number(s.t, words[1]))), epoch); again {
 			fmt.Fprintln(&s.out, "  to be sent again")
 		}
 	default:

@@ -28,8 +28,13 @@ type wishing struct {
 	under      bool
 	now        Wish
 	last       uint64
+	unsure     bool          // the wish may be on its way more than once
+	doubted    []Member      // of wishes that were refused while another copy may come yet: they may be granted until the partition epoch moves
 	quietUntil time.Duration // after one that was refused
 }
+
+// settled ends what is under way: the metadata is past what every copy of it names.
+func (w *wishing) settled() { w.under, w.unsure, w.doubted = false, false, nil }
 
 // wishPause is how long a leader keeps quiet after a refusal: metadata that explains it is on its way.
 const wishPause = 50 * time.Millisecond
@@ -97,10 +102,29 @@ func (r *Replica) consider(now kafka.Instant, lag time.Duration, members Members
 			isr = append(isr, Member{Node: f.node, BrokerEpoch: f.brokerEpoch})
 		}
 	}
+	r.wish.unsure = false
+	r.want(isr)
+	return true
+}
+
+// want makes a wish.
+func (r *Replica) want(isr []Member) {
 	r.wish.last++
 	r.wish.under = true
 	r.wish.now = Wish{ID: r.wish.last, LeaderEpoch: r.reg.LeaderEpoch, PartitionEpoch: r.reg.PartitionEpoch, ISR: isr}
-	return true
+}
+
+// keep wishes for the ISR as it is. It is for who was refused and does not know whether an earlier copy of the same request comes yet and
+// is granted then, when a member that was refused may join again: that the wish is granted moves the partition epoch, and then no
+// copy can be. (Apache Kafka takes the refusal for the last word.)
+func (r *Replica) keep() {
+	w := &r.wish
+	w.doubted = append(w.doubted, w.now.ISR...)
+	isr := make([]Member, 0, len(r.reg.ISR))
+	for _, n := range r.reg.ISR {
+		isr = append(isr, Member{Node: n, BrokerEpoch: -1})
+	}
+	r.want(isr)
 }
 
 // other reports whether another ISR is to be wished for.
@@ -124,31 +148,35 @@ func (r *Replica) enters(f *follower, members Members) bool {
 // Wish returns the wish whose outcome is not known, if there is one. Its members are not to be changed.
 func (l Leading) Wish() (Wish, bool) { return l.r.wish.now, l.r.wish.under }
 
-// Answered takes the outcome of a wish; of Granted isr and epoch are what the controller says. Until the outcome is certain
-// the wished members count for the high watermark (R6): they may be the ISR already, and one of them elected. It reports
-// whether the same wish is to be sent again, and whether the high watermark moved.
-func (l Leading) Answered(now kafka.Instant, w Wish, o Outcome, isr []kafka.NodeID, epoch kafka.PartitionEpoch) (again, moved bool) {
+// Answered takes the outcome of a wish; of Granted epoch is what the controller says. Until the metadata shows the outcome the wished
+// members count for the high watermark (R6): they may be the ISR already, and one of them elected. A wish that was granted counts
+// when its metadata comes, with everything that was decided before it: a leader that went ahead might hold an older
+// min.insync.replicas against a newer ISR (ADR 0020). It reports whether Wish has something to send, and whether the high watermark
+// moved.
+func (l Leading) Answered(now kafka.Instant, w Wish, o Outcome, epoch kafka.PartitionEpoch) (again, moved bool) {
 	r := l.r
 	if !r.wish.under || w.ID != r.wish.now.ID || w.LeaderEpoch != r.wish.now.LeaderEpoch {
 		return false, false
 	}
 	switch o {
 	case Granted:
-		if epoch < r.reg.PartitionEpoch {
-			return false, false // an answer from before: the metadata that settles it is on its way
+		if epoch == r.reg.PartitionEpoch { // there was nothing to change
+			r.wish.settled()
+			moved = r.advance()
 		}
-		reg := r.reg
-		reg.PartitionEpoch, reg.ISR = epoch, slices.Clone(isr)
-		r.wish.under = false
-		_, moved = r.Register(now, reg)
 	case Refused:
-		r.wish.under = false
+		if r.wish.unsure || r.wish.doubted != nil {
+			r.keep()
+			return true, false
+		}
+		r.wish.settled()
 		r.wish.quietUntil = now.Mono + wishPause
 		for i := range r.followers {
 			r.followers[i].joins = false // until it is heard again: the controller would not have it
 		}
 		moved = r.advance()
 	case Unknown:
+		r.wish.unsure = true
 		return true, false
 	case Stale:
 	}
