@@ -62,5 +62,5 @@ var brokerAToF = []Key{
 	{Name: "fetch.max.bytes", Type: Int, Default: "57671680", HasDefault: true, Status: Implemented, Min: bound(1024), Doc: "Hard cap of one Fetch response."},
 	{Name: "fetch.purgatory.purge.interval.requests", Type: Int, Default: "1000", HasDefault: true, Doc: "Delayed-fetch cleanup cadence (accept; no-op in Go)."},
 	{Name: "follower.fetch.last.tiered.offset.enable", Type: Boolean, Default: "false", HasDefault: true, Dynamic: PerBroker, Doc: "New follower starts at the last tiered offset (KIP-1023)."},
-	{Name: "follower.replication.throttled.rate", Type: Long, Default: "9223372036854775807", HasDefault: true, Dynamic: PerBroker, Hidden: true, Doc: "Follower side throttle bytes/s."},
+	{Name: "follower.replication.throttled.rate", Type: Long, Default: "9223372036854775807", HasDefault: true, Dynamic: PerBroker, Hidden: true, Status: Implemented, Doc: "Follower side throttle bytes/s."},
 }

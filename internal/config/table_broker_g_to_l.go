@@ -73,7 +73,7 @@ var brokerGToL = []Key{
 	{Name: "kafka.metrics.reporters", Type: List, Default: "", HasDefault: true, Doc: "JVM reporters."},
 	{Name: "leader.imbalance.check.interval.seconds", Type: Long, Default: "300", HasDefault: true, Status: Implemented, Doc: "Period of preferred-leader check."},
 	{Name: "leader.imbalance.per.broker.percentage", Type: Int, Default: "10", HasDefault: true, Hidden: true, Doc: "Imbalance ratio that triggers a rebalance."},
-	{Name: "leader.replication.throttled.rate", Type: Long, Default: "9223372036854775807", HasDefault: true, Dynamic: PerBroker, Hidden: true, Doc: "Leader side throttle bytes/s for throttled replicas."},
+	{Name: "leader.replication.throttled.rate", Type: Long, Default: "9223372036854775807", HasDefault: true, Dynamic: PerBroker, Hidden: true, Status: Implemented, Doc: "Leader side throttle bytes/s for throttled replicas."},
 	{Name: "listener.security.protocol.map", Type: String, Default: "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT", HasDefault: true, Dynamic: PerBroker, Status: Implemented, Doc: "Listener name to PLAINTEXT/SSL/SASL_PLAINTEXT/SASL_SSL."},
 	{Name: "listeners", Type: List, Default: "PLAINTEXT://:9092", HasDefault: true, Dynamic: PerBroker, Status: Implemented, Doc: "Bind addresses NAME://host:port."},
 	{Name: "log.cleaner.backoff.ms", Type: Long, Default: "15000", HasDefault: true, Dynamic: ClusterWide, Status: Implemented, Doc: "Cleaner sleep when nothing is dirty."},

@@ -95,8 +95,8 @@ var brokerMToR = []Key{
 	{Name: "replica.selector.class", Type: String, Status: Implemented, Allowed: []string{"org.apache.kafka.common.replica.RackAwareReplicaSelector", "org.apache.kafka.common.replica.LeaderSelector"}, Doc: "Which replica a consumer reads from (KIP-392), by the name of Kafka's class: one in its rack, or the leader, which is the default."},
 	{Name: "replica.socket.receive.buffer.bytes", Type: Int, Default: "65536", HasDefault: true, Doc: "Socket buffer of fetchers."},
 	{Name: "replica.socket.timeout.ms", Type: Int, Default: "30000", HasDefault: true, Status: Implemented, Doc: "Fetch request timeout of followers."},
-	{Name: "replication.quota.window.num", Type: Int, Default: "11", HasDefault: true, Doc: "Replication throttle samples."},
-	{Name: "replication.quota.window.size.seconds", Type: Int, Default: "1", HasDefault: true, Doc: "Replication throttle sample length."},
+	{Name: "replication.quota.window.num", Type: Int, Default: "11", HasDefault: true, Status: Implemented, Doc: "Replication throttle samples."},
+	{Name: "replication.quota.window.size.seconds", Type: Int, Default: "1", HasDefault: true, Status: Implemented, Doc: "Replication throttle sample length."},
 	{Name: "request.timeout.ms", Type: Int, Default: "30000", HasDefault: true, Doc: "Timeout of broker-side client requests and forwarding."},
 	{Name: "reserved.broker.max.id", Type: Int, Default: "1000", HasDefault: true, Hidden: true, Doc: "ZooKeeper-era; removed in 4.0."},
 }

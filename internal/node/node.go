@@ -103,7 +103,7 @@ func Start(o Options, ready func(error)) (*Node, error) {
 		o.Descriptors = disk.Descriptors()
 	}
 	n := &Node{o: o, deadlines: world.NewDeadlines(o.World)}
-	n.settings = settings{n: n, static: o.Values, reaches: o.Controllers != nil}
+	n.settings = settings{n: n, static: o.Values, reaches: o.Controllers != nil, rates: newRates(o.Values)}
 	n.life = life{n: n, began: o.World.Now().Mono, startedMs: o.World.Now().WallMs}
 	n.session = session{n: n, ready: ready, incarnation: kafka.IncarnationID(o.World.UUID()), epoch: -1, leaving: departure{n: n}}
 	if err := n.settings.check(); err != nil {

@@ -343,6 +343,7 @@ func (r *replicas) reconfigure(d image.Delta) {
 	}
 	if all {
 		r.n.edge.limit(r.n.settings.connectionLimits(d.To))
+		r.n.settings.limit(d.To)
 		for _, v := range r.n.storage.Volumes {
 			v.Env.Chores.Resize(r.n.settings.recoveryThreads(d.To))
 		}

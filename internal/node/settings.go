@@ -35,6 +35,7 @@ type settings struct {
 	static  config.Values
 	node    config.Node // once they are checked
 	reaches bool        // there is a way to controllers on other nodes
+	rates   rates
 }
 
 // check refuses what cannot work before anything is touched.

@@ -54,6 +54,9 @@ func (s *settings) partition(img *image.Image, topic string) partition.Config {
 	if v.Text("milena.durability") == "cache" {
 		c.Durability = replica.Cached
 	}
+	c.Throttles = partition.Throttles{
+		Leader: s.throttle(s.rates.leader, v.List("leader.replication.throttled.replicas")), Follower: s.throttle(s.rates.follower, v.List("follower.replication.throttled.replicas")),
+	}
 	a := &c.Log.Accept
 	switch codec := v.Text("compression.type"); codec {
 	case "producer":

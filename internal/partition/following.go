@@ -68,6 +68,9 @@ func (f Following) Take(a Answer) (bytes int, ok bool, err error) {
 	}
 	if bytes > 0 {
 		p.Traffic.ReplicationIn.Add(uint64(bytes))
+		if r := p.cfg.Throttles.Follower.of(p.name.Partition); r != nil {
+			r.Take(p.at().World.Now().Mono, bytes)
+		}
 		p.flushAppended(o, bytes)
 	}
 	if err == nil && p.rep.Following().Told(a.High) {

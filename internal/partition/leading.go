@@ -37,7 +37,7 @@ type ReplicaRead struct {
 func (l Leading) Read(r ReplicaRead) (Records, error) {
 	p := l.p
 	out, from, err := l.note(r)
-	if err != nil || out.Diverging != nil || r.MaxBytes <= 0 && !r.MinOne || r.From >= from.end {
+	if err != nil || out.Diverging != nil || r.MaxBytes <= 0 && !r.MinOne || r.From >= from.end || from.held {
 		return out, err
 	}
 	out.Slice, err = from.log.Read(r.From, log.ReadOptions{MaxBytes: r.MaxBytes, MinOne: r.MinOne, Upper: from.end, Sparing: !r.MinOne})
@@ -45,13 +45,18 @@ func (l Leading) Read(r ReplicaRead) (Records, error) {
 		return l.Read(r)
 	}
 	unreadable(p, err)
+	if from.rate != nil {
+		from.rate.Take(p.at().World.Now().Mono, int(out.Slice.Len))
+	}
 	return out, err
 }
 
 // source is the log that a follower reads, and its end.
 type source struct {
-	log *log.Log
-	end kafka.Offset
+	log  *log.Log
+	end  kafka.Offset
+	held bool  // not now: the follower is throttled
+	rate *Rate // what it counts against, nil for nothing
 }
 
 // note takes note of where a follower stands.
@@ -79,7 +84,8 @@ func (l Leading) note(r ReplicaRead) (out Records, from source, err error) {
 		p.log.Follow()
 	}
 	out.High, out.LastStable, out.LogStart, out.Moves = o.High, o.LastStable, o.LogStart, p.watchers.grown
-	from = source{p.log, o.End}
+	throttle := &p.cfg.Throttles.Leader
+	from = source{p.log, o.End, p.throttles(throttle, r.Node), throttle.of(p.name.Partition)}
 	p.mu.Unlock()
 	run(calls)
 	return out, from, err

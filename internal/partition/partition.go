@@ -30,7 +30,11 @@ type Config struct {
 	MinISR     int
 	Durability replica.Durability
 	Flush      FlushConfig
+	Throttles  Throttles
 }
+
+// Throttles bound replication on both sides (KIP-73).
+type Throttles struct{ Leader, Follower Throttle }
 
 // Env is what every partition of one log dir shares.
 type Env struct {

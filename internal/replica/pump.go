@@ -41,7 +41,9 @@ func (x *fetcher) ask() (more bool) {
 	all := x.take()
 	x.mu.Unlock()
 	for i := range all {
-		all[i].where, all[i].follows, all[i].err = partition.AsFollower(all[i].d.p).Where()
+		f := partition.AsFollower(all[i].d.p)
+		all[i].where, all[i].follows, all[i].err = f.Where()
+		all[i].throttled = f.Throttled()
 	}
 	clusterID, broker := x.all.o.Identity()
 	o := x.all.o.Settings()
@@ -104,6 +106,8 @@ type standing struct {
 	follows bool
 	err     error
 	told    bool
+
+	throttled bool // it is not to be asked for now
 }
 
 // take takes the partitions that the session is to hear of; a new one hears of all. Called with the mutex held.
@@ -134,6 +138,11 @@ func (x *fetcher) say(all []standing, maxBytes int32) (out []wire.FetchedPartiti
 			continue
 		case a.err != nil || !a.follows:
 			x.forget(a.d) // its disk failed, or the metadata names no leader: news of it comes by Follow
+			continue
+		}
+		if a.throttled {
+			x.forget(a.d)
+			x.hold(a.d)
 			continue
 		}
 		w := &a.where
@@ -245,6 +254,17 @@ func (x *fetcher) refused(d *followed, why string, err error) {
 	if tell {
 		x.all.o.Logger.Info(why, "partition", d.p.Name().String(), "leader", int32(x.to.leader), "error", err)
 	}
+}
+
+// throttlePause is how long a throttled partition is not asked for before the rate is looked at again.
+const throttlePause = 100 * time.Millisecond
+
+// hold has a throttled partition rest (KIP-73). Called with the mutex held.
+func (x *fetcher) hold(d *followed) {
+	d.resting = true
+	until := x.all.o.World.Now().Mono + throttlePause
+	d.rest.until = until
+	x.all.o.World.After(throttlePause, func() { x.rested(d, until) })
 }
 
 // rested ends a partition's rest, unless news of it ended it before.
