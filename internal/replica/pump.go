@@ -107,7 +107,7 @@ type standing struct {
 	err     error
 	told    bool
 
-	throttled bool // it is not to be asked for now
+	throttled bool // it is not to be asked for at the moment
 }
 
 // take takes the partitions that the session is to hear of; a new one hears of all. Called with the mutex held.
