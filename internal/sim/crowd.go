@@ -19,7 +19,8 @@ type crowd struct {
 	readers   []*consumer
 	members   []*member
 	commits   uint64
-	numbers   int // of processes given
+	operator  *deeds // nil for none
+	numbers   int    // of processes given
 	ids       map[kafka.ProducerID]bool
 }
 
@@ -47,6 +48,13 @@ func (c *crowd) gather(r *run) {
 func (c *crowd) processes() int {
 	c.numbers++
 	return c.numbers
+}
+
+// operate has an operator begin, in half of the runs.
+func (c *crowd) operate() {
+	if c.r.plan.Swarm.Seed%2 == 1 {
+		c.operator = newDeeds(c.r)
+	}
 }
 
 // commit gives a number that no other commit has.

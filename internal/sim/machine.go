@@ -38,6 +38,15 @@ type ills struct {
 	latency                  time.Duration // of each sync
 }
 
+// device is a machine's disk as its process has it: with faults, and as slow as it is.
+type device struct {
+	*disk.Faulty
+	m *machine
+}
+
+// Latency is how long a sync takes.
+func (d device) Latency() time.Duration { return d.m.ills.latency }
+
 // clock is a machine's wall clock.
 type clock struct {
 	world.World
@@ -77,7 +86,7 @@ func (m *machine) boot() {
 	m.fill()
 	proc := m.proc
 	n, err := node.Start(node.Options{
-		World: proc, FS: m.faulty, Values: config.Values{Scope: config.Broker, Set: r.settings(m.id)}, Logger: slog.New(&diary{r: r, who: m.host()}),
+		World: proc, FS: device{m.faulty, m}, Values: config.Values{Scope: config.Broker, Set: r.settings(m.id)}, Logger: slog.New(&diary{r: r, who: m.host()}),
 		Dialer: r.net.Dialer(m.host()), Descriptors: 10_000,
 		Failed: func(err error) { m.gaveUp(proc, err) },
 	}, func(err error) {

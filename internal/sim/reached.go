@@ -27,13 +27,17 @@ const (
 	GaveUp
 	Committed
 	Rebalances
+	Elected
+	Reassigned
+	Created
+	Deleted
 	sorts
 )
 
 var sortNames = [sorts]string{
 	"records acknowledged", "records read", "elections of leaders", "ISR shrinks", "ISR expansions", "truncations", "controllers", "snapshots",
 	"snapshots installed", "starts", "clean stops", "kills and power cuts", "nodes that gave up", "offset commits",
-	"partitions given to members",
+	"partitions given to members", "leaders elected on request", "reassignments", "topics made", "topics deleted",
 }
 
 // Reached counts what a run, or many, came across.

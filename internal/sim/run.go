@@ -87,6 +87,7 @@ func (r *run) phases() {
 	if !r.w.RunUntil(patience, r.crowd.begun) {
 		r.broken("formation", "the topic is not there, or not written to, within %v", patience)
 	}
+	r.crowd.operate()
 	r.unleash()
 	r.w.Run(r.plan.Heal)
 	r.heal()

@@ -3,6 +3,7 @@ package storage
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
@@ -35,6 +36,9 @@ type Volume struct {
 func (s *Storage) newVolume(path string) *Volume {
 	v := &Volume{s: s, Path: path, Flusher: disk.NewFlusher(s.o.World, path)}
 	v.Flusher.Synced = s.o.Synced
+	if slow, ok := s.o.FS.(interface{ Latency() time.Duration }); ok {
+		v.Flusher.Latency = slow.Latency // of a simulation
+	}
 	v.Env = &partition.Env{
 		World: s.o.World, Chores: world.NewPool(s.o.World, int(s.o.Static.Int("num.recovery.threads.per.data.dir"))), Flusher: v.Flusher,
 		Logger: s.log("kafka.log"), Self: s.settings.self(), News: s.o.News, Replication: s.o.Replication,

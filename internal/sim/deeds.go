@@ -1,0 +1,117 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/milena-io/milena/internal/history"
+	"github.com/milena-io/milena/internal/kafka"
+)
+
+// deeds are what an operator does all the while: preferred leaders, other replicas, topics that come and go.
+type deeds struct {
+	c      *client
+	every  time.Duration
+	topics int
+}
+
+func newDeeds(r *run) *deeds {
+	d := &deeds{c: newClient(r, "operator"), every: time.Duration(200+r.dice.IntN(3000)) * time.Millisecond}
+	d.c.later(d.every, d.turn)
+	return d
+}
+
+// turn does one thing; what becomes of it is the cluster's business.
+func (d *deeds) turn() {
+	r := d.c.r
+	if r.phase != faulty {
+		return
+	}
+	d.c.later(d.every, d.turn)
+	tp := kafka.TopicPartition{Topic: topic, Partition: int32(r.dice.IntN(r.plan.Swarm.Partitions))}
+	switch r.dice.IntN(4) {
+	case 0:
+		d.elect(tp)
+	case 1:
+		d.create()
+	case 2:
+		d.remove()
+	default:
+		d.reassign(tp)
+	}
+}
+
+// ask sends a request to any node, and counts the deed when it was done.
+func (d *deeds) ask(s Sort, req kmsg.Request, code func(kmsg.Response) int16) {
+	d.c.any().ask(req, asked, func(resp kmsg.Response, how history.Transport) {
+		if how != history.Answered {
+			return
+		}
+		if e := kafka.ErrorCode(code(resp)); e == kafka.ErrNone {
+			d.c.r.reached.add(s)
+		} else {
+			d.c.r.note("the operator hears %v", e)
+		}
+	})
+}
+
+func (d *deeds) elect(tp kafka.TopicPartition) {
+	req := kmsg.NewPtrElectLeadersRequest()
+	req.Version, req.TimeoutMillis = 2, 2000
+	t := kmsg.NewElectLeadersRequestTopic()
+	t.Topic, t.Partitions = tp.Topic, []int32{tp.Partition}
+	req.Topics = append(req.Topics, t)
+	d.ask(Elected, req, func(resp kmsg.Response) int16 {
+		in := resp.(*kmsg.ElectLeadersResponse)
+		if in.ErrorCode != 0 || len(in.Topics) == 0 || len(in.Topics[0].Partitions) == 0 {
+			return in.ErrorCode
+		}
+		return in.Topics[0].Partitions[0].ErrorCode
+	})
+}
+
+// reassign gives a partition as many replicas as before, elsewhere or in another order.
+func (d *deeds) reassign(tp kafka.TopicPartition) {
+	r := d.c.r
+	req := kmsg.NewPtrAlterPartitionAssignmentsRequest()
+	req.TimeoutMillis = 2000
+	t, p := kmsg.NewAlterPartitionAssignmentsRequestTopic(), kmsg.NewAlterPartitionAssignmentsRequestTopicPartition()
+	t.Topic, p.Partition = tp.Topic, tp.Partition
+	for _, i := range r.dice.Perm(len(r.machines))[:r.plan.Swarm.Replicas] {
+		p.Replicas = append(p.Replicas, int32(i+1))
+	}
+	r.note("the operator wants %v on %v", tp, p.Replicas)
+	t.Partitions = append(t.Partitions, p)
+	req.Topics = append(req.Topics, t)
+	d.ask(Reassigned, req, func(resp kmsg.Response) int16 {
+		in := resp.(*kmsg.AlterPartitionAssignmentsResponse)
+		if in.ErrorCode != 0 {
+			return in.ErrorCode
+		}
+		return in.Topics[0].Partitions[0].ErrorCode
+	})
+}
+
+func (d *deeds) create() {
+	r := d.c.r
+	d.topics++
+	req := kmsg.NewPtrCreateTopicsRequest()
+	req.Version, req.TimeoutMillis = 7, 2000
+	t := kmsg.NewCreateTopicsRequestTopic()
+	t.Topic, t.NumPartitions, t.ReplicationFactor = fmt.Sprintf("x%d", d.topics), int32(1+r.dice.IntN(3)), int16(r.plan.Swarm.Replicas)
+	req.Topics = append(req.Topics, t)
+	d.ask(Created, req, func(resp kmsg.Response) int16 { return resp.(*kmsg.CreateTopicsResponse).Topics[0].ErrorCode })
+}
+
+// remove deletes one of the topics that this operator has made.
+func (d *deeds) remove() {
+	if d.topics == 0 {
+		return
+	}
+	req := kmsg.NewPtrDeleteTopicsRequest()
+	req.Version, req.TimeoutMillis = 5, 2000
+	req.TopicNames = []string{fmt.Sprintf("x%d", 1+d.c.r.dice.IntN(d.topics))}
+	d.ask(Deleted, req, func(resp kmsg.Response) int16 { return resp.(*kmsg.DeleteTopicsResponse).Topics[0].ErrorCode })
+}
