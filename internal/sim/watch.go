@@ -40,7 +40,18 @@ type watched struct {
 type sight struct {
 	replicas.Replica
 	log    []replicas.Batch
+	told   int               // of log, which the rules have seen
 	latest kafka.LeaderEpoch // of log
+}
+
+// changed notes that so many batches of the log are what they were. A process may end, and the next run, between two looks: what changed
+// with either is told with the next.
+func (x *sight) changed(same int) {
+	x.told = min(x.told, same)
+	x.Batches, x.Changed = x.log[x.told:], x.Start
+	if x.told > 0 {
+		x.Changed = x.log[x.told-1].Last + 1
+	}
 }
 
 // begin looks at everything from now on, at moments that nobody expects.
@@ -144,7 +155,7 @@ func (w *watch) look(id kafka.TopicIDPartition, happened func(*replicas.State)) 
 		}
 		if w.see(m, id, x) || slices.Contains(reg.Replicas(), m.id) {
 			s.Replicas = append(s.Replicas, x.Replica)
-			x.Changed, x.Batches = x.End, nil
+			x.Changed, x.Batches, x.told = x.End, nil, len(x.log)
 		}
 	}
 	if w.r.o.Tell != nil {
@@ -227,14 +238,12 @@ func (w *watch) bury(x *sight, tp kafka.TopicPartition, left *disk.Mem) {
 	for same < len(log) && same < len(x.log) && log[same] == x.log[same] {
 		same++
 	}
-	x.Changed, x.End = x.Start, x.Start
-	if same > 0 {
-		x.Changed = log[same-1].Last + 1
-	}
+	x.End = x.Start
 	if n := len(log); n > 0 {
 		x.End = log[n-1].Last + 1
 	}
-	x.log, x.Batches, x.Durable, x.latest = log, log[same:], x.End, kafka.NoLeaderEpoch
+	x.log, x.Durable, x.latest = log, x.End, kafka.NoLeaderEpoch
+	x.changed(same)
 }
 
 // ids are the partitions in a fixed order.
@@ -304,11 +313,7 @@ func (w *watch) reread(p *partition.Partition, x *sight, end kafka.Offset) {
 			same++
 		}
 		x.log = append(x.log[:from+same], read[same:]...)
-		x.Batches = x.log[from+same:]
-		x.Changed = x.Start
-		if n := from + same; n > 0 {
-			x.Changed = x.log[n-1].Last + 1
-		}
+		x.changed(from + same)
 		return
 	}
 }
