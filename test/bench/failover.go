@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/milena-io/milena/test/bench/gap"
 	"github.com/milena-io/milena/test/bench/prober"
 )
 
@@ -42,6 +43,11 @@ func (l *lab) killLeader(ctx context.Context, name string, controls bool) (value
 		return nil, err
 	}
 	defer p.Stop()
+	seen, err := l.watched(ctx, c, victim)
+	if err != nil {
+		return nil, err
+	}
+	defer seen.stop()
 	killed := p.Mark(true)
 	if err := c.Node(victim).Kill9(); err != nil {
 		return nil, err
@@ -53,6 +59,9 @@ func (l *lab) killLeader(ctx context.Context, name string, controls bool) (value
 		return nil, fmt.Errorf("%w; see %s", err, c.logs(c.others(victim)[0]))
 	}
 	backAgain(v, p.Told(), victim)
+	if err := seen.note(ctx, v); err != nil {
+		return nil, err
+	}
 	log.Printf("%s: writable again after %s: %v", name, time.Since(killed).Round(time.Millisecond), v)
 	return v, nil
 }
@@ -141,6 +150,11 @@ func measureShutdown(ctx context.Context, l *lab, name string) (values, error) {
 		return nil, err
 	}
 	longest(v, "in peace ", p.Told())
+	seen, err := l.watched(ctx, c, victim)
+	if err != nil {
+		return nil, err
+	}
+	defer seen.stop()
 	began := p.Mark(false)
 	if err := c.Node(victim).Stop(); err != nil {
 		return nil, err
@@ -155,6 +169,9 @@ func measureShutdown(ctx context.Context, l *lab, name string) (values, error) {
 		return nil, err
 	}
 	longest(v, "", p.Told())
+	if err := seen.note(ctx, v); err != nil {
+		return nil, err
+	}
 	log.Printf("%s: stopped: %v", name, v)
 	return v, nil
 }
@@ -172,3 +189,56 @@ func longest(v values, when string, all []prober.Told) {
 	}
 	v[when+"refused"] = float64(tries)
 }
+
+// watchers are producers of other people's clients beside the prober.
+type watchers struct{ all []*gap.Client }
+
+// watched starts the clients on a topic of their own, led by the victim, and returns when each of them writes.
+func (l *lab) watched(ctx context.Context, c *cluster, victim int32) (*watchers, error) {
+	t := topicOf("seen", 1, func(int32) []int32 { return append([]int32{victim}, c.others(victim)...) }, [2]string{"min.insync.replicas", "2"})
+	if err := c.make(ctx, t); err != nil {
+		return nil, err
+	}
+	all, err := gap.Start(ctx, c.Bootstrap(), "seen")
+	if err != nil {
+		return nil, err
+	}
+	w := &watchers{all}
+	for _, one := range all {
+		for acked := 0; acked < 400; {
+			if _, _, acked, err = one.Worst(); err == nil {
+				err = pause(ctx, 100*time.Millisecond)
+			}
+			if err != nil {
+				w.stop()
+				return nil, err
+			}
+		}
+	}
+	return w, nil
+}
+
+// note notes the longest that a record of each waited, once all write again.
+func (w *watchers) note(ctx context.Context, v values) error {
+	for _, one := range w.all {
+		longest, before, now := 0.0, -1, 0
+		for steady := 0; steady < 5; {
+			ms, failed, acked, err := one.Worst()
+			if err == nil {
+				err = pause(ctx, 200*time.Millisecond)
+			}
+			if err != nil {
+				return err
+			}
+			longest, before, now = max(longest, ms), now, acked
+			v[one.Name+" failed"] = float64(failed)
+			if steady++; now == before {
+				steady = 0
+			}
+		}
+		v[one.Name+" ms"] = longest
+	}
+	return nil
+}
+
+func (w *watchers) stop() { gap.Stop(w.all) }

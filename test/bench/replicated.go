@@ -43,6 +43,18 @@ func (c *cluster) leaders(ctx context.Context, topic string) ([]string, error) {
 	return out, nil
 }
 
+// writable waits until every partition of a topic was written once: Apache Kafka's metadata names leaders that do not know it yet.
+func (c *cluster) writable(ctx context.Context, topic string) error {
+	ctx, cancel := context.WithTimeout(ctx, backWithin)
+	defer cancel()
+	p, err := prober.Start(ctx, prober.Options{Bootstrap: c.Bootstrap(), Topic: topic, Period: time.Second, Again: probeAgain, Connections: 1})
+	if err != nil {
+		return err
+	}
+	p.Stop()
+	return nil
+}
+
 // replicated makes a topic that is led by all nodes alike, and the load on it.
 func (c *cluster) replicated(ctx context.Context, topic string) (raw.Load, error) {
 	t := topicOf(topic, replicatedPartitions, func(p int32) []int32 {
@@ -50,6 +62,9 @@ func (c *cluster) replicated(ctx context.Context, topic string) (raw.Load, error
 		return append([]int32{first}, c.others(first)...)
 	}, [2]string{"min.insync.replicas", "2"})
 	if err := c.make(ctx, t); err != nil {
+		return raw.Load{}, err
+	}
+	if err := c.writable(ctx, topic); err != nil {
 		return raw.Load{}, err
 	}
 	leaders, err := c.leaders(ctx, topic)
@@ -144,6 +159,9 @@ func measureCatchUp(ctx context.Context, l *lab, name string) (values, error) {
 		return []int32{o[p%2], o[(p+1)%2], away}
 	}, [2]string{"min.insync.replicas", "2"})
 	if err := c.make(ctx, topic); err != nil {
+		return nil, err
+	}
+	if err := c.writable(ctx, replicatedTopic); err != nil {
 		return nil, err
 	}
 	leaders, err := c.leaders(ctx, replicatedTopic)

@@ -12,6 +12,7 @@ var (
 	voters   = regexp.MustCompile(`set of voters \[.*\]`)
 	local    = regexp.MustCompile(`Local controller \d+`)
 	longID   = regexp.MustCompile(`\b[\w-]{22}\b`)
+	isrs     = regexp.MustCompile(`Isr: [\d,]+`)
 	wholes   = regexp.MustCompile(`-?\d+`)
 	blankRun = regexp.MustCompile(`[ \t]+`)
 )
@@ -22,6 +23,7 @@ func tidied(out string) string {
 	out = topicID.ReplaceAllString(out, "TopicId: {id}")
 	out = voters.ReplaceAllString(out, "set of voters {voters}") // in the order of a map
 	out = local.ReplaceAllString(out, "Local controller {n}")
+	out = isrs.ReplaceAllStringFunc(out, members)
 	if out != "" && !strings.HasSuffix(out, "\n") {
 		out += "\n"
 	}
@@ -110,11 +112,9 @@ func epochs(out string) string {
 	return regexp.MustCompile(`Epoch: \d+`).ReplaceAllString(out, "Epoch: {n}")
 }
 
-// isrs has the members of an ISR in order of their ids, where they stand in the order in which they came.
-func isrs(out string) string {
-	return regexp.MustCompile(`Isr: [\d,]+`).ReplaceAllStringFunc(out, func(s string) string {
-		members := strings.Split(strings.TrimPrefix(s, "Isr: "), ",")
-		slices.Sort(members)
-		return "Isr: " + strings.Join(members, ",")
-	})
+// members has the members of an ISR in order of their ids, where they stand in the order in which they came.
+func members(isr string) string {
+	all := strings.Split(strings.TrimPrefix(isr, "Isr: "), ",")
+	slices.Sort(all)
+	return "Isr: " + strings.Join(all, ",")
 }
