@@ -42,7 +42,7 @@ func (q *Quorum) AddVoter(v Voter, timeout time.Duration, whenCommitted bool, do
 		}
 		for _, m := range q.voters {
 			if m.ID == v.ID {
-				return fault.New("quorum.AddVoter", kafka.ErrDuplicateVoter, "The voter id for %s is already part of the set of voters %s.", c.comes, q.voters)
+				return fault.New("quorum.AddVoter", kafka.ErrDuplicateVoter, "The voter id for %s is already part of the set of voters %s.", c.comes.words(), q.voters.words())
 			}
 		}
 		return c.lead(append(q.voters.list(), v))
@@ -56,7 +56,7 @@ func (q *Quorum) RemoveVoter(k Key, timeout time.Duration, done func(error)) {
 		const op = "quorum.RemoveVoter"
 		gone, ok := q.voters.byKey(k)
 		if !ok {
-			return fault.New(op, kafka.ErrVoterNotFound, "Cannot remove voter %s from the set of voters %s", k, q.voters)
+			return fault.New(op, kafka.ErrVoterNotFound, "Cannot remove voter %s from the set of voters %s", k.words(), q.voters.words())
 		}
 		if len(q.voters) == 1 {
 			return fault.New(op, kafka.ErrInvalidRequest, "Cannot remove voter %s: it is the only one", k)
@@ -84,7 +84,7 @@ func (q *Quorum) UpdateVoter(v Voter, timeout time.Duration, done func(error)) {
 			}
 		}
 		if !found {
-			return fault.New("quorum.UpdateVoter", kafka.ErrVoterNotFound, "Cannot update voter %s in the set of voters %s", Key{v.ID, v.Directory}, q.voters)
+			return fault.New("quorum.UpdateVoter", kafka.ErrVoterNotFound, "Cannot update voter %s in the set of voters %s", Key{v.ID, v.Directory}.words(), q.voters.words())
 		}
 		return c.lead(list)
 	})

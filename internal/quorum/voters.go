@@ -23,8 +23,13 @@ type Key struct {
 	DirectoryID kafka.DirectoryID
 }
 
-// String returns Kafka's form of a replica key, id-directory.
+// String names the key in few letters, id-directory.
 func (k Key) String() string { return fmt.Sprintf("%d-%s", k.NodeID, kafka.UUID(k.DirectoryID)) }
+
+// words are the key as Kafka's refusals name it.
+func (k Key) words() string {
+	return fmt.Sprintf("ReplicaKey(id=%d, directoryId=%s)", k.NodeID, kafka.UUID(k.DirectoryID))
+}
 
 // RaftID is the id under which Raft knows the voter. It is computed from the key, so that it needs no place in Kafka's
 // formats, is the same on every node, also for voters that Kafka wrote, and is never given to another: directory ids
@@ -101,6 +106,15 @@ func (s voterSet) String() string {
 	names := make([]string, len(s))
 	for i, m := range s {
 		names[i] = m.key.String()
+	}
+	return "[" + strings.Join(names, ", ") + "]"
+}
+
+// words are the set as Kafka's refusals name it.
+func (s voterSet) words() string {
+	names := make([]string, len(s))
+	for i, m := range s {
+		names[i] = m.key.words()
 	}
 	return "[" + strings.Join(names, ", ") + "]"
 }

@@ -22,10 +22,11 @@ type book struct {
 	why    map[string]string
 	seen   []string
 	got    map[string]string
+	failed map[string]bool // no answer came that they wait for
 }
 
 func openBook(system string) (*book, error) {
-	b := &book{system: system, write: os.Getenv("GOLDEN") == "write", why: map[string]string{}, got: map[string]string{}}
+	b := &book{system: system, write: os.Getenv("GOLDEN") == "write", why: map[string]string{}, got: map[string]string{}, failed: map[string]bool{}}
 	var err error
 	if b.kafka, err = b.load("kafka"); err != nil {
 		return nil, err
@@ -60,6 +61,12 @@ func (b *book) load(name string) (map[string]string, error) {
 	return out, err
 }
 
+// waits reports whether a step waits for the answer that Apache Kafka comes to: ours that differ may never.
+func (b *book) waits(name string) bool {
+	_, differs := b.ours[name]
+	return b.write || b.system != "milena" || !differs
+}
+
 // check holds an answer to what is expected of it.
 func (b *book) check(name, got string) error {
 	if slices.Contains(b.seen, name) {
@@ -71,6 +78,9 @@ func (b *book) check(name, got string) error {
 	}
 	want, ok := b.kafka[name]
 	if own, differs := b.ours[name]; differs && b.system == "milena" {
+		if own == "\n" {
+			return nil // what we answer is chance, for the reason that stands there
+		}
 		if got == want {
 			return fmt.Errorf("this is Apache Kafka's answer: take it out of golden/milena.txt\n%s", got)
 		}
@@ -89,7 +99,7 @@ func (b *book) check(name, got string) error {
 func (b *book) close() error {
 	if !b.write {
 		for _, name := range slices.Sorted(maps.Keys(b.kafka)) {
-			if !slices.Contains(b.seen, name) {
+			if !slices.Contains(b.seen, name) && !b.failed[name] {
 				return fmt.Errorf("golden/kafka.txt has an answer to %q, which is not in the script", name)
 			}
 		}
@@ -98,7 +108,7 @@ func (b *book) close() error {
 	var text strings.Builder
 	for _, name := range b.seen {
 		got := b.got[name]
-		if b.system == "milena" && got == b.kafka[name] {
+		if b.system == "milena" && (got == b.kafka[name] || b.ours[name] == "\n") {
 			continue
 		}
 		fmt.Fprintf(&text, "%s%s\n", heading, name)
