@@ -166,6 +166,25 @@ func (out *Listeners) advertise(v Values, protocols map[string]string, controlle
 	return nil
 }
 
+// answers reports whether an address is that of a controllers' listener here, as it is advertised, or bound, or by the name for this
+// machine that only works on it.
+func (out *Listeners) answers(s Server) bool {
+	for _, l := range out.Controller {
+		a := out.Advertised[l.Name]
+		here := l.Host == "" || wildcard(l.Host) || local(l.Host)
+		if s.Port == a.Port && strings.EqualFold(s.Host, a.Host) || s.Port == l.Port && (strings.EqualFold(s.Host, l.Host) || here && local(s.Host)) {
+			return true
+		}
+	}
+	return false
+}
+
+// local reports whether a host is a name of this machine for itself.
+func local(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && a.IsLoopback()
+}
+
 // wildcard reports whether a host is the address of every interface, in any of its spellings.
 func wildcard(host string) bool {
 	a, err := netip.ParseAddr(host)

@@ -38,8 +38,29 @@ type Node struct {
 
 // Lone reports whether the node is broker and only controller of a cluster: nobody need reach its controller.
 func (n *Node) Lone() bool {
-	return n.Roles == Roles{Broker: true, Controller: true} && len(n.BootstrapServers) <= 1 &&
-		(len(n.Voters) == 0 || len(n.Voters) == 1 && n.Voters[0].ID == n.ID)
+	return n.Roles == Roles{Broker: true, Controller: true} && n.Founds()
+}
+
+// Founds reports whether an empty node begins a cluster by itself: it is the only voter that the configuration names, or nobody else
+// is named where a quorum might be. Later controllers may join it.
+func (n *Node) Founds() bool {
+	switch {
+	case !n.Roles.Controller:
+		return false
+	case len(n.Voters) > 0:
+		return len(n.Voters) == 1 && n.isVoter()
+	}
+	return len(n.Others()) == 0
+}
+
+// Others are the servers of controller.quorum.bootstrap.servers that are not listeners of this node.
+func (n *Node) Others() (out []Server) {
+	for _, s := range n.BootstrapServers {
+		if !n.Listeners.answers(s) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // ParseNode reads and checks node.id, process.roles, the listeners and whom the node finds its controllers by. The rules and

@@ -49,8 +49,8 @@ func TestADirectoryOfKafkaIsServedInPlace(t *testing.T) {
 	r.logs.info = true
 	r.boot()
 	img := r.n.feed.Image()
-	if img.Feature(staterecord.FeatureTransaction) != 2 || r.n.control.(*local).KRaftVersion() != 0 {
-		t.Errorf("transaction.version %d, kraft.version %d: both stay as they were found", img.Feature(staterecord.FeatureTransaction), r.n.control.(*local).KRaftVersion())
+	if img.Feature(staterecord.FeatureTransaction) != 2 || r.n.control.KRaftVersion() != 0 {
+		t.Errorf("transaction.version %d, kraft.version %d: both stay as they were found", img.Feature(staterecord.FeatureTransaction), r.n.control.KRaftVersion())
 	}
 	versions := kmsg.NewPtrApiVersionsRequest()
 	versions.Version, versions.ClientSoftwareName, versions.ClientSoftwareVersion = 4, "test", "1"

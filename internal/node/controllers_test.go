@@ -21,7 +21,8 @@ func TestTheListenerOfControllers(t *testing.T) {
 	for key, want := range map[kafka.APIKey]bool{
 		kafka.KeyApiVersions: true, kafka.KeyCreateTopics: true, kafka.KeyDescribeQuorum: true, kafka.KeyDescribeCluster: true,
 		kafka.KeyIncrementalAlterConfigs: true, kafka.KeyUpdateFeatures: true,
-		kafka.KeyProduce: false, kafka.KeyMetadata: false, kafka.KeyFetch: false, kafka.KeyListGroups: false, kafka.KeyDescribeLogDirs: false,
+		kafka.KeyFetch: true, kafka.KeyAddRaftVoter: true, kafka.KeyBrokerRegistration: true,
+		kafka.KeyProduce: false, kafka.KeyMetadata: false, kafka.KeyListGroups: false, kafka.KeyDescribeLogDirs: false,
 	} {
 		if offered[key] != want {
 			t.Errorf("%v is offered: %v", key, offered[key])

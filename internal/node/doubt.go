@@ -26,7 +26,7 @@ func (s *seat) doubt(addr string) {
 		return
 	}
 	for _, v := range q.Voters() {
-		if address(v) == addr {
+		if s.mail.address(v) == addr {
 			s.probe(addr, v.ID)
 			return
 		}
@@ -48,7 +48,9 @@ func (s *seat) probe(addr string, id kafka.NodeID) {
 		if f.Life != peer.Gone || s.n.life.Over() || !refused && suspect.Incarnation.IsZero() {
 			return
 		}
-		s.own().LeaderGone(id)
+		if q := s.own(); q != nil {
+			q.LeaderGone(id)
+		}
 		if b != nil && f.Who.Incarnation != b.Incarnation {
 			s.bury(b, since, f.Reason)
 		}
@@ -69,19 +71,18 @@ func (s *seat) bury(b *image.Broker, suspected time.Duration, reason string) {
 	})
 }
 
-// advanced looks at who leads, each time the log has moved on: what another was asked is asked of the new one, and a new controller
-// asks each broker whether it lives, since it may have died with the old one.
+// advanced tells the feed that more is committed, and looks at who leads: what another was asked is asked of the new one, and a new
+// controller asks each broker whether it lives, since it may have died with the old one.
 func (s *seat) advanced() {
-	q := s.own()
-	if q == nil {
-		return
-	}
-	leader, epoch := q.Leader()
-	now := term{leader, epoch, q.Active()}
+	leader, epoch := s.leader()
+	now := term{leader, epoch, s.Active()}
 	s.mu.Lock()
-	was := s.led
+	was, heard := s.led, s.heard
 	s.led = now
 	s.mu.Unlock()
+	for _, f := range heard {
+		(*f)()
+	}
 	if now == was {
 		return
 	}

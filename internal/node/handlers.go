@@ -14,15 +14,13 @@ func (n *Node) forClients() map[kafka.APIKey]wire.Handler {
 		return nil
 	}
 	out := n.handlers()
-	if n.settings.forms() || !n.settings.node.Roles.Controller {
-		out[kafka.KeyNodeMessages] = peer.Door(n.identity, func(wire.Member, *wire.NodeRequest) {}, nil) // who asks whether this process lives
-	}
-	if s, several := n.control.(*seat); several { // of a cluster's nodes, by whoever is asked
-		of := s.ofNodes()
-		for _, key := range []kafka.APIKey{kafka.KeyUnregisterBroker, kafka.KeyAddRaftVoter, kafka.KeyRemoveRaftVoter} {
-			out[key] = of[key]
+	for key, h := range n.control.ofNodes() {
+		if api, _ := wire.Lookup(key); api.Forwarded {
+			out[key] = h // which brokers pass on (KIP-590)
 		}
 	}
+	nobody := func(wire.Member, *wire.NodeRequest) error { return nil }
+	out[kafka.KeyNodeMessages] = peer.Door(n.identity, nobody, nil) // who asks whether this process lives
 	return out
 }
 
@@ -79,9 +77,7 @@ func (n *Node) forControllers() map[kafka.APIKey]wire.Handler {
 			out[api.Key] = h
 		}
 	}
-	if s, several := n.control.(*seat); several {
-		maps.Copy(out, s.ofNodes())
-		out[kafka.KeyNodeMessages] = peer.Door(n.identity, s.mail.take, s.forming.Answer)
-	}
+	maps.Copy(out, n.control.ofNodes())
+	out[kafka.KeyNodeMessages] = peer.Door(n.identity, n.control.mail.take, n.control.forming.Answer)
 	return out
 }

@@ -32,8 +32,8 @@ type rig struct {
 	logs   *lines
 	checks int // of health so far
 
-	clusterID string  // that the node is told of
-	plane     *beside // where its controllers are, when it is only a broker
+	clusterID string // that the node is told of
+	hall      *hall  // the way to its controllers, when it is only a broker
 
 	files  *openFiles   // what the node has open, and may
 	faulty *disk.Faulty // over fs, when the test asked for faults
@@ -97,8 +97,8 @@ func (r *rig) options() Options {
 		Failed: func(err error) { r.t.Errorf("the node gave up: %v", err) },
 	}
 	o.ClusterID = r.clusterID
-	if r.plane != nil {
-		o.Controllers = r.plane
+	if r.hall != nil {
+		o.Dialer = r.hall
 	}
 	if r.files != nil {
 		r.files.FS = r.fs

@@ -24,6 +24,7 @@ type mail struct {
 	channels map[string]*peer.Channel
 	waiting  map[string]int                 // messages that were not answered, by address
 	heard    map[string]kafka.IncarnationID // the process that answered last, by address
+	told     map[string]string              // the last refusal of each address, which is told once
 	closed   bool
 }
 
@@ -42,7 +43,8 @@ func (m *mail) channel(addr string) *peer.Channel {
 		return nil
 	}
 	if m.channels == nil {
-		m.channels, m.waiting, m.heard = map[string]*peer.Channel{}, map[string]int{}, map[string]kafka.IncarnationID{}
+		m.channels, m.waiting = map[string]*peer.Channel{}, map[string]int{}
+		m.heard, m.told = map[string]kafka.IncarnationID{}, map[string]string{}
 	}
 	c := m.channels[addr]
 	if c == nil {
@@ -52,17 +54,25 @@ func (m *mail) channel(addr string) *peer.Channel {
 	return c
 }
 
-func address(v quorum.Voter) string {
+// address is where a voter listens for controllers. One that the log does not name yet has registered, or stands in the configuration.
+func (m *mail) address(v quorum.Voter) string {
 	if len(v.Endpoints) == 0 {
-		return ""
+		where := m.seat.where()
+		return where.Of(v.ID)
 	}
 	e := v.Endpoints[0]
+	for _, named := range v.Endpoints {
+		if named.Name == m.seat.n.settings.controllerListener() {
+			e = named
+			break
+		}
+	}
 	return net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port)))
 }
 
 // send carries a message of Raft's; it may be lost.
 func (m *mail) send(to quorum.Voter, msg []byte) {
-	addr := address(to)
+	addr := m.address(to)
 	c := m.channel(addr)
 	if c == nil || addr == "" {
 		return
@@ -87,6 +97,10 @@ func (m *mail) send(to quorum.Voter, msg []byte) {
 			m.heard[addr] = a.Incarnation
 		}
 		m.mu.Unlock()
+		m.refused(addr, err)
+		if fault.CodeOf(err) == kafka.ErrVoterNotFound && quorum.AsksForVote(msg) {
+			n.o.World.Go(m.seat.unseated) // it was removed and did not hear of it: it looks at the leader's log as an observer
+		}
 	})
 }
 
@@ -97,33 +111,66 @@ func (m *mail) whoWas(addr string) kafka.IncarnationID {
 	return m.heard[addr]
 }
 
-// take hands Raft's messages to the quorum.
-func (m *mail) take(from wire.Member, r *wire.NodeRequest) {
-	q := m.seat.own()
-	if q == nil {
-		return // it is not formed here yet; Raft says it again
+// refused tells what another node refuses, each reason once.
+func (m *mail) refused(addr string, err error) {
+	switch fault.CodeOf(err) {
+	case kafka.ErrInconsistentClusterId, kafka.ErrInvalidVoterKey, kafka.ErrDuplicateVoter, kafka.ErrDuplicateBrokerRegistration,
+		kafka.ErrInconsistentVoterSet, kafka.ErrVoterNotFound, kafka.ErrUnsupportedVersion:
+	default:
+		return
 	}
+	why := err.Error()
+	m.mu.Lock()
+	again := m.told[addr] == why || m.closed
+	if !again && m.told != nil {
+		m.told[addr] = why
+	}
+	m.mu.Unlock()
+	if !again {
+		m.seat.n.log("kafka.raft").Warn("Another node refuses what this one says.", "at", addr, "error", err)
+	}
+}
+
+// take hands Raft's messages to the quorum. Who observes and is asked for its vote is a voter by what was committed since, and becomes
+// one; but by its own log and a leader that it hears of it knows better than a candidate that was removed.
+func (m *mail) take(from wire.Member, r *wire.NodeRequest) error {
+	at := m.seat.at()
 	env := quorum.Envelope{
 		Cluster: string(r.ClusterID), From: quorum.Key{NodeID: from.Node, DirectoryID: from.Directory},
 		To: quorum.Key{NodeID: r.To.Node, DirectoryID: r.To.Directory},
 	}
 	for msg := range r.All {
-		if err := q.Receive(env, bytes.Clone(msg)); err != nil {
+		var err error
+		switch {
+		case at.quorum != nil:
+			err = at.quorum.Receive(env, bytes.Clone(msg))
+		case at.observer != nil && env.To == m.seat.n.key() && quorum.AsksForVote(msg):
+			if err = at.observer.Judge(env.From); err == nil {
+				m.seat.n.o.World.Go(m.seat.seated)
+			}
+		}
+		if err != nil {
 			m.seat.n.log("kafka.raft").Debug("A message of another voter was refused.", "from", int32(from.Node), "error", err)
+			return err
 		}
 	}
+	return nil
 }
 
 // greet carries a greeting and its answer.
 func (m *mail) greet(to quorum.Voter, msg []byte, done func(answer []byte, err error)) {
-	c := m.channel(address(to))
+	addr := m.address(to)
+	c := m.channel(addr)
 	if c == nil {
 		m.seat.n.o.World.Go(func() { done(nil, fault.Shutdown("quorum.form")) })
 		return
 	}
 	n := m.seat.n
 	call := &wire.NodeCall{From: n.member(), To: wire.Member{Node: kafka.NoNode}, Greeting: string(msg)}
-	c.Tell(call, mailTimeout, func(a wire.NodeAnswer, err error) { done([]byte(a.Greeting), err) })
+	c.Tell(call, mailTimeout, func(a wire.NodeAnswer, err error) {
+		m.refused(addr, err)
+		done([]byte(a.Greeting), err)
+	})
 }
 
 func (m *mail) close() {

@@ -51,8 +51,6 @@ type Options struct {
 	Descriptors int
 	// Dialer opens connections to other nodes; nil is TCP.
 	Dialer peer.Dialer
-	// Controllers is how a node that is only a broker reaches the controllers of its cluster; nil on a controller.
-	Controllers ControlPlane
 	// Synced is told of every sync of a file and how long it took; may be nil.
 	Synced func(took time.Duration)
 	// Recovering is told every second how many logs of an unclean stop are recovered, and at the end that all are; nil has the
@@ -71,9 +69,9 @@ type Node struct {
 	life      life
 
 	storage  *storage.Storage
-	metadata atomic.Pointer[log.Log] // of __cluster_metadata-0; nil where it is only a broker
+	metadata atomic.Pointer[log.Log] // of __cluster_metadata-0, once it is open
 	upkeep   *upkeep.Upkeep
-	control  ControlPlane
+	control  *seat
 	feed     *feed.Feed
 	replicas *replicas
 	groups   *coordinator.Coordinator // nil where it is only a controller
@@ -103,7 +101,7 @@ func Start(o Options, ready func(error)) (*Node, error) {
 		o.Descriptors = disk.Descriptors()
 	}
 	n := &Node{o: o, deadlines: world.NewDeadlines(o.World)}
-	n.settings = settings{n: n, static: o.Values, reaches: o.Controllers != nil, rates: newRates(o.Values)}
+	n.settings = settings{n: n, static: o.Values, rates: newRates(o.Values)}
 	n.life = life{n: n, began: o.World.Now().Mono, startedMs: o.World.Now().WallMs}
 	n.session = session{n: n, ready: ready, incarnation: kafka.IncarnationID(o.World.UUID()), epoch: -1, leaving: departure{n: n}}
 	if err := n.settings.check(); err != nil {
@@ -125,18 +123,8 @@ func Start(o Options, ready func(error)) (*Node, error) {
 		n.abandon()
 		return nil, err
 	}
-	if c, own := n.control.(ownPlane); own {
-		c.start()
-	} else {
-		n.run()
-	}
+	n.control.start()
 	return n, nil
-}
-
-// ownPlane is a control plane in this process, which begins and ends with it. It has the node run once the quorum does.
-type ownPlane interface {
-	start()
-	close()
 }
 
 // run begins to follow the metadata, and to take part in the cluster.
@@ -155,36 +143,19 @@ func (n *Node) assemble() error {
 	}
 	n.feed = feed.New(func(d image.Delta) {
 		act(d)
-		if s, several := n.control.(*seat); several {
-			s.vigil.notice(d)
-		}
+		n.control.vigil.notice(d)
 	}, n.life.Fail)
 	if err := n.edge.bind(n); err != nil {
 		return err
 	}
 	n.edge.budget = wire.NewBudget(n.o.Values.Int("milena.request.memory.max.bytes"))
-	if err := n.takeControl(roles); err != nil {
+	var err error
+	if n.control, err = newSeat(n); err != nil {
 		return err
 	}
 	n.assembleAreas(roles)
 	n.edge.assemble(n)
 	return nil
-}
-
-// takeControl makes the way to the controllers.
-func (n *Node) takeControl(roles config.Roles) error {
-	n.control = n.o.Controllers
-	if !roles.Controller {
-		return nil
-	}
-	if n.settings.forms() {
-		s, err := newSeat(n)
-		n.control = s
-		return err
-	}
-	q, err := n.openQuorum()
-	n.control = &local{q, n}
-	return err
 }
 
 // assembleAreas makes the handlers: those that any node may have, and those of what only brokers keep.
@@ -218,6 +189,10 @@ func (n *Node) follow(d image.Delta) {
 
 // abandon gives back what a start that failed has taken.
 func (n *Node) abandon() {
+	n.feed.Stop()
+	if n.control != nil {
+		n.control.close()
+	}
 	n.edge.clients.close(0)
 	n.edge.controllers.close(0)
 	n.storage.Abandon()

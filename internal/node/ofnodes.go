@@ -7,7 +7,6 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/kafka"
-	"github.com/milena-io/milena/internal/machine/controller"
 	"github.com/milena-io/milena/internal/quorum"
 	"github.com/milena-io/milena/internal/record"
 	"github.com/milena-io/milena/internal/wire"
@@ -18,7 +17,7 @@ func (s *seat) ofNodes() map[kafka.APIKey]wire.Handler {
 	n := s.n
 	a := nodes.New(nodes.Options{
 		World: n.o.World, Image: n.feed.Image, Controller: here{s}, Quorum: asked{s}, Node: neighbour{n}, Budget: n.edge.budget,
-		Timeout: 10 * time.Second, Listener: n.settings.node.ControllerNames[0],
+		Timeout: 10 * time.Second, Listener: n.settings.controllerListener(),
 	})
 	return map[kafka.APIKey]wire.Handler{
 		kafka.KeyFetch: a.Fetch, kafka.KeyAlterPartition: a.AlterPartition, kafka.KeyEnvelope: a.Envelope, kafka.KeyFetchSnapshot: a.FetchSnapshot,
@@ -29,26 +28,25 @@ func (s *seat) ofNodes() map[kafka.APIKey]wire.Handler {
 	}
 }
 
-// here is the controller of this node alone: it refuses what another leads.
-type here struct{ s *seat }
-
-// Submit implements nodes.Controller.
-func (h here) Submit(timeout time.Duration, cmd controller.Command, done func(reply any, err error)) {
-	q := h.s.own()
-	if q == nil {
-		done(nil, fault.New("controller", kafka.ErrNotController, "the quorum is not formed yet"))
-		return
-	}
-	(&local{q, h.s.n}).Submit(timeout, cmd, done)
-}
-
 // asked is this node's part of the quorum for those that have no vote.
 type asked struct{ s *seat }
 
 func (a asked) Leader() (kafka.NodeID, kafka.LeaderEpoch) { return a.s.leader() }
 func (a asked) Voters() []record.Voter                    { return a.s.voters() }
 
-var errUnformed = fault.New("quorum", kafka.ErrNotLeaderOrFollower, "the quorum is not formed yet")
+var errNoVoter = fault.New("quorum", kafka.ErrNotLeaderOrFollower, "this node does not vote in the metadata quorum")
+
+// standing is who leads, as far as a node knows that does not vote.
+func (a asked) standing() nodes.Standing {
+	leader, epoch := a.s.leader()
+	out := nodes.Standing{Leader: leader, Epoch: epoch}
+	for _, v := range a.s.voters() {
+		if v.ID == leader {
+			out.Endpoints = v.Endpoints
+		}
+	}
+	return out
+}
 
 func keyOf(f nodes.Follower) quorum.Key { return quorum.Key{NodeID: f.Node, DirectoryID: f.Directory} }
 
@@ -56,7 +54,7 @@ func keyOf(f nodes.Follower) quorum.Key { return quorum.Key{NodeID: f.Node, Dire
 func (a asked) Fetch(p nodes.Pull, done func(nodes.Pulled, error)) {
 	q := a.s.own()
 	if q == nil {
-		done(nodes.Pulled{Standing: nodes.Standing{Leader: kafka.NoNode}}, errUnformed)
+		done(nodes.Pulled{Standing: a.standing()}, errNoVoter)
 		return
 	}
 	q.Fetch(quorum.Pull{Observer: keyOf(p.From), Epoch: p.Epoch, From: p.Offset, LastEpoch: p.LastEpoch, MaxBytes: p.MaxBytes, MaxWait: p.MaxWait},
@@ -78,7 +76,7 @@ func (a asked) Fetch(p nodes.Pull, done func(nodes.Pulled, error)) {
 func (a asked) FetchSnapshot(p nodes.PullChunk, done func(nodes.Chunk, error)) {
 	q := a.s.own()
 	if q == nil {
-		done(nodes.Chunk{Standing: nodes.Standing{Leader: kafka.NoNode}}, errUnformed)
+		done(nodes.Chunk{Standing: a.standing()}, errNoVoter)
 		return
 	}
 	q.FetchSnapshot(quorum.PullChunk{
@@ -94,7 +92,7 @@ func (a asked) change(done func(error), f func(*quorum.Quorum)) {
 		f(q)
 		return
 	}
-	done(errUnformed)
+	done(errNoVoter)
 }
 
 // AddVoter implements nodes.Quorum.

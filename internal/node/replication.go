@@ -13,6 +13,7 @@ import (
 	"github.com/milena-io/milena/internal/partition"
 	"github.com/milena-io/milena/internal/peer"
 	"github.com/milena-io/milena/internal/replica"
+	"github.com/milena-io/milena/internal/staterecord"
 	"github.com/milena-io/milena/internal/wire"
 	"github.com/milena-io/milena/internal/world"
 )
@@ -148,8 +149,8 @@ func (r *replication) sources(id kafka.TopicIDPartition) (out []replica.Source) 
 // lost hears that a connection to a leader ended. Where the active controller is here, that asks whether the leader lives; elsewhere
 // it has learned by a connection of its own.
 func (r *replication) lost(leader kafka.NodeID, _ peer.Ending) {
-	s, several := r.n.control.(*seat)
-	if !several || r.n.life.Over() || !s.Active() {
+	s := r.n.control
+	if r.n.life.Over() || !s.Active() {
 		return
 	}
 	if b := r.n.feed.Image().Broker(leader); b != nil && !b.Fenced {
@@ -233,9 +234,17 @@ func (n *Node) suspect(b *image.Broker, done func(dead bool)) {
 	n.examine(b, func(f peer.Finding) { done(f.Life == peer.Gone) })
 }
 
+// among is where other nodes reach a broker. A process that is only a controller has no listener of that name, and takes the first.
+func (n *Node) among(b *image.Broker) (e staterecord.Endpoint, ok bool) {
+	if e, ok = b.Endpoint(n.settings.node.Listeners.InterBroker); !ok && len(b.Endpoints) > 0 && !n.settings.node.Roles.Broker {
+		return b.Endpoints[0], true
+	}
+	return e, ok
+}
+
 // examine is suspect, and tells what was found.
 func (n *Node) examine(b *image.Broker, done func(peer.Finding)) {
-	e, ok := b.Endpoint(n.settings.node.Listeners.InterBroker)
+	e, ok := n.among(b)
 	if !ok {
 		n.o.World.Go(func() { done(peer.Finding{Reason: "it has no listener for other brokers"}) })
 		return

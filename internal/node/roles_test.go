@@ -1,6 +1,7 @@
-package node
+package node_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -8,148 +9,115 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/milena-io/milena/internal/config"
-	"github.com/milena-io/milena/internal/feed"
 	"github.com/milena-io/milena/internal/kafka"
-	"github.com/milena-io/milena/internal/machine/controller"
 	"github.com/milena-io/milena/internal/metrics"
-	"github.com/milena-io/milena/internal/quorum"
+	"github.com/milena-io/milena/internal/node"
 	"github.com/milena-io/milena/internal/wire"
-	"github.com/milena-io/milena/internal/world"
 )
 
-// beside is the way to a controller that runs in the same process.
-type beside struct {
-	feed.Source
-	to        *Node
-	forwarded map[kafka.APIKey]int
-	starts    []controller.RegisterBroker // that came this way
-}
+const voters = "controller.quorum.voters"
 
-func (b *beside) Submit(timeout time.Duration, cmd controller.Command, done func(any, error)) {
-	if r, ok := cmd.(controller.RegisterBroker); ok {
-		b.starts = append(b.starts, r)
+// six is three controllers, 1 to 3, and three brokers, 4 to 6.
+func newSix(t testing.TB, seed uint64) *cluster {
+	c := newCluster(t, seed)
+	for id := range int32(6) {
+		roles := "controller"
+		if id >= 3 {
+			roles = "broker"
+		}
+		c.add(id+1, roles, voters, "1@h1:9093,2@h2:9093,3@h3:9093")
 	}
-	b.to.control.Submit(timeout, cmd, done)
+	c.startAll()
+	return c
 }
 
-func (b *beside) Forward(r *wire.Request) bool {
-	b.forwarded[r.Key]++
-	b.to.Table("CONTROLLER").Handle(r)
-	return true
-}
-
-func (b *beside) Describe() quorum.Description { return b.to.control.Describe() }
-
-func (b *beside) KRaftVersion() int16 { return b.to.control.KRaftVersion() }
-
-func (b *beside) Active() bool { return false }
-
-// apart boots a node that is only a controller, and gives the rig of a broker that goes by it, not booted yet.
-func apart(t *testing.T) (c, b *rig) {
-	t.Helper()
-	c = newRig(t, "node.id", "3000", "process.roles", "controller", "listeners", "CONTROLLER://three:9093",
-		"controller.quorum.voters", "3000@three:9093")
-	b = unbooted(t, "process.roles", "broker", "controller.quorum.voters", "3000@three:9093")
-	b.w, b.clusterID = c.w, c.n.ClusterID()
-	b.plane = &beside{Source: c.n.control, to: c.n, forwarded: map[kafka.APIKey]int{}}
-	return c, b
-}
-
-// A controller and a broker that are apart are a cluster: the controller decides and keeps no replica, the broker keeps them and
-// has no quorum.
-func TestAControllerAndABrokerApart(t *testing.T) {
-	c, b := apart(t)
-	c.logs.info, b.logs.info = true, true
-	b.boot()
-	b.create("t", 3)
-	for p := range int32(3) {
-		wantCode(t, b.write("t", p, plain("x", "y")).ErrorCode, kafka.ErrNone)
-		b.wantValues("t", p, "x", "y")
-	}
-	b.coordinate("g")
-	b.commit("g", "t", 0, 1)
-	if b.plane.forwarded[kafka.KeyCreateTopics] != 1 || b.plane.forwarded[kafka.KeyMetadata]+b.plane.forwarded[kafka.KeyProduce] > 0 {
-		t.Errorf("passed on to the controller: %v", b.plane.forwarded)
-	}
-	for _, r := range []*rig{c, b} {
-		img := r.n.feed.Image()
-		if img.TopicNamed("t") == nil || img.Broker(1) == nil || img.Broker(3000) != nil {
-			t.Errorf("node %s: the cluster is not as it should be", r.set["node.id"])
+// Controllers and brokers in processes of their own are a cluster; each of the six is killed, nothing is lost, and it comes back.
+func TestControllersAndBrokersApart(t *testing.T) {
+	for seed := range uint64(6) {
+		c := newSix(t, seed)
+		c.create(4, "t", 6)
+		victim := int32(seed) + 1
+		other := int32(4)
+		if victim == other {
+			other = 5
+		}
+		for _, id := range []int32{4, 5, 6} {
+			c.await("every broker knows the topic", time.Second, func() bool { return len(c.leaders(id, "t")) == 6 })
+			if got, want := c.at(id).node.ClusterID(), c.at(1).node.ClusterID(); got != want || want == "" {
+				t.Fatalf("broker %d is of cluster %q, the controllers of %q", id, got, want)
+			}
+		}
+		for p, leader := range c.leaders(4, "t") {
+			if code, at := c.write(leader, "t", int32(p), "before"); code != kafka.ErrNone || at != 0 {
+				t.Fatalf("seed %d: %v at %d", seed, code, at)
+			}
+		}
+		c.kill(victim)
+		for p := range int32(6) {
+			c.await("it takes writes", 30*time.Second, func() bool {
+				leader := c.leaders(other, "t")[p]
+				if leader < 4 || leader == victim {
+					return false
+				}
+				code, at := c.write(leader, "t", p, "after")
+				return code == kafka.ErrNone && at == 1
+			})
+		}
+		c.create(other, "later", 1)
+		c.start(int(victim))
+		c.serves(victim)
+		c.await("all are in sync again", 30*time.Second, func() bool {
+			return !slices.ContainsFunc(c.partitions(other, "t"), func(p kmsg.MetadataResponseTopicPartition) bool { return len(p.ISR) != 3 })
+		})
+		if q := c.quorum(other); q.LeaderID < 1 || q.LeaderID > 3 || len(q.CurrentVoters) != 3 || len(q.Observers) != 3 {
+			t.Errorf("seed %d: the quorum is %+v", seed, q)
 		}
 	}
-	if _, own := b.n.control.(ownPlane); own || b.n.metadata.Load() != nil || c.n.groups != nil || len(c.n.replicas.All()) != 0 || len(b.n.replicas.All()) == 0 {
-		t.Error("somebody has what is not his")
-	}
-	if s := c.n.Gauges().Standing(); s.State != metrics.Running || !s.Controller.Active || s.Replicas.All != 0 {
-		t.Errorf("the controller tells %+v", s)
-	}
-	if s := b.n.Gauges().Standing(); s.State != metrics.Running || s.Controller.Active || s.Replicas.Led == 0 || s.Quorum.Leader != 3000 {
-		t.Errorf("the broker tells %+v", s)
-	}
-	for _, how := range []func(){b.restart, b.kill} {
-		how()
-		b.wantValues("t", 2, "x", "y")
-		if got := b.n.storage.ClusterID(); got != c.n.ClusterID() {
-			t.Errorf("the broker is of cluster %s, the controller of %s", got, c.n.ClusterID())
-		}
-	}
-	b.halt()
-	for _, p := range []int32{0, 1, 2} {
-		at, _ := c.n.feed.Image().TopicNamed("t").Partition(p)
-		if at.Leader != kafka.NoNode {
-			t.Errorf("t-%d is led by %d, which has stopped", p, at.Leader)
-		}
-	}
-	c.restart()
-	if c.n.feed.Image().TopicNamed("t") == nil {
-		t.Error("the controller has forgotten a topic")
-	}
 }
 
-// What each role offers, and on which listener.
+// What each role offers and keeps.
 func TestWhatRolesOffer(t *testing.T) {
-	c, b := apart(t)
-	b.boot()
-	if n := len(c.n.Table("PLAINTEXT").Advertised(wire.Nodes)); n != 0 {
+	c := newSix(t, 1)
+	c.create(4, "t", 3)
+	if n := len(c.at(1).node.Table("PLAINTEXT").Advertised(wire.Nodes)); n != 0 {
 		t.Errorf("a controller has %d APIs for clients", n)
 	}
-	if n := len(b.n.Table("PLAINTEXT").Advertised(wire.Clients)); n < 30 {
+	if n := len(c.at(4).node.Table("PLAINTEXT").Advertised(wire.Clients)); n < 30 {
 		t.Errorf("a broker has %d APIs for clients", n)
 	}
-	if len(b.n.edge.controllers.listeners) != 0 || b.n.OfControllers("CONTROLLER") {
-		t.Error("a broker listens as a controller")
+	if c.at(4).node.OfControllers("CONTROLLER") || !c.at(1).node.OfControllers("CONTROLLER") {
+		t.Error("a broker listens as a controller, or a controller doesn't")
 	}
-	l := c.connect("CONTROLLER")
+	lead := c.controller(4)
+	for _, id := range []int32{1, 2, 3, 4, 5, 6} {
+		c.await("everybody follows the metadata", time.Second, func() bool { return c.at(id).node.Gauges().Standing().Controller.Partitions == 3 })
+		s := c.at(id).node.Gauges().Standing()
+		if s.State != metrics.Running || s.Controller.Active != (id == lead) || int32(s.Quorum.Leader) != lead || s.Quorum.Voters != 3 || len(s.Brokers) != 3 {
+			t.Errorf("node %d tells %+v", id, s)
+		}
+		if want := 0; id < 4 && s.Replicas.All != want || id >= 4 && s.Replicas.All != 3 {
+			t.Errorf("node %d has %d replicas", id, s.Replicas.All)
+		}
+	}
 	req := kmsg.NewPtrDescribeClusterRequest()
 	req.Version, req.EndpointType = 1, 2
-	got := askOn[*kmsg.DescribeClusterResponse](l, req)
-	if len(got.Brokers) != 1 || got.Brokers[0].NodeID != 3000 || got.Brokers[0].Host != "three" || got.ControllerID != 3000 {
-		t.Errorf("controllers %+v", got)
-	}
-	for key, h := range c.n.forControllers() {
-		if api, ok := c.n.Table("CONTROLLER").API(key); h == nil || !ok || !api.OnControllers {
-			t.Errorf("%v is offered on a listener of controllers", key)
+	for _, id := range []int32{1, 2, 3} {
+		got := ask[*kmsg.DescribeClusterResponse](c, id, req)
+		if len(got.Brokers) != 3 || got.Brokers[2].NodeID != 3 || got.Brokers[2].Host != "h3" || got.Brokers[2].Port != 9093 || got.ControllerID != lead {
+			t.Errorf("controllers by the word of %d: %+v", id, got)
 		}
 	}
-	for key := range b.n.forClients() {
-		if api, _ := b.n.Table("PLAINTEXT").API(key); api.Internal {
-			t.Errorf("%v is offered to clients", key)
-		}
+	if got := ask[*kmsg.DescribeClusterResponse](c, 4, req); kafka.ErrorCode(got.ErrorCode) != kafka.ErrMismatchedEndpointType {
+		t.Errorf("a broker describes controllers: %+v", got)
 	}
 }
 
-// A broker that knows no cluster forms none, and one that has no way to controllers doesn't start.
+// A broker without any controllers to ask doesn't start, and says so.
 func TestABrokerAlone(t *testing.T) {
-	_, b := apart(t)
-	b.proc, b.clusterID = world.NewProcess(b.w), ""
-	if _, err := Start(b.options(), func(error) {}); err == nil || !strings.Contains(err.Error(), "data belongs to no cluster yet") {
-		t.Errorf("without a cluster: %v", err)
-	}
-	b.plane = nil
-	if _, err := Start(b.options(), func(error) {}); err == nil || !strings.Contains(err.Error(), "leaves the controllers to other nodes") {
-		t.Errorf("without controllers: %v", err)
-	}
-	if err := CheckConfig(config.Values{Scope: config.Broker, Set: b.set}); err == nil {
-		t.Error("its configuration is taken")
+	c := newCluster(t, 1)
+	m := c.add(4, "broker")
+	err := node.CheckConfig(config.Values{Scope: config.Broker, Set: m.set})
+	if err == nil || !strings.Contains(err.Error(), "controller.quorum.bootstrap.servers must contain the set of bootstrap controllers") {
+		t.Errorf("its configuration: %v", err)
 	}
 }

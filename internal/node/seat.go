@@ -10,157 +10,189 @@ import (
 	"github.com/milena-io/milena/internal/quorum"
 	"github.com/milena-io/milena/internal/record"
 	"github.com/milena-io/milena/internal/remote"
-	"github.com/milena-io/milena/internal/storage"
 	"github.com/milena-io/milena/internal/wire"
+	"github.com/milena-io/milena/internal/world"
 )
 
-// seat is a controller's place among several: the quorum forms first, and then this node's own part of it leads, or another's
-// does, to which everything goes.
+// seat is a node's place among the controllers of its cluster. Whoever votes has a quorum.Quorum on its metadata log and everybody else, a
+// broker above all, a quorum.Observer, one after the other and never both; either is the feed's source, and what the node asks of the active
+// controller goes to whoever that is, perhaps itself.
 type seat struct {
-	n       *Node
-	mail    mail
-	vigil   vigil
-	control *remote.Control
-	forward *remote.Forwarder
-	forming *quorum.Forming
+	n        *Node
+	mail     mail
+	vigil    vigil
+	control  *remote.Control
+	forward  *remote.Forwarder
+	upstream *remote.Upstream
+	forming  *quorum.Forming
 
 	mu     sync.Mutex
-	quorum *quorum.Quorum // nil until the quorum is formed
-	led    term           // as of the last advance
+	place  place
+	led    term        // as of the last advance
+	heard  []*func()   // who wants to know that more is committed
+	wish   world.Timer // of the next look at what to ask of the voters
+	asking bool        // it is being asked
+	closed bool
 }
 
-// newSeat takes the seat; it forms nothing before form.
+// newSeat takes the seat; nothing is asked or formed before start.
 func newSeat(n *Node) (*seat, error) {
 	s := &seat{n: n}
 	s.mail.seat, s.vigil.s = s, s
-	listener := n.settings.node.ControllerNames[0]
 	o := remote.Options{
-		World: n.o.World, Peers: n.replicas.others.peers, Self: n.settings.NodeID(), Own: own{s}, ClusterID: n.ClusterID, Await: n.feed.WaitFor,
-		Where: remote.Whereabouts{Leader: s.leader, Voters: s.voters, Image: n.feed.Image, Seats: n.settings.seats(), Listener: listener},
+		World: n.o.World, Peers: n.replicas.others.peers, Self: n.settings.NodeID(), ClusterID: n.ClusterID, Await: n.feed.WaitFor, Where: s.where(),
+	}
+	if n.settings.node.Roles.Controller {
+		o.Own = own{s}
 	}
 	s.control, s.forward = remote.NewControl(o), remote.NewForwarder(o)
-	at := n.storage.Metadata
-	var err error
-	s.forming, err = quorum.NewForming(quorum.FormingOptions{
-		World: n.o.World, FS: n.storage.FS, Dir: at.Dir.PartitionPath(storage.MetadataPartition), Self: n.voter(), Cluster: n.ClusterID(),
-		Seats: n.settings.seats(), Ask: s.mail.greet, Logger: n.log("kafka.raft"),
-		Formed: func(f quorum.Formed) { n.o.World.Go(func() { s.formed(f) }) },
-		Failed: n.life.Fail,
+	s.upstream = remote.NewUpstream(remote.UpstreamOptions{
+		World: n.o.World, Peers: n.replicas.others.peers, ClusterID: n.ClusterID, Listener: n.settings.controllerListener(),
+		Timeout: n.o.Values.Millis("controller.quorum.request.timeout.ms"),
 	})
-	return s, err
+	return s, s.found()
 }
 
-// formed opens the quorum and goes on with the start.
-func (s *seat) formed(f quorum.Formed) {
-	n := s.n
-	if !f.Votes {
-		n.life.Fail(fault.New("node.start", kafka.ErrInvalidVoterKey, "the quorum of cluster %s has no voter with the directory.id of %s: add it again with kafka-metadata-quorum add-controller", f.Cluster, n.storage.Metadata.Path))
-		return
+// where is how the active controller is found.
+func (s *seat) where() remote.Whereabouts {
+	return remote.Whereabouts{
+		Leader: s.leader, Voters: s.voters, Image: s.n.feed.Image, Seats: s.n.settings.seats(), Listener: s.n.settings.controllerListener(),
 	}
-	err := n.storage.Adopt(f.Cluster)
-	var q *quorum.Quorum
-	if err == nil {
-		q, err = n.loadQuorum(s.mail.send)
-	}
-	if err != nil {
-		n.life.Fail(err)
-		return
-	}
-	s.mu.Lock()
-	s.quorum = q
-	s.mu.Unlock()
-	s.forming.Runs(s.voters)
-	q.Watch(s.advanced)
-	q.Start()
-	n.run()
 }
 
-// own returns this node's part of the quorum, nil before it is formed.
-func (s *seat) own() *quorum.Quorum {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.quorum
-}
+// own returns this node's part of the quorum, nil where it has none.
+func (s *seat) own() *quorum.Quorum { return s.at().quorum }
 
 func (s *seat) leader() (kafka.NodeID, kafka.LeaderEpoch) {
-	if q := s.own(); q != nil {
-		return q.Leader()
+	if p := s.at().part(); p != nil {
+		return p.Leader()
 	}
 	return kafka.NoNode, kafka.NoLeaderEpoch
 }
 
 func (s *seat) voters() []record.Voter {
-	if q := s.own(); q != nil {
-		return q.Voters()
+	if p := s.at().part(); p != nil {
+		return p.Voters()
 	}
 	return nil
 }
 
-// start begins: until the quorum is formed nothing else does.
-func (s *seat) start() { s.forming.Start() }
+// sole reports whether this node is all of the quorum: then nobody else can lead.
+func (s *seat) sole() bool {
+	all := s.voters()
+	return s.own() != nil && len(all) == 1 && all[0].ID == s.n.settings.NodeID()
+}
 
 func (s *seat) close() {
+	s.mu.Lock()
+	s.closed = true
+	p, wish := s.place, s.wish
+	s.mu.Unlock()
+	if wish != nil {
+		wish.Stop()
+	}
 	s.forming.Stop()
 	s.control.Close()
 	s.forward.Close()
 	s.mail.close()
 	s.vigil.close()
-	if q := s.own(); q != nil {
-		q.Close()
+	p.leave()
+	s.upstream.Close()
+}
+
+// Committed makes the seat the feed's source, once it has a place. While that changes what the last place knew is told.
+func (s *seat) Committed(from kafka.Offset, maxBytes int) (quorum.Committed, error) {
+	for {
+		p := s.at()
+		c, err := p.part().Committed(from, maxBytes)
+		if err == nil || s.at() == p {
+			return c, err
+		}
 	}
 }
 
-// Committed and Watch make the seat the feed's source, once the quorum is formed.
-func (s *seat) Committed(from kafka.Offset, maxBytes int) (quorum.Committed, error) {
-	return s.own().Committed(from, maxBytes)
+// Watch implements feed.Source.
+func (s *seat) Watch(f func()) (cancel func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.heard = append(s.heard[:len(s.heard):len(s.heard)], &f)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		var kept []*func()
+		for _, h := range s.heard {
+			if h != &f {
+				kept = append(kept, h)
+			}
+		}
+		s.heard = kept
+	}
 }
 
-// Watch implements feed.Source.
-func (s *seat) Watch(f func()) (cancel func()) { return s.own().Watch(f) }
-
-// Submit has a command decided by whoever leads.
+// Submit has a command decided by whoever leads. done is called once: with the reply, or with REQUEST_TIMED_OUT when it takes longer
+// than the timeout, in which case the change may still happen.
 func (s *seat) Submit(timeout time.Duration, cmd controller.Command, done func(reply any, err error)) {
 	s.control.Submit(timeout, cmd, done)
 }
 
-// Forward passes a request on unless the active controller is here.
+// Forward passes a client's request on to the active controller and sees to its answer (KIP-590); false where that is here.
 func (s *seat) Forward(r *wire.Request) bool { return !s.Active() && s.forward.Forward(r) }
 
-// Describe implements ControlPlane.
+// Describe tells how the metadata quorum stands, as far as this node knows.
 func (s *seat) Describe() quorum.Description {
-	if q := s.own(); q != nil {
-		return q.Describe()
+	if p := s.at().part(); p != nil {
+		return p.Describe()
 	}
 	return quorum.Description{Leader: kafka.NoNode, Epoch: kafka.NoLeaderEpoch}
 }
 
-// KRaftVersion implements ControlPlane: clusters of several voters are ours.
+// KRaftVersion is the kraft.version of the metadata log: 1 in a cluster that is not known yet, since all that we form are.
 func (s *seat) KRaftVersion() int16 {
-	if q := s.own(); q != nil {
-		return q.KRaftVersion()
+	if p := s.at().part(); p != nil {
+		return p.KRaftVersion()
 	}
 	return 1
 }
 
-// Active implements ControlPlane.
+// Active reports whether the active controller is on this node.
 func (s *seat) Active() bool {
 	q := s.own()
 	return q != nil && q.Active()
 }
 
+var errUnformed = fault.New("controller", kafka.ErrNotController, "this node votes in no quorum yet")
+
 // own is the controller of this process (remote.Own).
 type own struct{ s *seat }
 
-// Submit refuses what this node's disk has no room for, and everything while it has no quorum.
+// Submit refuses what this node's disk has no room for, and everything while it has no part in the quorum.
 func (o own) Submit(cmd controller.Command, done func(reply any, err error)) {
 	q := o.s.own()
-	if q == nil {
-		o.s.n.o.World.Go(func() { done(nil, fault.New("controller", kafka.ErrNotController, "the quorum is not formed yet")) })
-		return
+	err := error(errUnformed)
+	if q != nil {
+		err = o.s.n.storage.Space.Admit(cmd)
 	}
-	if err := o.s.n.storage.Space.Admit(cmd); err != nil {
+	if err != nil {
 		o.s.n.o.World.Go(func() { done(nil, err) })
 		return
 	}
 	q.Submit(cmd, func(reply any, err error) { done(reply, err) })
+}
+
+// here is the controller of this process, as others ask it: it refuses what another leads, and answers in time.
+type here struct{ s *seat }
+
+// Submit implements nodes.Controller.
+func (h here) Submit(timeout time.Duration, cmd controller.Command, done func(reply any, err error)) {
+	deadlines := h.s.n.deadlines
+	var once sync.Once
+	var expiry *world.Deadline
+	finish := func(reply any, err error) { once.Do(func() { done(reply, err) }) }
+	expiry = deadlines.Add(timeout, func() {
+		finish(nil, fault.New("controller", kafka.ErrRequestTimedOut, "The controller did not answer within %s.", timeout))
+	})
+	own{h.s}.Submit(cmd, func(reply any, err error) {
+		deadlines.Cancel(expiry)
+		finish(reply, err)
+	})
 }

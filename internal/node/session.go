@@ -50,7 +50,7 @@ func (s *session) register(until time.Duration) {
 	s.n.control.Submit(startTimeout, controller.RegisterBroker{
 		Broker: st.NodeID(), Incarnation: s.incarnation, Rack: st.rack(), Endpoints: s.n.edge.endpoints,
 		Features: staterecord.Known(), LogDirs: dirs, Noted: noted, PreviousEpoch: storage.LastEpoch(s.n.storage),
-		Colocated: st.node.Roles.Controller && (!st.forms() || s.n.control.Active()),
+		Colocated: s.n.control.Active() || s.n.control.sole(),
 	}, func(reply any, err error) {
 		if err != nil {
 			s.notRegistered(until, err)
@@ -74,7 +74,7 @@ func (s *session) notRegistered(until time.Duration, err error) {
 	if code == kafka.ErrKafkaStorageError {
 		passes = true // the disk of whoever controls is full, or gone, and another may come to control
 	}
-	if s.n.settings.node.Roles.Controller && !s.n.settings.forms() || !passes || last {
+	if s.n.control.sole() || !passes || last {
 		s.over(err)
 		return
 	}

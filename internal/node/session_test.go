@@ -14,9 +14,9 @@ func TestABrokerTellsOfItsLastStop(t *testing.T) {
 	tells := func(what string, clean, known bool) {
 		t.Helper()
 		have := c.n.feed.Image().Broker(1)
-		b.plane.starts = nil
+		b.hall.starts = nil
 		b.boot()
-		for _, r := range b.plane.starts {
+		for _, r := range b.hall.starts {
 			want := kafka.BrokerEpoch(-1)
 			if clean {
 				want = have.Epoch
@@ -28,7 +28,7 @@ func TestABrokerTellsOfItsLastStop(t *testing.T) {
 				t.Errorf("%s: the previous epoch is %d, want %d; the last incarnation is noted: %v, want %v", what, r.PreviousEpoch, want, got, known)
 			}
 		}
-		if len(b.plane.starts) == 0 {
+		if len(b.hall.starts) == 0 {
 			t.Fatalf("%s: nobody registered", what)
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/milena-io/milena/internal/broker/cluster"
 	"github.com/milena-io/milena/internal/broker/fetch"
 	"github.com/milena-io/milena/internal/config"
-	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/listen"
@@ -31,16 +30,14 @@ const (
 // settings is what the keys mean to the parts of a node: the static ones of its configuration under the dynamic ones of
 // the image.
 type settings struct {
-	n       *Node
-	static  config.Values
-	node    config.Node // once they are checked
-	reaches bool        // there is a way to controllers on other nodes
-	rates   rates
+	n      *Node
+	static config.Values
+	node   config.Node // once they are checked
+	rates  rates
 }
 
 // check refuses what cannot work before anything is touched.
 func (s *settings) check() error {
-	const op = "node.config"
 	if err := storage.Check(s.static); err != nil {
 		return err
 	}
@@ -48,34 +45,35 @@ func (s *settings) check() error {
 	if s.node, err = config.ParseNode(s.static); err != nil {
 		return err
 	}
-	roles, servers := s.node.Roles, len(s.node.BootstrapServers)
-	switch {
-	case roles.Controller && servers > 1:
-		return fault.New(op, kafka.ErrInvalidConfig, "%d nodes are named in controller.quorum.bootstrap.servers; this version forms clusters from controller.quorum.voters", servers)
-	case !roles.Controller && !s.reaches:
-		return fault.New(op, kafka.ErrInvalidConfig, "process.roles=broker leaves the controllers to other nodes, which this version cannot reach; process.roles=broker,controller runs both in one process")
-	}
 	return nil
 }
 
 // founding is who gives a new cluster its id.
 func (s *settings) founding() storage.Founding {
-	switch {
-	case !s.node.Roles.Controller:
-		return storage.Joins
-	case s.forms():
-		return storage.Forms
+	if s.node.Founds() {
+		return storage.Founds
 	}
-	return storage.Founds
+	return storage.Joins
 }
 
-// forms reports whether the node is one of several voters.
-func (s *settings) forms() bool { return s.node.Roles.Controller && len(s.node.Voters) > 1 }
+// controllerListener is where controllers are asked: the first of controller.listener.names, which a node alone need not have.
+func (s *settings) controllerListener() string {
+	if len(s.node.ControllerNames) == 0 {
+		return "CONTROLLER"
+	}
+	return s.node.ControllerNames[0]
+}
 
-// seats are the voters of the configuration.
+// seats are the voters of the configuration, and the servers where a quorum may be found, whose ids nobody knows.
 func (s *settings) seats() (out []quorum.Voter) {
+	seat := func(id kafka.NodeID, host string, port int) {
+		out = append(out, quorum.Voter{ID: id, Endpoints: []record.Endpoint{{Name: s.controllerListener(), Host: host, Port: uint16(port)}}})
+	}
 	for _, v := range s.node.Voters {
-		out = append(out, quorum.Voter{ID: v.ID, Endpoints: []record.Endpoint{{Name: s.node.ControllerNames[0], Host: v.Host, Port: uint16(v.Port)}}})
+		seat(v.ID, v.Host, v.Port)
+	}
+	for _, at := range s.node.Others() {
+		seat(kafka.NoNode, at.Host, at.Port)
 	}
 	return out
 }
@@ -207,6 +205,15 @@ func (s *settings) quorumConfig() quorum.Config {
 		SnapshotInterval: v.Millis("metadata.log.max.snapshot.interval.ms"),
 		RetentionBytes:   v.Int("metadata.max.retention.bytes"), Retention: v.Millis("metadata.max.retention.ms"),
 		MaxBatchBytes: int(v.Int("internal.metadata.max.batch.size.in.bytes")),
+	}
+}
+
+func (s *settings) observerConfig() quorum.ObserverConfig {
+	v := s.static
+	return quorum.ObserverConfig{
+		MaxBytes: int(v.Int("controller.quorum.fetch.max.bytes")), ChunkBytes: int(v.Int("controller.quorum.fetch.snapshot.max.bytes")),
+		FetchTimeout: v.Millis("controller.quorum.fetch.timeout.ms"), RetryBackoff: v.Millis("controller.quorum.retry.backoff.ms"),
+		SnapshotBytes: v.Int("metadata.log.max.record.bytes.between.snapshots"),
 	}
 }
 

@@ -52,8 +52,8 @@ func (n *Node) close(left bool, done func(error)) {
 
 // handOver has another voter lead the quorum, where this node does and there is another.
 func (n *Node) handOver(done func()) {
-	s, several := n.control.(*seat)
-	if !several || !s.Active() {
+	s := n.control
+	if !s.Active() || s.sole() {
 		done()
 		return
 	}
@@ -87,7 +87,7 @@ func (n *Node) giveBack(done func()) {
 		n.session.quit()
 		n.replicas.others.close()
 		n.feed.Stop()
-		n.closeQuorum()
+		n.control.close()
 		n.edge.controllers.close(0)
 		n.storage.Abandon()
 		done()
@@ -97,7 +97,7 @@ func (n *Node) giveBack(done func()) {
 // finish ends the quorum and seals the directories.
 func (n *Node) finish(c *storage.Closing, drain time.Duration, done func(error)) {
 	n.feed.Stop()
-	n.closeQuorum()
+	n.control.close()
 	n.edge.controllers.close(drain)
 	n.replicas.news.flush()
 	c.Seal(n.session.brokerEpoch(), n.metadata.Load(), done)
@@ -108,11 +108,5 @@ func (n *Node) closeWaiting() {
 	if n.settings.node.Roles.Broker {
 		n.areas.fetch.Close()
 		n.groups.Close()
-	}
-}
-
-func (n *Node) closeQuorum() {
-	if c, own := n.control.(ownPlane); own {
-		c.close()
 	}
 }

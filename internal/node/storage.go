@@ -21,34 +21,17 @@ func (n *Node) openStorage() (err error) {
 	return err
 }
 
-// openQuorum opens the metadata log of a node that is the only voter, and begins one where the directory holds nothing at all. A
-// directory that has partitions and no metadata has lost it: that is refused, since a new log would know none of them.
-func (n *Node) openQuorum() (*quorum.Quorum, error) {
-	if err := n.formatQuorum(n.storage.Metadata.Dir.PartitionPath(storage.MetadataPartition)); err != nil {
-		return nil, err
-	}
-	return n.loadQuorum(nil)
-}
-
-// loadQuorum opens the metadata log of a directory that has begun. send carries messages to other voters.
-func (n *Node) loadQuorum(send func(to quorum.Voter, msg []byte)) (*quorum.Quorum, error) {
-	at := n.storage.Metadata
-	opts := at.Dir.Options(storage.MetadataPartition, n.settings.metadataLog(), n.o.World.Now())
-	opts.Later = at.Later
-	if opts.RecoveryPoint == 0 {
-		opts.Clean = false // Kafka's marker does not speak of this log, which it closes after all others
-	}
-	l, err := n.replicas.news.open(opts)
+// loadQuorum opens the metadata log of a directory that has begun.
+func (n *Node) loadQuorum(s *seat) (*quorum.Quorum, error) {
+	l, err := n.metadataLog()
 	if err != nil {
 		return nil, err
 	}
-	n.metadata.Store(l)
-	machine := controller.New(n.settings.controllerOptions())
+	at := n.storage.Metadata
 	return quorum.Open(quorum.Options{
-		World: n.o.World, FS: n.storage.FS, Dir: opts.Path, Log: quorum.DiskLog(l), Flusher: at.Flusher, Machine: machine,
-		Self:   quorum.Key{NodeID: n.settings.NodeID(), DirectoryID: at.ID()},
-		Config: n.settings.quorumConfig(), Cluster: n.ClusterID(), Send: send,
-		Await: n.feed.WaitFor, Failed: n.quorumFailed, Logger: n.log("kafka.raft"),
+		World: n.o.World, FS: n.storage.FS, Dir: at.Dir.PartitionPath(storage.MetadataPartition), Log: quorum.DiskLog(l), Flusher: at.Flusher,
+		Machine: controller.New(n.settings.controllerOptions()), Self: n.key(), Config: n.settings.quorumConfig(), Cluster: n.ClusterID(), Send: s.mail.send,
+		Await: n.feed.WaitFor, Unseated: func() { n.o.World.Go(s.unseated) }, Failed: n.quorumFailed, Logger: n.log("kafka.raft"),
 	})
 }
 
@@ -66,6 +49,8 @@ func (n *Node) quorumFailed(err error) {
 	n.life.Fail(err)
 }
 
+// formatQuorum begins the metadata log of a node that is the only voter, where the directory holds nothing at all. A directory that has
+// partitions and no metadata has lost it: that is refused, since a new log would know none of them.
 func (n *Node) formatQuorum(path string) error {
 	begun := false
 	if entries, err := n.storage.FS.List(path); err == nil {

@@ -62,7 +62,7 @@ func (v *vigil) look() {
 		if v.on[id] != nil {
 			continue
 		}
-		e, ok := b.Endpoint(v.s.n.settings.node.Listeners.InterBroker)
+		e, ok := v.s.n.among(b)
 		if !ok {
 			continue
 		}

@@ -38,7 +38,7 @@ func (c *three) join(host string) *guest {
 	}
 	cfg.Pool = wire.NewPool(cfg.Budget, false)
 	cfg.Table = wire.NewTable(map[kafka.APIKey]wire.Handler{
-		kafka.KeyNodeMessages: peer.Door(who, func(wire.Member, *wire.NodeRequest) {}, nil),
+		kafka.KeyNodeMessages: peer.Door(who, func(wire.Member, *wire.NodeRequest) error { return nil }, nil),
 		kafka.KeyApiVersions: func(req *wire.Request) {
 			out := kmsg.NewPtrApiVersionsResponse()
 			out.ApiKeys = cfg.Table.Advertised(wire.Nodes)

@@ -11,8 +11,8 @@ import (
 // Door answers NodeMessages: it says who lives here, and lets messages in that are meant for whoever does. self is asked for
 // each request, since a node learns its cluster's id only when it has found or formed one. take gets the sender and the
 // messages, which alias the request's frame and are good until it returns; it must not block, nor wait for the disk, as the
-// connection's next request is behind it. greet answers greetings; with nil there are none to answer.
-func Door(self func() wire.Identity, take func(from wire.Member, r *wire.NodeRequest), greet func(greeting []byte) (answer []byte, err error)) wire.Handler {
+// connection's next request is behind it; what it refuses the sender is told. greet answers greetings; with nil there are none to answer.
+func Door(self func() wire.Identity, take func(from wire.Member, r *wire.NodeRequest) error, greet func(greeting []byte) (answer []byte, err error)) wire.Handler {
 	return func(req *wire.Request) {
 		a := wire.NodeAnswer{Identity: self()}
 		a.ErrorCode, a.Message = judge(&a.Identity, &req.Node)
@@ -24,7 +24,9 @@ func Door(self func() wire.Identity, take func(from wire.Member, r *wire.NodeReq
 			a.Greeting = string(answer)
 		}
 		if a.ErrorCode == kafka.ErrNone && req.Node.Messages > 0 {
-			take(req.Node.From, &req.Node)
+			if err := take(req.Node.From, &req.Node); err != nil {
+				a.ErrorCode, a.Message = fault.CodeOf(err), err.Error()
+			}
 		}
 		req.Reply(wire.Reply{Body: &a})
 	}

@@ -53,6 +53,7 @@ type town struct {
 	seen     []string // member ids and groups that reached a server
 	parked   []*wire.Request
 	taken    []string // Raft messages
+	refuses  error    // what the door answers to messages
 	accepts  []time.Duration
 	peers    *peer.Peers
 	budget   *wire.Budget
@@ -96,10 +97,11 @@ func (o *town) handlers(host string) map[kafka.APIKey]wire.Handler {
 		kafka.KeyFetch: func(req *wire.Request) {
 			req.Reply(wire.Reply{Payload: fetched(req.Version, int(req.Fetch.MaxBytes))})
 		},
-		kafka.KeyNodeMessages: peer.Door(func() wire.Identity { return *o.identity[host] }, func(from wire.Member, r *wire.NodeRequest) {
+		kafka.KeyNodeMessages: peer.Door(func() wire.Identity { return *o.identity[host] }, func(from wire.Member, r *wire.NodeRequest) error {
 			for m := range r.All {
 				o.taken = append(o.taken, fmt.Sprintf("%d to %d: %s", from.Node, r.To.Node, m))
 			}
+			return o.refuses
 		}, greet),
 	}
 }

@@ -23,6 +23,8 @@ type FormingOptions struct {
 	// Seats is controller.quorum.voters, this node among them or not; or controller.quorum.bootstrap.servers, whose ids are
 	// NoNode: from those no quorum is formed, one that exists is found.
 	Seats []Voter
+	// Begun tells that the directory's log has begun, though no snapshot of it is there: one that Apache Kafka began at kraft.version 0.
+	Begun bool
 	// Ask carries a greeting to a node and its answer, which is that of Answer there, back. done is called once.
 	Ask func(to Voter, msg []byte, done func(answer []byte, err error))
 	// Formed is told once what this node is, Failed why it can be nothing.
@@ -83,7 +85,7 @@ func NewForming(o FormingOptions) (*Forming, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(refs) > 0 {
+	if len(refs) > 0 || o.Begun {
 		f.stage = stageBegun
 	}
 	return f, nil

@@ -228,10 +228,7 @@ func (ob *Observer) Close(done func(error)) {
 		return
 	}
 	ob.locked(func() {
-		ob.err = fault.Shutdown("observer")
-		if ob.timer != nil {
-			ob.timer.Stop()
-		}
+		ob.end()
 		targets, upTo := ob.o.Log.Dirty()
 		ob.later(func() {
 			ob.o.Flusher.Flush(targets, func(err error) {
@@ -246,6 +243,15 @@ func (ob *Observer) Close(done func(error)) {
 			})
 		})
 	})
+}
+
+// end has nothing asked any more, and no answer taken.
+func (ob *Observer) end() {
+	ob.err = fault.Shutdown("observer")
+	ob.drop()
+	if ob.timer != nil {
+		ob.timer.Stop()
+	}
 }
 
 // Leader returns who leads, as far as this observer was told, and the epoch.

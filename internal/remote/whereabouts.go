@@ -28,7 +28,7 @@ type Whereabouts struct {
 func (w *Whereabouts) find(turn int) string {
 	leader, _ := w.Leader()
 	if leader != kafka.NoNode {
-		if addr := w.of(leader); addr != "" {
+		if addr := w.Of(leader); addr != "" {
 			return addr
 		}
 	}
@@ -38,8 +38,8 @@ func (w *Whereabouts) find(turn int) string {
 	return w.at(w.Seats[turn%len(w.Seats)].Endpoints)
 }
 
-// of returns the address of a controller.
-func (w *Whereabouts) of(id kafka.NodeID) string {
+// Of returns the address of a controller, empty when nobody knows it.
+func (w *Whereabouts) Of(id kafka.NodeID) string {
 	if w.Voters != nil {
 		for _, v := range w.Voters() {
 			if addr := w.at(v.Endpoints); v.ID == id && addr != "" {

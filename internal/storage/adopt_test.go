@@ -16,7 +16,7 @@ func TestVotersHaveDirectoriesBeforeTheyHaveACluster(t *testing.T) {
 	open := func() *Storage {
 		r := &rig{t: t, w: world.NewVirtual(1), fs: mem}
 		o := r.options("a", "b")
-		o.Founding = Forms
+		o.Founding = Joins
 		return must.Get(Open(o))
 	}
 	s := open()

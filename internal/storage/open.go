@@ -164,9 +164,6 @@ func (s *Storage) formatDirs() error {
 		s.know(s.o.ClusterID)
 	}
 	if s.ClusterID() == "" && s.o.Founding == Joins {
-		return fault.New("node.start", kafka.ErrInvalidConfig, "%s belongs to no cluster yet, and a broker alone forms none: set CLUSTER_ID to the id of the one that it joins", s.Metadata.Path)
-	}
-	if s.ClusterID() == "" && s.o.Founding == Forms {
 		return s.reserveIDs()
 	}
 	if s.ClusterID() == "" {
@@ -175,11 +172,10 @@ func (s *Storage) formatDirs() error {
 	return s.format()
 }
 
-// Adopt gives the directories the cluster's identity, once the voters have agreed on it (Forms). It does nothing where
-// they have one.
+// Adopt gives the directories the cluster's identity, once it is known (Joins). It does nothing where they have one.
 func (s *Storage) Adopt(clusterID string) error {
 	if s.ClusterID() != "" && s.ClusterID() != clusterID {
-		return fault.New("node.start", kafka.ErrInconsistentClusterId, "%s belongs to cluster %s, and the voters form %s", s.Metadata.Path, s.ClusterID(), clusterID)
+		return fault.New("node.start", kafka.ErrInconsistentClusterId, "%s belongs to cluster %s, and the controllers to %s", s.Metadata.Path, s.ClusterID(), clusterID)
 	}
 	s.know(clusterID)
 	return s.format()

@@ -146,6 +146,11 @@ func (s *Space) Begin(retain func() error) {
 	s.mu.Lock()
 	s.retain = retain
 	s.mu.Unlock()
+	s.Again()
+}
+
+// Again makes room if a directory is full still: logs that were not open are, of which retention could give up nothing before.
+func (s *Space) Again() {
 	if s.full() {
 		s.of.o.World.Go(s.makeRoom)
 	}

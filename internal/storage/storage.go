@@ -62,10 +62,8 @@ type Founding uint8
 const (
 	// Founds draws the id: the node is all of the cluster's voters.
 	Founds Founding = iota
-	// Joins draws none: others form the cluster, and the id is given.
+	// Joins agrees on it with others or learns it from them: until Adopt the directories have ids of their own and no cluster.
 	Joins
-	// Forms agrees on it with other voters: until Adopt the directories have ids of their own and no cluster.
-	Forms
 )
 
 // Replicas are the node's partitions.

@@ -63,6 +63,7 @@ func (r *recovering) recover(v *storage.Volume, p *partition.Partition) {
 	switch {
 	case left == 0:
 		r.tell(0, v)
+		r.of.o.Storage.Space.Again()
 		r.of.o.Recovered()
 	case tell:
 		r.tell(left, v)
