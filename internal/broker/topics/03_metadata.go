@@ -39,8 +39,23 @@ func (t *Topics) Metadata(req *wire.Request) {
 				codes[c.Name] = c.Code
 			}
 		}
-		t.answerMetadata(&q, codes)
+		t.shown(codes, t.world.Now().Mono+autoCreateTimeout, func() { t.answerMetadata(&q, codes) })
 	})
+}
+
+// autoCreateLook is how often this node looks whether its image has come as far as the controller that made a topic.
+const autoCreateLook = 2 * time.Millisecond
+
+// shown calls done once this node knows the topics that were made, and not later than a moment of monotonic time.
+func (t *Topics) shown(codes map[string]kafka.ErrorCode, until time.Duration, done func()) {
+	img := t.image()
+	for name, code := range codes {
+		if code == kafka.ErrNone && img.TopicNamed(name) == nil && t.world.Now().Mono < until {
+			t.world.After(autoCreateLook, func() { t.shown(codes, until, done) })
+			return
+		}
+	}
+	done()
 }
 
 type metadataQuestion struct {
