@@ -34,8 +34,8 @@ type machine struct {
 
 // ills are the faults that a machine has now, each counted, for they overlap.
 type ills struct {
-	dead, paused, full, slow int
-	latency                  time.Duration // of each sync
+	dead, paused, full int
+	slow               []time.Duration // how long a sync takes by each of them
 }
 
 // device is a machine's disk as its process has it: with faults, and as slow as it is.
@@ -45,7 +45,12 @@ type device struct {
 }
 
 // Latency is how long a sync takes.
-func (d device) Latency() time.Duration { return d.m.ills.latency }
+func (d device) Latency() (longest time.Duration) {
+	for _, l := range d.m.ills.slow {
+		longest = max(longest, l)
+	}
+	return longest
+}
 
 // clock is a machine's wall clock.
 type clock struct {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/milena-io/milena/internal/disk"
@@ -68,9 +69,11 @@ func (m *machine) suffer(e faults.Event) (end func()) {
 		d.Tail, d.TailOneIn = 200*time.Millisecond, max(2, int(1/e.Share))
 		return m.delay(d)
 	case faults.SlowDisk:
-		was := m.ills.latency
-		m.ills.latency = e.Delay
-		return func() { m.ills.latency = was }
+		m.ills.slow = append(m.ills.slow, e.Delay)
+		return func() {
+			i := slices.Index(m.ills.slow, e.Delay)
+			m.ills.slow = slices.Delete(m.ills.slow, i, i+1)
+		}
 	case faults.SyncFails:
 		if m.faulty != nil {
 			m.lost = true

@@ -3,7 +3,6 @@ package sim
 import (
 	"bytes"
 	"cmp"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -157,13 +156,6 @@ func (w *watch) look(id kafka.TopicIDPartition, happened func(*replicas.State)) 
 			s.Replicas = append(s.Replicas, x.Replica)
 			x.Changed, x.Batches, x.told = x.End, nil, len(x.log)
 		}
-	}
-	if w.r.o.Tell != nil {
-		line := fmt.Sprintf("LOOK %v %d: leader %d e%d pe%d isr %v", of.tp, s.Index, reg.Leader, reg.LeaderEpoch, reg.PartitionEpoch, reg.ISR())
-		for _, x := range s.Replicas {
-			line += fmt.Sprintf(" | %d up=%v leads=%v e%d es%d end=%d dur=%d hw=%d ch=%d isr=%v", x.Node, x.Up, x.Leads, x.Epoch, x.EpochStart, x.End, x.Durable, x.High, x.Changed, x.ISR)
-		}
-		w.r.o.Tell(fmt.Sprintf("%12v %s", w.r.w.Now().Mono-time.Hour, line))
 	}
 	w.count(of, reg)
 	if happened != nil {

@@ -58,6 +58,7 @@ func one(s uint64) int {
 type news struct {
 	Reached sim.Reached
 	Failed  string    `json:",omitempty"`
+	Told    string    `json:",omitempty"` // after it was shrunk
 	Kept    *sim.Kept `json:",omitempty"`
 }
 
@@ -69,12 +70,17 @@ func work() {
 		r := sim.Run(s, sim.Options{})
 		n := news{Reached: r.Reached}
 		if r.Failed() {
-			small := sim.Shrink(&r, sim.Options{}, *tries)
-			kept := sim.Keep(&small)
-			n.Failed, n.Kept = told(&r, &small), &kept
+			n.Failed = r.String()
 		}
 		if out.Encode(n) != nil {
 			return // nobody listens any more
+		}
+		if r.Failed() {
+			small := sim.Shrink(&r, sim.Options{}, *tries)
+			kept := sim.Keep(&small)
+			if out.Encode(news{Told: told(&r, &small), Kept: &kept}) != nil {
+				return
+			}
 		}
 	}
 }
@@ -119,6 +125,9 @@ func all() int {
 				if n.Failed != "" {
 					failed++
 					fmt.Println(n.Failed)
+				}
+				if n.Kept != nil {
+					fmt.Println(n.Told)
 					save(n.Kept)
 				}
 			})
