@@ -116,10 +116,12 @@ func faster(part, name string) func(*store) (string, bool, string) {
 }
 
 // aimTable prints the aims beside what was measured.
-func aimTable(s *store) string {
+func aimTable(s *store) string { return table(s, aims()) }
+
+func table(s *store, rows []aim) string {
 	var b strings.Builder
 	b.WriteString("| figure | aim | measured | | medians |\n|---|---|---|---|---|\n")
-	for _, a := range aims() {
+	for _, a := range rows {
 		text, good, from := a.got(s)
 		met := "missed"
 		switch {

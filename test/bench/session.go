@@ -162,6 +162,7 @@ func (s session) report(cores cores, results *store, limited bool) (string, erro
 		fmt.Fprintf(&b, "\n%s\n", s.conditions(limited))
 		b.WriteString(coldTable(results))
 		b.WriteString(scaleTable(results))
+		b.WriteString(clusterSection(results))
 	}
 	for _, name := range []string{profilesPart, cellsPart} {
 		text, err := os.ReadFile(s.textPath(name))
