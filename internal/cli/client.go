@@ -85,7 +85,9 @@ func (a *app) client(opts ...kgo.Opt) (*kgo.Client, error) {
 }
 
 // backoff is how long the client waits before it asks again: somebody waits for the answer.
-func backoff(fails int) time.Duration { return min(time.Duration(fails)*50*time.Millisecond, time.Second) }
+func backoff(fails int) time.Duration {
+	return min(time.Duration(fails)*50*time.Millisecond, time.Second)
+}
 
 // connect makes a client and asks a broker something, so that an address that nobody answers is told at once and by its
 // name, before retries hide it.

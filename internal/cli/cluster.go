@@ -67,7 +67,8 @@ func (a *app) clusterCommand() *cobra.Command {
 			})
 		},
 	})
-	return a.group("cluster", "The cluster as a whole", info, a.clusterHealth(), a.clusterNodes(), a.clusterQuorum())
+	return a.group("cluster", "The cluster as a whole", info, a.clusterHealth(), a.clusterNodes(), a.clusterQuorum(),
+		a.clusterElect(), a.clusterRebalance(), a.clusterDrain())
 }
 
 func clusterInfo(ctx context.Context, c *kgo.Client, adm *kadm.Client) (clusterDoc, error) {
@@ -102,7 +103,7 @@ func clusterInfo(ctx context.Context, c *kgo.Client, adm *kadm.Client) (clusterD
 // brokerDirs asks a broker for its log directories; none where it does not tell.
 func brokerDirs(ctx context.Context, c *kgo.Client, broker int32) []brokerDir {
 	out := []brokerDir{}
-	resp, err := c.Broker(int(broker)).RetriableRequest(ctx, kmsg.NewPtrDescribeLogDirsRequest())
+	resp, err := c.Broker(int(broker)).Request(ctx, kmsg.NewPtrDescribeLogDirsRequest())
 	if err != nil {
 		return out
 	}

@@ -216,7 +216,8 @@ func TestHelpLinesUp(t *testing.T) {
 func TestSchemas(t *testing.T) {
 	for _, args := range []string{
 		"version", "ready", "produce", "consume", "topic create", "topic list", "topic describe", "topic alter", "topic delete",
-		"group list", "group describe", "group seek", "group delete", "cluster info", "cluster health", "cluster quorum", "cluster nodes", "explain partition", "log dump", "log verify", "bench produce", "bench consume",
+		"group list", "group describe", "group seek", "group delete", "cluster info", "cluster health", "cluster quorum", "cluster nodes", "cluster elect", "cluster drain", "cluster rebalance", "reassign plan",
+		"reassign apply", "reassign status", "reassign cancel", "explain partition", "log dump", "log verify", "bench produce", "bench consume",
 	} {
 		r := run(t, "", append(strings.Fields(args), "--schema")...)
 		var s struct {
