@@ -4,12 +4,14 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"golang.org/x/term"
 
+	"github.com/milena-io/milena"
 	"github.com/milena-io/milena/internal/cli"
 	"github.com/milena-io/milena/internal/server"
 )
@@ -25,7 +27,7 @@ func run() int {
 	return cli.Main(ctx, cli.Process{
 		Args: os.Args[1:], Env: os.Environ(), In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		InTerminal: terminal(os.Stdin), OutTerminal: terminal(os.Stdout), ErrTerminal: terminal(os.Stderr), Width: width,
-	}, cli.Seams{Start: start})
+	}, cli.Seams{Start: start, Dev: dev})
 }
 
 func start(ctx context.Context, o cli.StartOptions) error {
@@ -33,6 +35,13 @@ func start(ctx context.Context, o cli.StartOptions) error {
 	return server.Run(ctx, server.Options{
 		ConfigFiles: o.ConfigFiles, Overrides: o.Overrides, Env: o.Env, Log: o.Err, LogFormat: o.LogFormat,
 		LogLevel: o.LogLevel, Terminal: o.Terminal, HostName: name,
+	})
+}
+
+func dev(ctx context.Context, o cli.DevOptions) (cli.DevCluster, error) {
+	return milena.StartCluster(ctx, milena.ClusterConfig{
+		Nodes: len(o.Addrs), Dir: o.Dir, Addrs: o.Addrs,
+		Logger: func(node int) *slog.Logger { return server.Logger(o.Log, o.Level).With("node", node) },
 	})
 }
 

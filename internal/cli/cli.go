@@ -34,6 +34,7 @@ type Process struct {
 // Seams are what the commands use and other packages provide.
 type Seams struct {
 	Start StartFunc // runs a server; nil where this program has none
+	Dev   DevFunc   // runs a cluster to play with; nil where this program has none
 	FS    disk.FS   // where log commands read; nil is the operating system's
 }
 

@@ -215,7 +215,7 @@ func TestHelpLinesUp(t *testing.T) {
 // TestSchemas holds that every command with JSON output describes it.
 func TestSchemas(t *testing.T) {
 	for _, args := range []string{
-		"version", "ready", "produce", "consume", "topic create", "topic list", "topic describe", "topic alter", "topic delete",
+		"version", "ready", "dev", "produce", "consume", "topic create", "topic list", "topic describe", "topic alter", "topic delete",
 		"group list", "group describe", "group seek", "group delete", "cluster info", "cluster health", "cluster quorum", "cluster nodes", "cluster elect", "cluster drain", "cluster rebalance", "reassign plan",
 		"reassign apply", "reassign status", "reassign cancel", "explain partition", "log dump", "log verify", "bench produce", "bench consume",
 	} {

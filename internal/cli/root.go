@@ -29,7 +29,7 @@ const defaultBroker = "127.0.0.1:9092"
 // root builds the tree of commands.
 func (a *app) root() *cobra.Command {
 	root := a.group("milena", "Apache Kafka's log, in one binary",
-		a.startCommand(), a.readyCommand(), a.versionCommand(), a.topicCommand(), a.produceCommand(), a.consumeCommand(),
+		a.devCommand(), a.startCommand(), a.readyCommand(), a.versionCommand(), a.topicCommand(), a.produceCommand(), a.consumeCommand(),
 		a.groupCommand(), a.clusterCommand(), a.reassignCommand(), a.explainCommand(), a.logCommand(), a.migrateCommand(), a.benchCommand())
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetOut(a.out)

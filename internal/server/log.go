@@ -1,6 +1,7 @@
 package server
 
 import (
+	"io"
 	"log/slog"
 
 	"github.com/milena-io/milena/internal/config"
@@ -23,4 +24,9 @@ func newLogger(o Options, l *config.Loaded) *slog.Logger {
 		name = l.LogLevel
 	}
 	return slog.New(logging.New(o.Log, logging.Options{Format: format, Level: level(name), Color: o.Terminal && format == "pretty"}))
+}
+
+// Logger makes a log in Kafka's form for whoever runs nodes otherwise than by Run.
+func Logger(to io.Writer, least string) *slog.Logger {
+	return slog.New(logging.New(to, logging.Options{Format: "kafka", Level: level(least)}))
 }
