@@ -24,6 +24,9 @@ type Config struct {
 	Log             *RateLimited
 	// Login restricts a connection until Authenticated is called; nil on listeners where everybody is ANONYMOUS.
 	Login *Login
+	// Parks reports whether Dispatch may keep a Fetch that it has not read yet: its frame then lasts until it is answered. Once it
+	// says no it says no for good; nil is never.
+	Parks func() bool
 
 	calls sync.Pool // *call
 }
@@ -204,7 +207,8 @@ func (s *Session) begin(now kafka.Instant, c *call) {
 		return
 	}
 	var frame *wire.Buffer
-	if c.request.Key == kafka.KeyFetch { // it may wait long, and its handler is done with the frame when it returns
+	// A Fetch may wait long, and its handler is done with the frame when it returns.
+	if c.request.Key == kafka.KeyFetch && (s.cfg.Parks == nil || !s.cfg.Parks()) {
 		frame, c.frame = c.frame, nil
 	}
 	s.dispatch(&c.request)

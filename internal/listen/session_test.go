@@ -339,6 +339,32 @@ func TestRequestsAreForgottenWhenAnswered(t *testing.T) {
 	}
 }
 
+// TestAParkedFetchKeepsItsFrame: while requests may be parked, one that is read later says what it said; else its frame is given back
+// when the handler returns, for it may wait long.
+func TestAParkedFetchKeepsItsFrame(t *testing.T) {
+	for _, parks := range []bool{true, false} {
+		r := newRig(t)
+		r.cfg.Parks = func() bool { return parks }
+		m := follow().(*kmsg.FetchRequest)
+		topic, p := kmsg.NewFetchRequestTopic(), kmsg.NewFetchRequestTopicPartition()
+		p.Partition, topic.Topic = 7, "t"
+		topic.Partitions = append(topic.Partitions, p)
+		m.Topics = append(m.Topics, topic)
+		r.connect().send(m)
+		named := 0
+		for p := range r.begun[0].Fetch.All {
+			if string(p.Topic) == "t" && p.Partition == 7 {
+				named++
+			}
+		}
+		if (named == 1) != parks {
+			t.Fatalf("parks %v: %d partitions are named once the handler has returned", parks, named)
+		}
+		r.answer(0)
+		r.wantQuiet()
+	}
+}
+
 // TestSoftwareIsKept for the requests that follow ApiVersions (KIP-511), unless it is not a name.
 func TestSoftwareIsKept(t *testing.T) {
 	r := newRig(t)

@@ -81,7 +81,7 @@ func (e *edge) assemble(n *Node) {
 		table := wire.NewTable(d.handlers)
 		d.sessions = &listen.Config{
 			Table: table, Pool: pool, Budget: e.budget, Limits: limits, MaxRequestBytes: int32(v.Int("socket.request.max.bytes")),
-			Observer: n.o.Observer, Log: log,
+			Observer: n.o.Observer, Log: log, Parks: d.porch.parks,
 		}
 		d.dispatch = table.Handle
 	}

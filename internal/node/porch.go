@@ -18,6 +18,9 @@ type porch struct {
 	waiting []*wire.Request
 }
 
+// parks reports whether requests may wait here: then their frames have to last until they are answered.
+func (p *porch) parks() bool { return !p.cleared.Load() }
+
 // take passes a request on, now or when the node serves.
 func (p *porch) take(r *wire.Request, dispatch func(*wire.Request)) {
 	if p.cleared.Load() || r.Key == kafka.KeyNodeMessages || r.Key == kafka.KeyApiVersions {
