@@ -33,7 +33,7 @@ type news struct {
 type event struct {
 	kind  eventKind
 	topic string
-	dir   string
+	dir   string // or why it happened
 }
 
 type eventKind int
@@ -43,6 +43,10 @@ const (
 	logDeleted
 	logStartMoved
 	segmentsRetired
+	leads
+	leaderless
+	isrShrunk
+	isrGrown
 )
 
 // partitions are whom it happened to.
@@ -170,6 +174,14 @@ func (w *news) tell(e event, p *partitions) {
 	switch e.kind {
 	case logMade:
 		out.Info("Created log for "+whose, "dir", e.dir)
+	case leads:
+		w.n.log("kafka.controller").Info("Leads "+whose+": "+e.dir, "partitions", len(p.numbers))
+	case leaderless:
+		w.n.log("kafka.controller").Warn("Nobody leads "+whose+" any more: it was led by this broker, "+e.dir, "partitions", len(p.numbers))
+	case isrShrunk:
+		w.n.log("kafka.cluster.Partition").Info("Shrinking ISR of "+whose+" to "+e.dir, "partitions", len(p.numbers))
+	case isrGrown:
+		w.n.log("kafka.cluster.Partition").Info("Expanding ISR of "+whose+" to "+e.dir, "partitions", len(p.numbers))
 	case logDeleted:
 		out.Info("Deleted log for "+whose, "dir", e.dir)
 	case logStartMoved:

@@ -144,6 +144,7 @@ func (n *Node) assemble() error {
 	n.feed = feed.New(func(d image.Delta) {
 		act(d)
 		n.control.vigil.notice(d)
+		n.replicas.news.brokers(d)
 	}, n.life.Fail)
 	if err := n.edge.bind(n); err != nil {
 		return err

@@ -202,6 +202,7 @@ func (r *replicas) change(img *image.Image, t image.TopicChange, c image.Partiti
 	name := kafka.TopicPartition{Topic: topic.Name, Partition: c.ID}
 	id := kafka.TopicIDPartition{TopicID: topic.ID, Partition: c.ID}
 	r.seen.see(self, c)
+	r.news.changed(self, img, name, c)
 	switch {
 	case mine && r.ours(img):
 		r.become(img, id, r.ensure(img, topic, name, id, configs), c.New)
