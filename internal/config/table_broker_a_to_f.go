@@ -35,7 +35,7 @@ var brokerAToF = []Key{
 	{Name: "controller.performance.always.log.threshold.ms", Type: Long, Default: "2000", HasDefault: true, Hidden: true, Doc: "Log controller events slower than this."},
 	{Name: "controller.performance.sample.period.ms", Type: Long, Default: "60000", HasDefault: true, Hidden: true, Doc: "Slow-event sampling period of the controller."},
 	{Name: "controller.quorum.append.linger.ms", Type: Int, Default: "25", HasDefault: true, Doc: "Leader accumulates metadata records this long before append."},
-	{Name: "controller.quorum.auto.join.enable", Type: Boolean, Default: "false", HasDefault: true, Doc: "Controller adds itself to the voter set after catching up."},
+	{Name: "controller.quorum.auto.join.enable", Type: Boolean, Default: "false", HasDefault: true, Status: Implemented, Doc: "Controller adds itself to the voter set after catching up."},
 	{Name: "controller.quorum.bootstrap.servers", Type: List, Default: "", HasDefault: true, Status: Implemented, Doc: "Bootstrap endpoints of the dynamic quorum (kraft.version 1)."},
 	{Name: "controller.quorum.election.backoff.max.ms", Type: Int, Default: "1000", HasDefault: true, Doc: "Upper bound of random election backoff."},
 	{Name: "controller.quorum.election.timeout.ms", Type: Int, Default: "1000", HasDefault: true, Status: Implemented, Doc: "Wait without leader before becoming candidate."},

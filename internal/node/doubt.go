@@ -95,6 +95,7 @@ func (s *seat) advanced() {
 			s.rollCall()
 		}
 		s.vigil.look()
+		s.petition()
 	})
 }
 

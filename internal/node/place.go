@@ -273,7 +273,7 @@ func (s *seat) foreign(at quorum.Voter, err error) {
 	n, addr := s.n, s.mail.address(at)
 	why := fault.New("node.start", kafka.ErrInconsistentClusterId, "the controller at %s is of another cluster than %s, which %s belongs to: "+
 		"put controller.quorum.voters or controller.quorum.bootstrap.servers right, or start with an empty directory to join that cluster", addr, n.ClusterID(), n.storage.Metadata.Path)
-	if n.feed.Image().MetadataVersion() == 0 {
+	if n.feed.Image().MetadataVersion() == 0 || n.settings.node.Roles.Broker && n.session.brokerEpoch() < 0 {
 		n.o.World.Go(func() { n.session.over(why) })
 		return
 	}
