@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -16,7 +18,7 @@ import (
 type asker struct{ client *kgo.Client }
 
 func newAsker(addrs []string) (*asker, error) {
-	client, err := kgo.NewClient(append(load.Patient(addrs), kgo.MetadataMinAge(10*time.Millisecond))...)
+	client, err := kgo.NewClient(append(load.Patient(addrs), kgo.MetadataMinAge(10*time.Millisecond), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	if err != nil {
 		return nil, err
 	}
@@ -129,6 +131,40 @@ func (a *asker) inSync(ctx context.Context) error {
 			}
 		}
 		return nil
+	})
+}
+
+// create makes a topic, which is there already when an answer was lost.
+func (a *asker) create(ctx context.Context, topic string, partitions int32) error {
+	return until(ctx, "a new topic", func(ctx context.Context) error {
+		made, err := kadm.NewClient(a.client).CreateTopic(ctx, partitions, 3, nil, topic)
+		if err == nil && !errors.Is(made.Err, kerr.TopicAlreadyExists) {
+			err = made.Err
+		}
+		return err
+	})
+}
+
+// write has a record in each partition of a topic: only then it has files.
+func (a *asker) write(ctx context.Context, topic string, partitions int32) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for p := range partitions {
+		if err := a.client.ProduceSync(ctx, &kgo.Record{Topic: topic, Partition: p, Value: []byte("x")}).FirstErr(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remove deletes one, which is gone already when an answer was lost.
+func (a *asker) remove(ctx context.Context, topic string) error {
+	return until(ctx, "a topic deleted", func(ctx context.Context) error {
+		gone, err := kadm.NewClient(a.client).DeleteTopic(ctx, topic)
+		if err == nil && !errors.Is(gone.Err, kerr.UnknownTopicOrPartition) {
+			err = gone.Err
+		}
+		return err
 	})
 }
 

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -256,6 +258,43 @@ func (s *strike) fullDisk() error {
 	s.wait(s.last)
 	s.healed()
 	return n.Volume.Free()
+}
+
+// deleteTopic deletes a topic while a node is away: when it is back its replicas are set aside, and are no partitions any more.
+func (s *strike) deleteTopic() error {
+	n, topic := s.one(), fmt.Sprintf("stray%d", s.dice.Uint32())
+	s.report("node %d, topic %s", n.ID, topic)
+	if err := s.ask.create(s.ctx, topic, partitions); err != nil {
+		return err
+	}
+	if err := s.ask.write(s.ctx, topic, partitions); err != nil {
+		return err
+	}
+	replicas := func(want int) func(context.Context) error {
+		return func(context.Context) error {
+			there, err := filepath.Glob(filepath.Join(n.Data(), topic+"-?"))
+			if err == nil && len(there) != want {
+				err = fmt.Errorf("%d replicas of %s", len(there), topic)
+			}
+			return err
+		}
+	}
+	if err := until(s.ctx, "a new topic has files", replicas(partitions)); err != nil {
+		return err
+	}
+	s.begin()
+	if err := n.Kill(); err != nil {
+		return err
+	}
+	if err := s.ask.remove(s.ctx, topic); err != nil {
+		return err
+	}
+	s.wait(s.last)
+	s.healed()
+	if err := n.Start(); err != nil {
+		return err
+	}
+	return until(s.ctx, "the replicas of a deleted topic are set aside", replicas(0))
 }
 
 // wait lets a fault last.
