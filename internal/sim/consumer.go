@@ -15,6 +15,7 @@ import (
 type consumer struct {
 	c         *client
 	committed bool // isolation.level=read_committed
+	anywhere  bool // it reads from whichever replica, as one with a rack may (KIP-392)
 	positions []*position
 	polling   map[kafka.NodeID]bool
 	over      bool
@@ -28,6 +29,7 @@ type position struct {
 	epoch   kafka.LeaderEpoch // of the last record, -1 before the first
 	end     kafka.Offset      // where the reader stops; -1 for never
 	asked   bool              // a Fetch for it is under way
+	from    kafka.NodeID      // whom a reader asks next that reads from any replica
 	op      history.Op
 }
 
@@ -47,12 +49,24 @@ func (k *consumer) assign(tp kafka.TopicPartition, end kafka.Offset) *position {
 	return p
 }
 
+// wander has each partition read from whichever replica next.
+func (k *consumer) wander() {
+	for _, p := range k.positions {
+		if !p.asked {
+			p.from = kafka.NodeID(1 + k.c.r.dice.IntN(len(k.c.r.machines)))
+		}
+	}
+}
+
 func (p *position) done() bool { return p.end >= 0 && p.next >= p.end }
 
 // tick begins a Fetch to each node that leads something and isn't asked.
 func (k *consumer) tick() {
 	if k.over {
 		return
+	}
+	if k.anywhere {
+		k.wander()
 	}
 	unknown := false
 	for _, m := range k.c.r.machines {
@@ -63,6 +77,9 @@ func (k *consumer) tick() {
 		for _, p := range k.positions {
 			at, known := k.c.leader(p.tp)
 			unknown = unknown || !known
+			if k.anywhere {
+				at.node = p.from
+			}
 			if known && at.node == m.id && !p.asked && !p.done() {
 				of = append(of, p)
 			}
@@ -92,6 +109,9 @@ func (k *consumer) poll(node kafka.NodeID, of []*position) {
 		at, _ := k.c.leader(p.tp)
 		t.Topic, part.Partition, part.FetchOffset, part.PartitionMaxBytes = p.tp.Topic, p.tp.Partition, int64(p.next), 4096
 		part.CurrentLeaderEpoch, part.LastFetchedEpoch = int32(at.epoch), int32(p.epoch)
+		if k.anywhere {
+			part.LastFetchedEpoch = -1 // a follower may not yet have cut what the leader doesn't have
+		}
 		t.Partitions = append(t.Partitions, part)
 		req.Topics = append(req.Topics, t)
 		p.asked = true

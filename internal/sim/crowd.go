@@ -41,6 +41,10 @@ func (c *crowd) gather(r *run) {
 	for i := range 2 {
 		c.readers = append(c.readers, newConsumer(r, fmt.Sprintf("r%d", i), s.Seed%2 == 0))
 	}
+	wanderer := newConsumer(r, "w", s.Seed%2 == 0)
+	wanderer.anywhere = true
+	c.readers = append(c.readers, wanderer)
+	newAsker(r)
 	c.create(topic, int32(s.Partitions), int16(s.Replicas))
 }
 

@@ -113,14 +113,8 @@ func (r *run) bounds(c *client, tp kafka.TopicPartition, done func(kafka.TopicPa
 		again()
 		return
 	}
-	req := kmsg.NewPtrListOffsetsRequest()
-	req.Version, req.ReplicaID = 6, -1
-	t, p := kmsg.NewListOffsetsRequestTopic(), kmsg.NewListOffsetsRequestTopicPartition()
-	t.Topic, p.Partition, p.Timestamp, p.CurrentLeaderEpoch = tp.Topic, tp.Partition, -1, int32(at.epoch)
-	t.Partitions = append(t.Partitions, p)
-	req.Topics = append(req.Topics, t)
 	op := r.record.Begin(history.Op{Process: r.crowd.processes(), F: history.DoAsk})
-	c.to(at.node).ask(req, asked, func(resp kmsg.Response, _ history.Transport) {
+	c.to(at.node).ask(endOf(tp, at.epoch), asked, func(resp kmsg.Response, _ history.Transport) {
 		op.Kind = history.Info
 		in, ok := resp.(*kmsg.ListOffsetsResponse)
 		if !ok || in.Topics[0].Partitions[0].ErrorCode != 0 {
