@@ -123,7 +123,7 @@ topics is created that eight connections ask for. The throughput is of 1 KiB rec
 under way; the CPU is that of all three nodes.
 
 `)
-	b.WriteString(seenTable(s))
+	b.WriteString(seenTable(s) + millionTable(s))
 	return b.String()
 }
 

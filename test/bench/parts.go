@@ -43,6 +43,7 @@ func parts(brief bool) []part {
 		{name: "replicated", of: clusterParts, also: []string{"kafka", "milena", "milena-cache"}, rounds: rounds, atMost: some, setup: findReplicatedPeak, measure: measureReplicated},
 		{name: "create", of: clusterParts, also: []string{"kafka", "milena"}, rounds: rounds, atMost: some, measure: measureCreate},
 		{name: "catch-up", of: clusterParts, also: []string{"kafka", "milena", "milena-cache"}, rounds: rounds, atMost: some, measure: measureCatchUp},
+		{name: "million", of: clusterParts, also: []string{"milena"}, rounds: min(rounds, 3), measure: measureMillion},
 	}
 }
 
