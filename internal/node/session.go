@@ -52,6 +52,9 @@ func (s *session) register(until time.Duration) {
 		Features: staterecord.Known(), LogDirs: dirs, Noted: noted, PreviousEpoch: storage.LastEpoch(s.n.storage),
 		Colocated: s.n.control.Active() || s.n.control.sole(),
 	}, func(reply any, err error) {
+		if err == nil {
+			err = reply.(controller.Registered).Again()
+		}
 		if err != nil {
 			s.notRegistered(until, err)
 			return
@@ -74,7 +77,7 @@ func (s *session) notRegistered(until time.Duration, err error) {
 	if code == kafka.ErrKafkaStorageError {
 		passes = true // the disk of whoever controls is full, or gone, and another may come to control
 	}
-	if s.n.control.sole() || !passes || last {
+	if s.n.control.sole() && code != kafka.ErrDuplicateBrokerRegistration || !passes || last {
 		s.over(err)
 		return
 	}

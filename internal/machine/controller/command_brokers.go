@@ -38,7 +38,8 @@ type BrokerDead struct {
 	Epoch  kafka.BrokerEpoch
 }
 
-// Registered is the reply to RegisterBroker; the epoch is the offset of the registration's record.
+// Registered is the reply to RegisterBroker; the epoch is the offset of the registration's record. Again tells whether the broker has to
+// ask again: what it gives up may need more than one batch.
 type Registered struct{ Epoch kafka.BrokerEpoch }
 
 // Heartbeat keeps a broker's session, asks to be unfenced or announces a controlled shutdown (KIP-631). The reply is

@@ -59,3 +59,41 @@ func TestABrokerInSyncWithMoreThanABatchHoldsLeavesInSeveral(t *testing.T) {
 		t.Errorf("%+v after the second", b)
 	}
 }
+
+// The broker in the process of the active controller is registered in several batches like any other, and so is one that loses its place
+// among the eligible in more partitions than one batch holds.
+func TestABrokerOfMorePartitionsThanABatchHoldsRegisters(t *testing.T) {
+	l := newLab(t)
+	l.start(1, 2, 3)
+	l.alter(alter(ofBroker, "", "min.insync.replicas=3", "milena.durability=cache"))
+	parts := make([]staterecord.Partition, 2*maxLeaving+3)
+	for i := range parts {
+		parts[i] = staterecord.Partition{Replicas: nodes(1, 2, 3), ISR: nodes(1, 2, 3), Leader: 1}
+	}
+	l.seed("t", parts...)
+	again := registration(1, 2)
+	again.Colocated, again.PreviousEpoch = true, -1
+	old, asked := l.epoch(1), 0
+	must := func(cmd any) {
+		l.must(cmd)
+		if n := bytesIn(l.last); n > 8<<20 {
+			t.Fatalf("%d records take %d bytes, more than a batch may have", len(l.last), n)
+		}
+	}
+	for ; asked < 10 && l.epoch(1) == old; asked++ {
+		if _, _, err := l.m.Decide(l.now, l.next, again); err == nil {
+			must(again)
+		}
+		for len(l.m.Due(l.now)) > 0 {
+			must(l.m.Due(l.now)[0])
+		}
+	}
+	if l.epoch(1) == old || asked < 4 {
+		t.Fatalf("epoch %d after %d questions", l.epoch(1), asked)
+	}
+	for _, p := range l.m.Committed().TopicNamed("t").Partitions() {
+		if p.Leader == 1 || len(p.ISR()) != 2 || len(p.ELR()) != 0 {
+			t.Fatalf("led by %d, in sync %v, eligible %v", p.Leader, p.ISR(), p.ELR())
+		}
+	}
+}

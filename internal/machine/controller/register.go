@@ -38,17 +38,17 @@ func registerBroker(d *decision, c RegisterBroker) (any, error) {
 		d.sessions.touch(d.now, c.Broker, have.Epoch, kafka.NoOffset)
 		return Registered{Epoch: have.Epoch}, nil
 	}
-	if have != nil && !c.Colocated && d.img.Load(c.Broker).InSync > maxLeaving {
+	if have != nil && d.img.Load(c.Broker).InSync > maxLeaving {
 		// The timers take the old one out of them, batch by batch, and the broker asks again.
 		d.sessions.kill(d.now, c.Broker, have.Epoch)
 		return nil, duplicate()
 	}
-	gone := departure{broker: c.Broker}
+	gone := departure{broker: c.Broker, most: maxLeaving}
 	if d.img.Feature(staterecord.FeatureElr) > 0 {
 		gone.loses = lost(have, c)
 	}
-	if !mutant.On(mutant.SameEpochRegistration) {
-		leave(d, gone)
+	if !mutant.On(mutant.SameEpochRegistration) && !leave(d, gone) {
+		return Registered{Epoch: unregistered}, nil // it was eligible in more than goes into one batch, and asks again
 	}
 	if have != nil {
 		giveUpUnplaced(d, have, c.LogDirs)
@@ -57,6 +57,17 @@ func registerBroker(d *decision, c RegisterBroker) (any, error) {
 	d.add(r)
 	d.sessions.begin(d.now, c.Broker, r.BrokerEpoch)
 	return Registered{Epoch: r.BrokerEpoch}, nil
+}
+
+// unregistered is the epoch of a broker that has to ask again.
+const unregistered = kafka.BrokerEpoch(-1)
+
+// Again is why a broker whose registration needs several batches is not registered yet; nil once it is.
+func (r Registered) Again() error {
+	if r.Epoch == unregistered {
+		return duplicate()
+	}
+	return nil
 }
 
 func duplicate() error {

@@ -63,6 +63,9 @@ func ReadRegisterBroker(m *kmsg.BrokerRegistrationRequest) controller.RegisterBr
 // AnswerRegisterBroker makes the answer; reply is of no account when err isn't nil, here and in all that follow.
 func AnswerRegisterBroker(m *kmsg.BrokerRegistrationRequest, reply any, err error) kmsg.Response {
 	out := m.ResponseKind().(*kmsg.BrokerRegistrationResponse)
+	if err == nil {
+		err = reply.(controller.Registered).Again()
+	}
 	if err != nil {
 		refuse(&out.ErrorCode, &out.UnknownTags, err)
 		out.BrokerEpoch = -1
