@@ -10,6 +10,9 @@ import (
 	"github.com/milena-io/milena/test/compat/driver"
 )
 
+// Catalogue is every client, for suites of their own.
+func Catalogue() []driver.Client { return catalogue() }
+
 func catalogue() []driver.Client {
 	return []driver.Client{
 		{Name: "kcat", Prepare: kcat, TextOnly: true, OwnTimestamps: true, CommitsByItself: true},
