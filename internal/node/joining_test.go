@@ -152,3 +152,22 @@ func TestABrokerOfAnotherClusterIsRefused(t *testing.T) {
 		t.Errorf("it starts: %v", err)
 	}
 }
+
+// A voter that was removed while it was away asks for votes when it is back, is told that it has none, and follows.
+func TestAVoterThatDidNotHearOfItsRemovalFollows(t *testing.T) {
+	for seed := range uint64(3) {
+		c := newSix(t, seed)
+		voted := c.quorum(4).CurrentVoters
+		c.kill(1)
+		c.await("another leads", time.Minute, func() bool { lead := c.controller(4); return lead == 2 || lead == 3 })
+		c.await("it is removed", time.Minute, func() bool {
+			code := c.removeVoter(4, 1, voted[0].ReplicaDirectoryID)
+			return code == kafka.ErrNone || code == kafka.ErrVoterNotFound
+		})
+		if !c.votes(4, 2, 3) {
+			t.Fatalf("seed %d: the voters are %+v", seed, c.quorum(4).CurrentVoters)
+		}
+		c.start(1)
+		c.await("it follows", 20*time.Second, func() bool { _, ok := c.follows(4, 1); return ok })
+	}
+}

@@ -74,3 +74,17 @@ func TestADoorAnswersGreetings(t *testing.T) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 }
+
+// What is refused where messages go is told to their sender: it may be no voter any more, and not know that.
+func TestADoorTellsWhatIsRefused(t *testing.T) {
+	o := newTown(t, 3)
+	o.serve("b", 2)
+	o.refuses = fault.New("quorum.Receive", kafka.ErrVoterNotFound, "you were removed")
+	call := wire.NodeCall{ClusterID: "c", From: wire.Member{Node: 1, Directory: kafka.DirectoryID{1}}, To: o.identity["b"].Member, Messages: [][]byte{[]byte("vote")}}
+	var got error
+	o.channel("b:9092").Tell(&call, time.Minute, func(_ wire.NodeAnswer, err error) { got = err })
+	o.w.Run(time.Second)
+	if fault.CodeOf(got) != kafka.ErrVoterNotFound || !strings.Contains(got.Error(), "you were removed") {
+		t.Fatalf("the sender hears %v", got)
+	}
+}
