@@ -191,7 +191,7 @@ func (h here) Submit(timeout time.Duration, cmd controller.Command, done func(re
 	expiry = deadlines.Add(timeout, func() {
 		finish(nil, fault.New("controller", kafka.ErrRequestTimedOut, "The controller did not answer within %s.", timeout))
 	})
-	own{h.s}.Submit(cmd, func(reply any, err error) {
+	own(h).Submit(cmd, func(reply any, err error) {
 		deadlines.Cancel(expiry)
 		finish(reply, err)
 	})
