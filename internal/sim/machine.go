@@ -202,6 +202,8 @@ func (m *machine) fill() {
 	}
 	m.faulty.Heal()
 	if m.ills.full > 0 {
+		// The room that a node keeps back is enough for the note that it registers (ADR 0026): without any it loses its place in ISRs.
+		m.faulty.Add(disk.Fault{Op: disk.OpWrite, Path: ".milena-incarnations"})
 		m.faulty.Add(disk.Fault{Op: disk.OpWrite, Err: disk.ErrNoSpace})
 	}
 }
