@@ -39,7 +39,7 @@ func parts(brief bool) []part {
 		{name: "controller-kill", of: clusterParts, also: []string{"kafka", "milena"}, rounds: rounds, atMost: some, measure: measureControllerKill},
 		{name: "both-kill", of: clusterParts, also: []string{"kafka", "milena"}, rounds: rounds, atMost: some, measure: measureBothKill},
 		{name: "sole-restart", of: clusterParts, also: []string{"kafka", "milena"}, rounds: rounds, atMost: some, measure: measureSole},
-		{name: "shutdown", of: clusterParts, also: []string{"kafka", "milena"}, rounds: rounds, atMost: some, measure: measureShutdown},
+		{name: "shutdown", of: clusterParts, also: []string{"kafka", "milena", "milena-cache"}, rounds: rounds, atMost: some, measure: measureShutdown},
 		{name: "replicated", of: clusterParts, also: []string{"kafka", "milena", "milena-cache"}, rounds: rounds, atMost: some, setup: findReplicatedPeak, measure: measureReplicated},
 		{name: "create", of: clusterParts, also: []string{"kafka", "milena"}, rounds: rounds, atMost: some, measure: measureCreate},
 		{name: "catch-up", of: clusterParts, also: []string{"kafka", "milena", "milena-cache"}, rounds: rounds, atMost: some, measure: measureCatchUp},
