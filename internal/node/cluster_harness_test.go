@@ -39,6 +39,7 @@ type machine struct {
 	id     int32
 	set    map[string]string
 	fs     *disk.Mem
+	faults *disk.Faulty // around the disk of the process that runs
 	proc   *world.Process
 	node   *node.Node
 	ready  *error
@@ -126,8 +127,9 @@ func (c *cluster) start(id int) {
 	m := c.at(int32(id))
 	host := fmt.Sprintf("h%d", id)
 	m.proc, m.ready, m.stops, m.gaveUp = world.NewProcess(c.w), nil, nil, nil
+	m.faults = disk.NewFaulty(m.fs)
 	n, err := node.Start(node.Options{
-		World: m.proc, FS: m.fs, Values: config.Values{Scope: config.Broker, Set: m.set}, Logger: slog.New(slog.NewTextHandler(&m.log, nil)),
+		World: m.proc, FS: m.faults, Values: config.Values{Scope: config.Broker, Set: m.set}, Logger: slog.New(slog.NewTextHandler(&m.log, nil)),
 		Dialer: c.net.Dialer(host), Failed: func(err error) {
 			if m.gaveUp = err; !m.ends {
 				c.t.Errorf("node %d gave up: %v", id, err)
