@@ -21,8 +21,10 @@ func (p *page) standing(s *Standing) {
 	p.dirs(s.Dirs)
 	p.cleaner(&s.Cleaner, s.Dirs)
 	p.alone("milena_log_damages_total", counter, "Stretches of logs that were found not to check since the start.", s.Damages)
-	p.alone("milena_log_damages_repaired_total", counter, "Stretches that were repaired from other replicas since the start.", s.Mended)
-	p.alone("milena_log_partitions_to_repair", gauge, "Partitions with damage that is being repaired, or that no other replica could give yet.", int64(s.Unmended))
+	p.alone("milena_log_damages_repaired_total", counter, "Stretches that were repaired from other replicas since the start.", s.Repair.Mended)
+	p.alone("milena_log_partitions_to_repair", gauge, "Partitions with damage that is being repaired, or that no other replica could give yet.", int64(s.Repair.Unmended))
+	p.alone("milena_scrub_compared_bytes_total", counter, "Bytes of logs that were compared with other replicas' since the start.", s.Repair.Compared)
+	p.alone("milena_scrub_differences_total", counter, "Stretches in which a replica here was found to differ from the others.", s.Repair.Differing)
 	p.scrub(&s.Scrub)
 	const socket = "kafka_network_socketserver_"
 	p.alone(socket+"memorypoolused", gauge, "Bytes that requests and answers hold.", s.Memory.Used)

@@ -32,13 +32,20 @@ type Standing struct {
 	Scrub       Scrub
 	Brokers     []Broker // that are registered, by id
 	Replicas    Replicas
-	Damages     int64   // stretches of logs that were found not to check since the start
-	Mended      int64   // stretches that were repaired from other replicas since the start
-	Unmended    int     // partitions with damage that is being repaired, or is to be tried again
+	Damages     int64 // stretches of logs that were found not to check since the start
+	Repair      Repair
 	Traffic     Traffic // of all topics since the start, deleted ones included
 	Replication Replication
 	Controller  Controller
 	Quorum      Quorum
+}
+
+// Repair is how what is damaged, or differs, is repaired from other replicas (R15).
+type Repair struct {
+	Mended    int64 // stretches since the start
+	Unmended  int   // partitions with damage that is being repaired, or is to be tried again
+	Compared  int64 // bytes of logs that were compared with other replicas' since the start
+	Differing int64 // stretches in which a replica here was found to differ from the others
 }
 
 // BrokerState is the state of a broker as Kafka numbers it.

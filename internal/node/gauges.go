@@ -45,8 +45,8 @@ func (g gauges) Standing() metrics.Standing {
 			Vote: voted(d), Election: metrics.Latency(d.Election), Commit: metrics.Latency(d.Commit),
 		},
 	}
-	mending := n.replicas.others.mender.Figures()
-	s.Mended, s.Unmended = mending.Mended, mending.Left
+	mending, comparing := n.replicas.others.mender.Figures(), n.replicas.others.comparer.Figures()
+	s.Repair = metrics.Repair{Mended: mending.Mended, Unmended: mending.Left, Compared: comparing.Bytes, Differing: comparing.Differences}
 	for b := range img.Brokers() {
 		at := ""
 		if len(b.Endpoints) > 0 {

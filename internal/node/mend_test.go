@@ -66,9 +66,9 @@ func TestADamagedReplicaIsRepairedFromAnother(t *testing.T) {
 			c.read(victim, "t", 0, 4)
 			return c.bytesOf(victim, firstSegment) == whole
 		})
-		c.await("nothing is left to repair", time.Minute, func() bool { return c.at(victim).node.Gauges().Standing().Unmended == 0 })
-		if s := c.at(victim).node.Gauges().Standing(); s.Mended == 0 || s.Mended != s.Damages {
-			t.Errorf("seed %d: %d damages, %d repaired", seed, s.Damages, s.Mended)
+		c.await("nothing is left to repair", time.Minute, func() bool { return c.at(victim).node.Gauges().Standing().Repair.Unmended == 0 })
+		if s := c.at(victim).node.Gauges().Standing(); s.Repair.Mended == 0 || s.Repair.Mended != s.Damages {
+			t.Errorf("seed %d: %d damages, %d repaired", seed, s.Damages, s.Repair.Mended)
 		}
 		kept := 0
 		for _, e := range must.Get(c.at(victim).fs.List("data/t-0")) {

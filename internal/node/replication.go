@@ -26,6 +26,7 @@ type replication struct {
 	fetchers *replica.Fetchers
 	wishes   *replica.Wishes
 	mender   *replica.Mender
+	comparer *replica.Comparer
 
 	mu     sync.Mutex
 	timer  world.Timer // of the next look at followers; nil while this broker is alone
@@ -52,6 +53,10 @@ func newReplication(n *Node) *replication {
 	})
 	r.mender = replica.NewMender(replica.MenderOptions{
 		World: n.o.World, Peers: r.peers, Logger: n.log("kafka.log"), Sources: r.sources, Settings: r.settings,
+	})
+	r.comparer = replica.NewComparer(replica.ComparerOptions{
+		World: n.o.World, Peers: r.peers, Self: self, Logger: n.log("kafka.log"), Sources: r.sources, Leads: r.leads,
+		Rate: func() int64 { return n.o.Values.Int("milena.scrub.io.max.bytes.per.second") },
 	})
 	r.wishes = replica.NewWishes(n.o.World, r, self, n.session.brokerEpoch)
 	return r
@@ -120,6 +125,22 @@ func (r *replication) damaged(name kafka.TopicPartition) {
 	id := kafka.TopicIDPartition{TopicID: t.ID, Partition: name.Partition}
 	if p, err := r.n.replicas.ByID(id); err == nil {
 		r.mender.Damaged(id, p)
+	}
+}
+
+// leads reports whether this node leads a partition.
+func (r *replication) leads(id kafka.TopicIDPartition) bool {
+	if t := r.n.replicas.Image().Topic(id.TopicID); t != nil {
+		p, ok := t.Partition(id.Partition)
+		return ok && p.Leader == r.n.replicas.self
+	}
+	return false
+}
+
+// scrubbed has a log compared with those of other replicas.
+func (r *replication) scrubbed(p *partition.Partition) {
+	if t := r.n.replicas.Image().TopicNamed(p.Name().Topic); t != nil {
+		r.comparer.Compare(kafka.TopicIDPartition{TopicID: t.ID, Partition: p.Name().Partition}, p)
 	}
 }
 
@@ -227,6 +248,7 @@ func (r *replication) close() {
 	r.fetchers.Close()
 	r.wishes.Close()
 	r.mender.Close()
+	r.comparer.Close()
 }
 
 // suspect asks whether the process of a broker's registered incarnation has ended (architecture D11).

@@ -154,6 +154,9 @@ func (s *scrub) ended(err error) {
 	r.damages += r.log.Damages()
 	if err == nil {
 		r.logs++
+		if hear := s.of.o.Scrubbed; hear != nil && r.log.Damages() == 0 {
+			hear(r.at)
+		}
 	} else {
 		s.gaveUp(r.at, err)
 	}

@@ -34,8 +34,10 @@ type Options struct {
 	Recovering func(done, total int)
 	// Recovered is told once no log is left that an unclean stop makes necessary to recover.
 	Recovered func()
-	Replicas  Replicas
-	Life      Life
+	// Scrubbed hears of a log whose sealed segments were read without damage; may be nil.
+	Scrubbed func(*partition.Partition)
+	Replicas Replicas
+	Life     Life
 }
 
 // Replicas are the node's partitions.

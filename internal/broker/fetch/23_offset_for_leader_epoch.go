@@ -30,9 +30,23 @@ func (f *Fetches) OffsetForLeaderEpoch(req *wire.Request) {
 				rp.LeaderEpoch, rp.EndOffset = int32(end.Epoch), int64(end.End)
 			}
 			rp.ErrorCode = int16(fault.CodeOf(err))
+			if from, to, asked := wire.DigestAsked(&p.UnknownTags); asked && found != nil {
+				f.digest(in.ReplicaID, found, from, to, &rp.UnknownTags)
+			}
 			rt.Partitions = append(rt.Partitions, rp)
 		}
 		out.Topics = append(out.Topics, rt)
 	}
 	req.Reply(wire.Reply{Message: out})
+}
+
+// digest answers a replica's question for the sum of what is here, on the leader and on followers alike. Where there is none, nothing is
+// said.
+func (f *Fetches) digest(asker int32, p *partition.Partition, from, to kafka.Offset, tags *kmsg.Tags) {
+	if epoch, _ := f.partitions.Member(kafka.NodeID(asker)); asker < 0 || epoch < 0 {
+		return
+	}
+	if d, err := partition.DigestOf(p, from, to); err == nil && d.Bytes > 0 {
+		wire.TellDigest(tags, d.Next, d.Bytes, d.Sum)
+	}
 }

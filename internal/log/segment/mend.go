@@ -190,3 +190,8 @@ func (d *damages) mended(m *Mending) {
 	}
 	d.any.Store(len(d.list) > 0)
 }
+
+// Condemn notes a range as damage.
+func Condemn(k *Look, r Range, why error) {
+	k.seg.damages.add(Damage{Path: k.seg.Path(LogSuffix), Pos: r.Pos, End: r.End, First: r.First, Next: r.Next, Why: why}, k.gen)
+}
