@@ -28,14 +28,13 @@ type planDoc struct {
 }
 
 type planFlags struct {
-	topics   []string
-	brokers  []int32
-	remove   []int32
-	factor   int
-	evenly   bool
-	leaders  bool
-	internal bool
-	out      string
+	topics  []string
+	brokers []int32
+	remove  []int32
+	factor  int
+	evenly  bool
+	leaders bool
+	out     string
 }
 
 func (a *app) reassignPlan() *cobra.Command {
