@@ -59,7 +59,7 @@ func (h *hunter) hunt(ctx context.Context) error {
 	if err := errors.Join(err, h.write()); err != nil {
 		return err
 	}
-	fmt.Print(score(h.state, h.limit, h.commit, today()))
+	fmt.Print(score(h.state, h.commit, today()))
 	return nil
 }
 
@@ -164,7 +164,7 @@ func (h *hunter) write() error {
 			err = errors.Join(err, corpus(keptDir).write(entry{Mutant: m, Commit: x.Commit, Seeds: x.First, Kept: x.Kept}))
 		}
 	}
-	return errors.Join(err, replace(scoreFile, []byte(score(h.state, h.limit, h.commit, today()))), publish(docsPage, table(h.state)))
+	return errors.Join(err, replace(scoreFile, []byte(score(h.state, h.commit, today()))), publish(docsPage, table(h.state)))
 }
 
 // refresh forgets the mutants whose kept seeds find them no more: a change of the program has every seed run otherwise.

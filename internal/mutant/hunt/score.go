@@ -11,20 +11,21 @@ import (
 )
 
 // score tells in text what a hunt has come to. The first line is what `make sim` ends with.
-func score(s *state, limit uint64, commit, day string) string {
+func score(s *state, commit, day string) string {
 	var b strings.Builder
-	found, total := 0, len(mutant.List())
+	found, total, most := 0, len(mutant.List()), uint64(0)
 	var missing []string
 	for _, m := range mutant.List() {
 		h := s.of(m.Mutant)
+		most = max(most, h.Tried)
 		if h.First > 0 {
 			found++
 		} else {
 			missing = append(missing, fmt.Sprintf("%s (%d seeds)", m.Mutant, h.Tried))
 		}
 	}
-	fmt.Fprintf(&b, "%d of %d seeded bugs found (%.0f %%), by at most %d fresh seeds each; commit %s, %s\n",
-		found, total, 100*float64(found)/float64(total), limit, commit, day)
+	fmt.Fprintf(&b, "%d of %d seeded bugs found (%.0f %%), with at most %d fresh seeds each so far; commit %s, %s\n",
+		found, total, 100*float64(found)/float64(total), most, commit, day)
 	for _, m := range missing {
 		fmt.Fprintf(&b, "not found: %s\n", m)
 	}

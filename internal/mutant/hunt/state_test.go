@@ -65,8 +65,8 @@ func TestWhatIsTold(t *testing.T) {
 	if e, ok, err := c.read(mutant.IgnoredMember); !ok || err != nil || e.Kept[0].Seed != 7 {
 		t.Fatalf("%+v: %v", e, err)
 	}
-	text := score(s, 20000, "abc", "2026-11-22")
-	if !strings.HasPrefix(text, "1 of ") || !strings.Contains(text, "commit abc") || !strings.Contains(text, "not found: early-expansion (40 seeds)\n") {
+	text := score(s, "abc", "2026-11-22")
+	if !strings.HasPrefix(text, "1 of ") || !strings.Contains(text, "at most 40 fresh seeds") || !strings.Contains(text, "commit abc") || !strings.Contains(text, "not found: early-expansion (40 seeds)\n") {
 		t.Error(text)
 	}
 	page := filepath.Join(dir, "page.md")
