@@ -43,6 +43,9 @@ const (
 	departureSilence = time.Second
 	// departureLearning is how long others may take to learn that this broker leads nothing any more; who takes longer hangs.
 	departureLearning = 5 * time.Second
+	// departureGrace is how long the doors stay open once others lead: who asks hears of the new leader with the answer, and who only
+	// lost his connection would have to look for it.
+	departureGrace = 250 * time.Millisecond
 	// departureMost bounds it all. What hundreds of thousands of partitions need is a fraction of it.
 	departureMost = 30 * time.Second
 )
@@ -184,8 +187,13 @@ func (d *departure) end(left bool, why string) {
 		log = d.n.log("kafka.server").Warn
 	}
 	log(why, "ms", took.Milliseconds(), "leads", leads)
+	d.n.session.quit() // a heartbeat that says otherwise would have the broker serve again
 	for _, p := range held {
 		partition.AsLeader(p).Resume()
+	}
+	if left && len(held) > 0 {
+		d.n.o.World.After(departureGrace, func() { done(left) })
+		return
 	}
 	done(left)
 }
