@@ -38,7 +38,6 @@ type lane struct {
 	records  int32
 	attempts []history.Attempt
 	acked    int
-	refused  int // in a row
 }
 
 func newProducer(r *run, host string, acks int16, idempotent bool) *producer {

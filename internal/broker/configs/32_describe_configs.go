@@ -82,7 +82,7 @@ func (c *Configs) resolved(t int8, name string) ([]config.Resolved, error) {
 			return c.clusterDefaults(), nil
 		}
 		layers := c.settings.Layers()
-		return append(each(config.Broker, layers.ResolveBroker), layers.Unknown()...), nil
+		return slices.Concat(each(config.Broker, layers.ResolveBroker), hidden(layers), layers.Unknown()), nil
 	case loggerType:
 		return nil, noLoggers(op)
 	}
@@ -95,6 +95,22 @@ func each(s config.Scope, resolve func(*config.Key) config.Resolved) []config.Re
 	for _, k := range config.Keys(s) {
 		if !k.Hidden {
 			out = append(out, resolve(k))
+		}
+	}
+	return out
+}
+
+// hidden lists the keys that Kafka keeps to itself unless they are set, the throttles of replication among them: without
+// their defaults.
+func hidden(layers config.Layers) []config.Resolved {
+	var out []config.Resolved
+	for _, k := range config.Keys(config.Broker) {
+		if !k.Hidden {
+			continue
+		}
+		if r := layers.ResolveBroker(k); r.Source != config.SourceDefault {
+			r.Synonyms = slices.DeleteFunc(r.Synonyms, func(s config.Synonym) bool { return s.Source == config.SourceDefault })
+			out = append(out, r)
 		}
 	}
 	return out
