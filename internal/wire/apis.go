@@ -35,7 +35,8 @@ func APIs() []API {
 	produce := api(kafka.KeyProduce, 0, 13, 9, none, "s?@3 2 4 [s@0-12 16@13 [4 b?]]")
 	produce.Served = 3
 	registration := api(kafka.KeyBrokerRegistration, 0, 4, 0, internal, "4 s 16 [s s 2 2] [s 2 2] s? 1@1 *16@2 8@3")
-	registration.tagged = true
+	ends := api(kafka.KeyOffsetForLeaderEpoch, 2, 4, 4, none, "4@3 [s [4 4@2 4]]")
+	registration.tagged, ends.tagged = true, true
 	return []API{
 		produce,
 		api(kafka.KeyFetch, 4, 18, 12, both, "4@0-14 4 4 4@3 1@4 4@7 4@7 [s@0-12 16@13 [4 4@9 8 4@12 8@5 4 <0:16 1:8>]]"+
@@ -56,7 +57,7 @@ func APIs() []API {
 		api(kafka.KeyDeleteTopics, 1, 6, 4, forwarded, "*s@0-5 [s? 16]@6 4"),
 		api(kafka.KeyDeleteRecords, 0, 2, 2, none, "[s [4 8]] 4"),
 		api(kafka.KeyInitProducerId, 0, 5, 2, none, "s? 4 8@3 2@3"),
-		api(kafka.KeyOffsetForLeaderEpoch, 2, 4, 4, none, "4@3 [s [4 4@2 4]]"),
+		ends,
 		api(kafka.KeyDescribeConfigs, 1, 4, 4, both, "[1 s *s?] 1@1 1@3"),
 		api(kafka.KeyAlterConfigs, 0, 2, 2, forwarded, "[1 s [s s?]] 1"),
 		api(kafka.KeyAlterReplicaLogDirs, 1, 2, 2, none, "[s [s *4]]"),
