@@ -18,19 +18,31 @@ import (
 	"github.com/milena-io/milena/internal/staterecord"
 )
 
-// RanLast reports whether one of us, and not Apache Kafka, ran last on a metadata log: the LEADER_CHANGE of the newest
-// epoch tells, for every process begins one. Where that is so long ago that a snapshot has taken its place, the snapshot tells, which
-// was written by whoever ran last. false too when that cannot be told.
+// RanLast reports whether one of us, and not Apache Kafka, ran last on a metadata log: the newest LEADER_CHANGE tells, for every
+// process begins an epoch. The epoch that was noted last may hold none yet: the note comes before the batch. Where the newest is so
+// long ago that a snapshot has taken its place, the snapshot tells, which was written by whoever ran last. false too when that cannot
+// be told.
 func RanLast(fsys disk.FS, dir string) (bool, error) {
-	from := kafka.Offset(0)
 	data, err := checkpoint.Load(fsys, dir+"/leader-epoch-checkpoint", 1<<20)
 	if err != nil && !fault.IsKind(err, fault.Corrupt) {
 		return false, err
 	}
-	if entries, err := epoch.Parse(data); err == nil && len(entries) > 0 {
-		from = entries[len(entries)-1].Start
+	entries, err := epoch.Parse(data)
+	if err != nil || len(entries) == 0 {
+		entries = []epoch.Entry{{}}
 	}
-	ours, found := false, false
+	for _, e := range slices.Backward(entries) {
+		ours, found, err := changeFrom(fsys, dir, e.Start)
+		if err != nil || found {
+			return ours && err == nil, ignoreDamage(err)
+		}
+	}
+	ours, err := snapshotOurs(fsys, dir, entries[0].Start)
+	return ours && err == nil, ignoreDamage(err)
+}
+
+// changeFrom looks for the last LEADER_CHANGE from an offset on, and reports whether it is ours.
+func changeFrom(fsys disk.FS, dir string, from kafka.Offset) (ours, found bool, err error) {
 	err = eachBatch(fsys, dir, from, func(b record.Batch) error {
 		if !b.IsControl() {
 			return nil
@@ -43,10 +55,7 @@ func RanLast(fsys disk.FS, dir string) (bool, error) {
 		ours, found = change.Milena, true
 		return err
 	})
-	if err == nil && !found {
-		ours, err = snapshotOurs(fsys, dir, from)
-	}
-	return ours && err == nil, ignoreDamage(err)
+	return ours, found, err
 }
 
 // errKnown ends a walk that has found what it was for.

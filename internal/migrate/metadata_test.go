@@ -35,3 +35,24 @@ func TestWhoWroteTheSnapshotRanLast(t *testing.T) {
 		}
 	}
 }
+
+// TestAnEpochThatWasOnlyNoted: a full disk or a crash may leave the note of an epoch without its first batch. Who ran before tells.
+func TestAnEpochThatWasOnlyNoted(t *testing.T) {
+	const dir = "data/__cluster_metadata-0"
+	for _, ours := range []bool{true, false} {
+		fsys := disk.NewMem()
+		must.OK(fsys.MkdirAll(dir))
+		change := record.LeaderChange{Leader: 1, Milena: ours}
+		head := record.NewControl(0, 1, 1, record.ControlRecord{Type: record.ControlLeaderChange, Value: change.Append(nil)})
+		f := must.Get(fsys.Open(fmt.Sprintf("%s/%020d.log", dir, 0), disk.Create|disk.Write))
+		must.Get(f.WriteAt(head, 0))
+		must.OK(f.Close())
+		epochs := must.Get(fsys.Open(dir+"/leader-epoch-checkpoint", disk.Create|disk.Write))
+		must.Get(epochs.WriteAt([]byte("0\n2\n1 0\n2 1\n"), 0))
+		must.OK(epochs.Close())
+		got, err := RanLast(fsys, dir)
+		if err != nil || got != ours {
+			t.Errorf("ours %v: %v, %v", ours, got, err)
+		}
+	}
+}
