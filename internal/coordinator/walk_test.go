@@ -199,10 +199,7 @@ func (w *walk) commit(g, member string, instance *string, generation, partition 
 // none of an older generation is accepted; a generation is told for one set of members and one assignment; nothing is
 // told before it is durable; and when the trouble ends every group finds its peace.
 func TestRandomWalk(t *testing.T) {
-	seeds := uint64(60)
-	if testing.Short() {
-		seeds = 20
-	}
+	const seeds = uint64(60)
 	var total checker
 	for seed := range seeds {
 		w := newWalk(t, seed)

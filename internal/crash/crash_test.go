@@ -23,11 +23,7 @@ func TestImages(t *testing.T) {
 		return
 	}
 	list := slices.DeleteFunc(Scenarios(), func(sc Scenario) bool { return *only != "" && sc.Name != *only })
-	budget := int64(*images)
-	if testing.Short() {
-		budget /= 4
-	}
-	r := &run{began: time.Now(), budget: budget}
+	r := &run{began: time.Now(), budget: int64(*images)}
 	r.all(list)
 	for _, f := range r.failures {
 		t.Error(f)

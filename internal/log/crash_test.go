@@ -464,11 +464,7 @@ const crashSeeds = 3000
 // S1, S7: whatever crashes when, what was durable is there byte for byte, what was never appended is not, and everything
 // that is derived from the batches is as the batches say.
 func TestCrashes(t *testing.T) {
-	seeds := uint64(crashSeeds)
-	if testing.Short() {
-		seeds /= 10
-	}
-	for seed := range seeds {
+	for seed := range uint64(crashSeeds) {
 		if err := newCrasher(seed).run(4); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}

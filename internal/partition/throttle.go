@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -80,13 +81,8 @@ type Throttle struct {
 
 // of returns the rate that a partition counts against, nil for none.
 func (t *Throttle) of(number int32) *Rate {
-	if t.All {
+	if t.All || slices.Contains(t.Numbers, number) {
 		return t.Rate
-	}
-	for _, n := range t.Numbers {
-		if n == number {
-			return t.Rate
-		}
 	}
 	return nil
 }
@@ -95,20 +91,10 @@ func (t *Throttle) of(number int32) *Rate {
 // nobody: it would leave the ISR (KIP-73). Called with the mutex held.
 func (p *Partition) throttles(t *Throttle, node kafka.NodeID) bool {
 	r := t.of(p.name.Partition)
-	if r == nil || p.inISR(node) {
+	if r == nil || slices.Contains(p.reg.ISR, node) {
 		return false
 	}
 	return r.Exceeded(p.at().World.Now().Mono)
-}
-
-// inISR reports whether a node is in sync, as the newest registration says. Called with the mutex held.
-func (p *Partition) inISR(node kafka.NodeID) bool {
-	for _, n := range p.reg.ISR {
-		if n == node {
-			return true
-		}
-	}
-	return false
 }
 
 // Throttled reports whether a follower had better not ask for records now.

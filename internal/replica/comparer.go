@@ -34,10 +34,9 @@ type ComparerOptions struct {
 type Comparer struct {
 	o ComparerOptions
 
+	turns turns
+
 	mu      sync.Mutex
-	queue   []broken
-	under   bool
-	closed  bool
 	figures ComparerFigures
 }
 
@@ -51,20 +50,15 @@ type ComparerFigures struct {
 const compareTimeout = 10 * time.Second
 
 // NewComparer makes one.
-func NewComparer(o ComparerOptions) *Comparer { return &Comparer{o: o} }
+func NewComparer(o ComparerOptions) *Comparer {
+	c := &Comparer{o: o}
+	c.turns = turns{world: o.World, take: c.begin}
+	return c
+}
 
 // Compare has a partition compared in its turn.
 func (c *Comparer) Compare(id kafka.TopicIDPartition, p *partition.Partition) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return
-	}
-	c.queue = append(c.queue, broken{id: id, p: p})
-	if !c.under {
-		c.under = true
-		c.o.World.Go(c.next)
-	}
+	c.turns.add(waiting{id: id, p: p})
 }
 
 // Figures tells how comparing goes.
@@ -75,30 +69,17 @@ func (c *Comparer) Figures() ComparerFigures {
 }
 
 // Close begins nothing any more.
-func (c *Comparer) Close() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.closed, c.queue = true, nil
-}
+func (c *Comparer) Close() { c.turns.close() }
 
-func (c *Comparer) next() {
-	c.mu.Lock()
-	if len(c.queue) == 0 || c.closed {
-		c.under = false
-		c.mu.Unlock()
-		return
-	}
-	b := c.queue[0]
-	c.queue = c.queue[1:]
-	c.mu.Unlock()
-	w := &comparing{c: c, broken: b, at: b.p.Standing().LogStart}
+func (c *Comparer) begin(next waiting) {
+	w := &comparing{c: c, waiting: next, at: next.p.Standing().LogStart}
 	w.step()
 }
 
 // comparing is one partition's turn.
 type comparing struct {
 	c *Comparer
-	broken
+	waiting
 	at      kafka.Offset
 	mine    partition.Digest
 	sources []Source
@@ -112,7 +93,7 @@ func (w *comparing) step() {
 	w.sources, w.theirs = w.c.o.Sources(w.id), nil
 	w.mine, err = partition.DigestOf(w.p, w.at, 1<<62)
 	if err != nil || w.mine.Bytes == 0 || len(w.sources) == 0 {
-		w.c.o.World.Go(w.c.next)
+		w.c.turns.over()
 		return
 	}
 	w.ask()
@@ -164,9 +145,8 @@ func (w *comparing) judge() {
 	if len(w.theirs) > 0 {
 		c.figures.Bytes += w.mine.Bytes
 	}
-	over := c.closed
 	c.mu.Unlock()
-	if over {
+	if c.turns.ended() {
 		return
 	}
 	wait := time.Duration(float64(w.mine.Bytes) / float64(max(c.o.Rate(), 1)) * float64(time.Second))

@@ -37,10 +37,10 @@ type Mender struct {
 	o   MenderOptions
 	api wire.API
 
+	turns turns
+
 	mu      sync.Mutex
-	queue   []broken
-	known   map[kafka.TopicIDPartition]*broken // in the queue, under way, or to be tried again
-	under   bool
+	known   map[kafka.TopicIDPartition]*broken // waiting for their turn, under way, or to be tried again
 	closed  bool
 	figures MenderFigures
 }
@@ -53,8 +53,7 @@ type MenderFigures struct {
 
 // broken is a partition with damage.
 type broken struct {
-	id    kafka.TopicIDPartition
-	p     *partition.Partition
+	waiting
 	tries int
 }
 
@@ -69,7 +68,9 @@ const (
 func NewMender(o MenderOptions) *Mender {
 	api, _ := o.Peers.API(kafka.KeyFetch)
 	api.Min, api.Served = wire.FetchCallMin, wire.FetchCallMin
-	return &Mender{o: o, api: api, known: map[kafka.TopicIDPartition]*broken{}}
+	m := &Mender{o: o, api: api, known: map[kafka.TopicIDPartition]*broken{}}
+	m.turns = turns{world: o.World, take: m.begin}
+	return m
 }
 
 // Damaged hears that something of a partition's log does not check.
@@ -79,18 +80,9 @@ func (m *Mender) Damaged(id kafka.TopicIDPartition, p *partition.Partition) {
 	if was := m.known[id]; m.closed || was != nil && was.p == p {
 		return // it looks for all damage of the partition when its turn comes, and afterwards again
 	}
-	b := &broken{id: id, p: p}
+	b := &broken{waiting: waiting{id: id, p: p}}
 	m.known[id] = b
-	m.enqueue(b)
-}
-
-// enqueue has a partition mended in its turn. Called with the mutex held.
-func (m *Mender) enqueue(b *broken) {
-	m.queue = append(m.queue, *b)
-	if !m.under {
-		m.under = true
-		m.o.World.Go(m.next)
-	}
+	m.turns.add(b.waiting)
 }
 
 // Forget gives a partition up that left this node.
@@ -104,8 +96,9 @@ func (m *Mender) Forget(id kafka.TopicIDPartition) {
 func (m *Mender) Close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.closed, m.queue = true, nil
+	m.closed = true
 	clear(m.known)
+	m.turns.close()
 }
 
 // Figures tells how mending goes.
@@ -117,20 +110,16 @@ func (m *Mender) Figures() MenderFigures {
 	return f
 }
 
-// next takes the partition whose turn it is.
-func (m *Mender) next() {
+// begin looks through the partition whose turn it is, unless it left meanwhile.
+func (m *Mender) begin(next waiting) {
 	m.mu.Lock()
-	if len(m.queue) == 0 || m.closed {
-		m.under = false
-		m.mu.Unlock()
-		return
+	b, known := broken{}, false
+	if k := m.known[next.id]; k != nil && k.p == next.p {
+		b, known = *k, true
 	}
-	b := m.queue[0]
-	m.queue = m.queue[1:]
-	known := m.known[b.id] != nil && m.known[b.id].p == b.p
 	m.mu.Unlock()
 	if !known {
-		m.o.World.Go(m.next)
+		m.turns.over()
 		return
 	}
 	w := &mending{m: m, broken: b, sources: m.o.Sources(b.id), left: partition.Damages(b.p)}
@@ -152,7 +141,7 @@ func (m *Mender) ended(w *mending) {
 				m.mu.Lock()
 				defer m.mu.Unlock()
 				if now := m.known[w.id]; now == b && !m.closed {
-					m.enqueue(b)
+					m.turns.add(b.waiting)
 				}
 			})
 		}
@@ -161,7 +150,7 @@ func (m *Mender) ended(w *mending) {
 	if w.failed != nil && w.tries == 0 {
 		m.o.Logger.Warn("What is damaged of "+w.p.Name().String()+" cannot be repaired from another replica; it will be tried again.", "error", w.failed)
 	}
-	m.next()
+	m.turns.over()
 }
 
 // mending is one partition's turn: stretch by stretch, source by source.

@@ -257,10 +257,7 @@ func (w *walk) count(was, is *image.Partition) {
 }
 
 func TestInvariantsOfAClusterThatFails(t *testing.T) {
-	seeds := uint64(60)
-	if testing.Short() {
-		seeds = 10
-	}
+	const seeds = uint64(60)
 	total := map[string]int{}
 	for seed := range seeds {
 		w := newWalk(t, seed)

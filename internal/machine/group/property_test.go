@@ -297,10 +297,7 @@ func (s *storm) run(steps int) {
 // Random clients, failing appends and lost coordinators, thousands of seeds: what is acknowledged is found, what the log
 // says is what the machine says, generations rise, every request is answered, every invariant holds.
 func TestStorm(t *testing.T) {
-	seeds, steps := 3000, 150
-	if testing.Short() {
-		seeds = 300
-	}
+	const seeds, steps = 3000, 150
 	for seed := range seeds {
 		s := newStorm(t, uint64(seed))
 		func() {

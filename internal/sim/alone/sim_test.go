@@ -22,9 +22,6 @@ func TestNodeSurvivesCrashes(t *testing.T) {
 	if *seed != 0 {
 		first, n = *seed, 1
 	}
-	if testing.Short() {
-		n = min(n, 2)
-	}
 	for s := first; s < first+uint64(n); s++ {
 		r := Run(options(s))
 		t.Logf("seed %d: trace %016x, %d starts, %d frames, %d records acknowledged, %d read, %d commits", s, r.Trace, r.Starts, r.Frames, r.Acked, r.Read, r.Commits)
