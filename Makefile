@@ -31,8 +31,8 @@ race: ## the packages where goroutines meet, under the race detector (needs a C 
 fuzz: ## every fuzz target for FUZZTIME
 	@./scripts/fuzz $(FUZZTIME)
 
-sim: ## whole clusters from new seeds FOR=10m, a process per core; FIRST=n from there on, SEED=n repeats one and tells its events, KEEP=folder keeps those that fail
-	$(GO) build -o bin/sim ./internal/sim/run && ./bin/sim $(if $(SEED),-seed $(SEED),-for $(or $(FOR),10m)) $(if $(FIRST),-first $(FIRST)) $(if $(KEEP),-keep $(KEEP))
+sim: ## whole clusters from new seeds FOR=10m, a process per core; FIRST=n from there on, SEED=n repeats one and tells its events, VARY='{"Apart": true}' has all be of a kind, KEEP=folder keeps those that fail
+	$(GO) build -o bin/sim ./internal/sim/run && ./bin/sim $(if $(SEED),-seed $(SEED),-for $(or $(FOR),10m)) $(if $(FIRST),-first $(FIRST)) $(if $(VARY),-vary '$(VARY)') $(if $(KEEP),-keep $(KEEP))
 
 mutants: ## hunt for the seeded bugs with fresh seeds, hours, goes on where it was: N=seeds each, FOR=time, ONLY=names, REFRESH=1; ROOMS=1 holds each against a test of its room instead
 	$(GO) build -tags mutants -o bin/hunt ./internal/mutant/hunt

@@ -46,7 +46,7 @@ func (c *client) to(id kafka.NodeID) *link {
 }
 
 // any is a node to ask what every node knows.
-func (c *client) any() *link { return c.to(kafka.NodeID(1 + c.r.dice.IntN(len(c.r.machines)))) }
+func (c *client) any() *link { return c.to(c.r.brokers[c.r.dice.IntN(len(c.r.brokers))].id) }
 
 // leader returns who leads a partition, or has that asked for and says that it isn't known.
 func (c *client) leader(tp kafka.TopicPartition) (lead, bool) {

@@ -53,7 +53,7 @@ func (k *consumer) assign(tp kafka.TopicPartition, end kafka.Offset) *position {
 func (k *consumer) wander() {
 	for _, p := range k.positions {
 		if !p.asked {
-			p.from = kafka.NodeID(1 + k.c.r.dice.IntN(len(k.c.r.machines)))
+			p.from = k.c.r.brokers[k.c.r.dice.IntN(len(k.c.r.brokers))].id
 		}
 	}
 }
@@ -69,7 +69,7 @@ func (k *consumer) tick() {
 		k.wander()
 	}
 	unknown := false
-	for _, m := range k.c.r.machines {
+	for _, m := range k.c.r.brokers {
 		if k.polling[m.id] {
 			continue
 		}

@@ -10,20 +10,26 @@ import (
 
 // Kept is a run that found something once: kept so that it is never found again.
 type Kept struct {
-	Seed   uint64
-	Commit string // that it was found in
-	Found  string
-	Faults time.Duration
-	Events []faults.Event
+	Seed    uint64
+	Commit  string // that it was found in
+	Found   string
+	Faults  time.Duration
+	Events  []faults.Event
+	Variety faults.Variety
 }
 
 // Keep makes what is kept of a report.
 func Keep(r *Report) Kept {
-	return Kept{Seed: r.Seed, Commit: Commit(), Found: r.Findings[0].String(), Faults: r.Length, Events: append([]faults.Event{}, r.Events...)}
+	return Kept{
+		Seed: r.Seed, Commit: Commit(), Found: r.Findings[0].String(), Faults: r.Length, Events: append([]faults.Event{}, r.Events...),
+		Variety: r.Swarm.Variety,
+	}
 }
 
 // Run runs it again.
-func (k *Kept) Run() Report { return Run(k.Seed, Options{Faults: k.Faults, Events: k.Events}) }
+func (k *Kept) Run() Report {
+	return Run(k.Seed, Options{Faults: k.Faults, Events: k.Events, Variety: &k.Variety})
+}
 
 // ReadKept reads a kept run from its file.
 func ReadKept(file []byte) (k Kept, err error) {

@@ -79,8 +79,8 @@ func (d *deeds) reassign(tp kafka.TopicPartition) {
 	req.TimeoutMillis = 2000
 	t, p := kmsg.NewAlterPartitionAssignmentsRequestTopic(), kmsg.NewAlterPartitionAssignmentsRequestTopicPartition()
 	t.Topic, p.Partition = tp.Topic, tp.Partition
-	for _, i := range r.dice.Perm(len(r.machines))[:r.plan.Swarm.Replicas] {
-		p.Replicas = append(p.Replicas, int32(i+1))
+	for _, i := range r.dice.Perm(len(r.brokers))[:r.plan.Swarm.Replicas] {
+		p.Replicas = append(p.Replicas, int32(r.brokers[i].id))
 	}
 	r.note("the operator wants %v on %v", tp, p.Replicas)
 	t.Partitions = append(t.Partitions, p)

@@ -109,9 +109,9 @@ func (m *machine) boot() {
 		return
 	}
 	m.node = n
-	for _, l := range [][2]string{{"PLAINTEXT", clients}, {"CONTROLLER", controllers}} {
-		m.closes = append(m.closes, r.net.Listen(m.host()+":"+l[1], func(remote netip.AddrPort, receive func([]byte)) network.Served {
-			return n.Connect(wire.Peer{Listener: l[0], Protocol: "PLAINTEXT", Addr: remote, Principal: wire.Anonymous}, receive)
+	for _, role := range m.roles() {
+		m.closes = append(m.closes, r.net.Listen(m.host()+":"+role.port, func(remote netip.AddrPort, receive func([]byte)) network.Served {
+			return n.Connect(wire.Peer{Listener: role.listener, Protocol: "PLAINTEXT", Addr: remote, Principal: wire.Anonymous}, receive)
 		}))
 	}
 	if m.ills.paused > 0 {

@@ -45,9 +45,9 @@ func (r *run) converge() {
 	demand("every replica is in sync", func() bool { return len(r.behind()) == 0 }, func() any { return r.behind() })
 }
 
-// behind lists the partitions whose replicas are not all in sync, or that have no leader, as the first node sees it.
+// behind lists the partitions whose replicas are not all in sync, or that have no leader, as the first broker sees it.
 func (r *run) behind() (out []string) {
-	m := r.machines[0]
+	m := r.brokers[0]
 	if m.node == nil {
 		return []string{m.state()}
 	}

@@ -31,6 +31,7 @@ const (
 	Reassigned
 	Created
 	Deleted
+	Apart
 	sorts
 )
 
@@ -38,6 +39,7 @@ var sortNames = [sorts]string{
 	"records acknowledged", "records read", "elections of leaders", "ISR shrinks", "ISR expansions", "truncations", "controllers", "snapshots",
 	"snapshots installed", "starts", "clean stops", "kills and power cuts", "nodes that gave up", "offset commits",
 	"partitions given to members", "leaders elected on request", "reassignments", "topics made", "topics deleted",
+	"clusters with controllers apart",
 }
 
 // Reached counts what a run, or many, came across.

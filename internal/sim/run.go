@@ -21,6 +21,7 @@ type run struct {
 	net      *network.Network
 	dice     *rand.Rand // of faults and clients; the nodes draw from the world
 	machines []*machine
+	brokers  []*machine // of these, those that clients talk to
 	crowd    crowd
 	watch    watch
 	record   *history.Recorder
@@ -42,6 +43,9 @@ const (
 
 func newRun(seed uint64, o Options) *run {
 	swarm := faults.Draw(seed)
+	if o.Variety != nil {
+		swarm.Variety = *o.Variety
+	}
 	r := &run{o: o, w: world.NewVirtual(seed), dice: rand.New(rand.NewPCG(seed, 5)), cuts: map[[2]string]int{}}
 	r.plan = faults.Make(fit(swarm), o.Faults)
 	if o.Events != nil {
@@ -51,7 +55,14 @@ func newRun(seed uint64, o Options) *run {
 	r.net = network.New(r.w, seed, network.LAN())
 	r.record = history.NewRecorder(func() int64 { return int64(r.w.Now().Mono) }, nil)
 	for i := range r.plan.Swarm.Nodes {
-		r.machines = append(r.machines, newMachine(r, kafka.NodeID(i+1)))
+		m := newMachine(r, kafka.NodeID(i+1))
+		r.machines = append(r.machines, m)
+		if m.serves() {
+			r.brokers = append(r.brokers, m)
+		}
+	}
+	if r.apart() {
+		r.reached.add(Apart)
 	}
 	return r
 }
@@ -59,10 +70,13 @@ func newRun(seed uint64, o Options) *run {
 // fit makes a swarm one that this cluster can be: a quorum has three voters or five, and page-cache durability promises nothing
 // after power cuts.
 func fit(s faults.Swarm) faults.Swarm {
-	if s.Seed%8 == 0 {
+	switch {
+	case s.Variety.Apart:
+		s.Nodes = 2 * voters
+	case s.Seed%8 == 0:
 		s.Nodes = 5
-	} else {
-		s.Nodes = 3
+	default:
+		s.Nodes = voters
 	}
 	if s.Cached {
 		s.Weights[faults.Crash] += s.Weights[faults.PowerCut] + s.Weights[faults.AllPower]
@@ -73,6 +87,12 @@ func fit(s faults.Swarm) faults.Swarm {
 	}
 	return s
 }
+
+// voters is how many controllers there are in a small cluster.
+const voters = 3
+
+// apart reports whether the first nodes are controllers, and the others brokers.
+func (r *run) apart() bool { return r.plan.Swarm.Variety.Apart }
 
 // phases is a run from its beginning to its end.
 func (r *run) phases() {

@@ -13,17 +13,25 @@ import (
 func (r *run) settings(id kafka.NodeID) map[string]string {
 	s := &r.plan.Swarm
 	dice := rand.New(rand.NewPCG(s.Seed, 7)) // the same for every node, and every time
-	var voters []string
-	for i := range s.Nodes {
-		voters = append(voters, fmt.Sprintf("%d@%s:%s", i+1, hostOf(kafka.NodeID(i+1)), controllers))
+	var listed []string
+	for _, m := range r.machines {
+		if !m.controls() {
+			break
+		}
+		listed = append(listed, fmt.Sprintf("%d@%s:%s", m.id, m.host(), controllers))
 	}
 	of := func(choices ...int) string { return fmt.Sprint(choices[dice.IntN(len(choices))]) }
 	beat := 200 + dice.IntN(800)
+	m := r.at(id)
+	var roles, listeners []string
+	for _, role := range m.roles() {
+		roles, listeners = append(roles, role.name), append(listeners, role.listener+"://"+m.host()+":"+role.port)
+	}
 	return map[string]string{
-		"node.id": fmt.Sprint(id), "process.roles": "broker,controller", "log.dirs": "data", "controller.listener.names": "CONTROLLER",
-		"listeners":                      fmt.Sprintf("PLAINTEXT://%[1]s:%[2]s,CONTROLLER://%[1]s:%[3]s", hostOf(id), clients, controllers),
+		"node.id": fmt.Sprint(id), "process.roles": strings.Join(roles, ","), "log.dirs": "data", "controller.listener.names": "CONTROLLER",
+		"listeners":                      strings.Join(listeners, ","),
 		"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-		"controller.quorum.voters":       strings.Join(voters, ","),
+		"controller.quorum.voters":       strings.Join(listed, ","),
 
 		"broker.heartbeat.interval.ms": fmt.Sprint(beat), "broker.session.timeout.ms": fmt.Sprint(beat * (2 + dice.IntN(5))),
 		"controller.quorum.election.timeout.ms":           of(150, 300, 1000),
@@ -49,4 +57,21 @@ func (r *run) settings(id kafka.NodeID) map[string]string {
 		"auto.create.topics.enable":                       "false",
 		"leader.imbalance.check.interval.seconds":         of(1, 5, 300),
 	}
+}
+
+// role is what a node is, and the door by which it is asked for that.
+type role struct{ name, listener, port string }
+
+// controls reports whether the machine's node is a controller, and serves whether it is a broker.
+func (m *machine) controls() bool { return !m.r.apart() || m.id <= voters }
+func (m *machine) serves() bool   { return !m.r.apart() || m.id > voters }
+
+func (m *machine) roles() (out []role) {
+	if m.serves() {
+		out = append(out, role{"broker", "PLAINTEXT", clients})
+	}
+	if m.controls() {
+		out = append(out, role{"controller", "CONTROLLER", controllers})
+	}
+	return out
 }

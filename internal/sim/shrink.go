@@ -16,7 +16,7 @@ func Shrink(failed *Report, o Options, tries int) Report {
 	best := *failed
 	name := failed.Findings[0].Name
 	run := func(events []faults.Event, length time.Duration) bool {
-		again := Run(failed.Seed, Options{Faults: length, Events: events})
+		again := Run(failed.Seed, Options{Faults: length, Events: events, Variety: o.Variety})
 		if !again.Failed() || again.Findings[0].Name != name {
 			return false
 		}

@@ -1,5 +1,6 @@
-// Package sim runs a whole cluster from a seed: three nodes or five, each the node that production runs, on machines, disks,
-// clocks and a network that don't exist, all on one goroutine, while faults come as the seed draws them.
+// Package sim runs a whole cluster from a seed: three nodes or five, or three controllers and three brokers, each the node that
+// production runs, on machines, disks, clocks and a network that don't exist, all on one goroutine, while faults come as the seed
+// draws them.
 //
 // It owns the machines and what becomes of them, the clients (producers, consumers, members of groups, an admin), the probe
 // that looks into the nodes, and the three phases of a run: faults, under which nothing that was promised may be broken; then
@@ -26,9 +27,10 @@ import (
 
 // Options are what a run is besides its seed. The zero value is what `make sim` runs.
 type Options struct {
-	Faults time.Duration  // of virtual time with faults; 0 for ten seconds
-	Events []faults.Event // instead of those that the seed draws, unless it is nil
-	Tell   func(string)   // hears every event of the trace; may be nil
+	Faults  time.Duration   // of virtual time with faults; 0 for ten seconds
+	Events  []faults.Event  // instead of those that the seed draws, unless it is nil
+	Variety *faults.Variety // likewise
+	Tell    func(string)    // hears every event of the trace; may be nil
 }
 
 // Report is what a run was, and what is wrong with it.

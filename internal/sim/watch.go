@@ -146,7 +146,7 @@ func (w *watch) look(id kafka.TopicIDPartition, happened func(*replicas.State)) 
 		s.Brokers = append(s.Brokers, replicas.Broker{Node: b.ID, Epoch: b.Epoch, Incarnation: b.Incarnation, Fenced: b.Fenced})
 	}
 	of.index++
-	for _, m := range w.r.machines {
+	for _, m := range w.r.brokers {
 		x := of.seen[m.id]
 		if x == nil {
 			x = &sight{Replica: replicas.Replica{Node: m.id}}

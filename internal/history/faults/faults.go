@@ -92,6 +92,7 @@ type Swarm struct {
 	Every        time.Duration // between two faults, on average
 	Longest      time.Duration // a fault lasts
 	DiskFaults   int           // nodes whose disk may be faulty: fewer than half of the replicas
+	Variety      Variety
 }
 
 // Draw makes the swarm of a seed.
@@ -101,7 +102,7 @@ func Draw(seed uint64) Swarm {
 		Seed: seed, Nodes: 3 + dice.IntN(3), Partitions: 1 + dice.IntN(8), Replicas: 3, MinISR: 1 + dice.IntN(2), Cached: dice.IntN(5) == 0,
 		SegmentBytes: 1 << (9 + dice.IntN(8)), Idempotent: dice.IntN(5) > 0,
 		Every: time.Duration(20+dice.IntN(400)) * time.Millisecond, Longest: time.Duration(50+dice.IntN(3000)) * time.Millisecond,
-		DiskFaults: 1,
+		DiskFaults: 1, Variety: Vary(seed),
 	}
 	if dice.IntN(8) == 0 {
 		s.Replicas = 1 + dice.IntN(2)

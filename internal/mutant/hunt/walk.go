@@ -33,12 +33,15 @@ type kept struct {
 	Seed    uint64
 	Faults  time.Duration  // with faults; 0 for the simulator's own
 	Events  []faults.Event // nil for those that the seed draws
-	Finding string         // the first
-	Name    string         // its name
+	Variety faults.Variety
+	Finding string // the first
+	Name    string // its name
 }
 
 // options are those of the run.
-func (k *kept) options() sim.Options { return sim.Options{Faults: k.Faults, Events: k.Events} }
+func (k *kept) options() sim.Options {
+	return sim.Options{Faults: k.Faults, Events: k.Events, Variety: &k.Variety}
+}
 
 // simulate runs a seed with a mutant.
 func simulate(m mutant.Mutant, seed uint64, o sim.Options) (sim.Report, error) {
@@ -88,7 +91,7 @@ func (w *walk) seed(seed uint64) (told, error) {
 // shrink makes the run that found a mutant smaller, as long as the same checker says so and nobody accuses the program without
 // the mutant.
 func (w *walk) shrink(r *sim.Report) (*kept, error) {
-	k := &kept{Seed: r.Seed, Finding: oneLine(r.Findings), Name: r.Findings[0].Name}
+	k := &kept{Seed: r.Seed, Variety: r.Swarm.Variety, Finding: oneLine(r.Findings), Name: r.Findings[0].Name}
 	var failed error
 	accuses := func(m mutant.Mutant, o sim.Options) bool {
 		if failed != nil {
@@ -100,7 +103,7 @@ func (w *walk) shrink(r *sim.Report) (*kept, error) {
 		}
 		return m == mutant.None || small.Findings[0].Name == k.Name
 	}
-	smaller := kept{Seed: k.Seed, Events: faults.Shrink(r.Events, func(e []faults.Event) bool {
+	smaller := kept{Seed: k.Seed, Variety: k.Variety, Events: faults.Shrink(r.Events, func(e []faults.Event) bool {
 		return accuses(w.mutant, sim.Options{Events: some(e)})
 	}, w.shrinks)}
 	smaller.Events = some(smaller.Events)

@@ -18,12 +18,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/milena-io/milena/internal/history/faults"
 	"github.com/milena-io/milena/internal/sim"
 )
 
 var (
 	length  = flag.Duration("for", 10*time.Minute, "how long to simulate new seeds")
 	seed    = flag.Uint64("seed", 0, "run this seed alone, and tell its events")
+	vary    = flag.String("vary", "", "the variety of every seed, as JSON, instead of the one that it draws")
 	first   = flag.Uint64("first", 0, "the first seed; 0 takes the clock")
 	workers = flag.Int("workers", runtime.NumCPU(), "processes")
 	tries   = flag.Int("tries", 300, "runs that shrinking a failed seed may take")
@@ -46,12 +48,25 @@ func main() {
 
 // one runs one seed.
 func one(s uint64) int {
-	r := sim.Run(s, sim.Options{Tell: func(line string) { fmt.Println(line) }})
+	r := sim.Run(s, sim.Options{Variety: variety(), Tell: func(line string) { fmt.Println(line) }})
 	fmt.Println(&r)
 	if r.Failed() {
 		return 1
 	}
 	return 0
+}
+
+// variety is what every seed is to have, nil for what it draws.
+func variety() *faults.Variety {
+	if *vary == "" {
+		return nil
+	}
+	var v faults.Variety
+	if err := json.Unmarshal([]byte(*vary), &v); err != nil {
+		fmt.Fprintf(os.Stderr, "-vary takes an object such as {\"Apart\": true}: %v\n", err)
+		os.Exit(2)
+	}
+	return &v
 }
 
 // news is what a worker says of a seed.
@@ -66,8 +81,9 @@ type news struct {
 func work() {
 	out := json.NewEncoder(os.Stdout)
 	end := time.Now().Add(*length)
+	o := sim.Options{Variety: variety()}
 	for s := *first; time.Now().Before(end); s += *stride {
-		r := sim.Run(s, sim.Options{})
+		r := sim.Run(s, o)
 		n := news{Reached: r.Reached}
 		if r.Failed() {
 			n.Failed = r.String()
@@ -76,7 +92,7 @@ func work() {
 			return // nobody listens any more
 		}
 		if r.Failed() {
-			small := sim.Shrink(&r, sim.Options{}, *tries)
+			small := sim.Shrink(&r, o, *tries)
 			kept := sim.Keep(&small)
 			if out.Encode(news{Told: told(&r, &small), Kept: &kept}) != nil {
 				return
@@ -156,7 +172,7 @@ func all() int {
 
 // listen runs a worker and hands on what it says.
 func listen(self string, from uint64, hear func(*news)) error {
-	c := exec.Command(self, "-first", fmt.Sprint(from), "-stride", fmt.Sprint(*workers), "-for", length.String(), "-tries", fmt.Sprint(*tries))
+	c := exec.Command(self, "-first", fmt.Sprint(from), "-stride", fmt.Sprint(*workers), "-for", length.String(), "-tries", fmt.Sprint(*tries), "-vary", *vary)
 	c.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=800")
 	c.Stderr = os.Stderr
 	out, err := c.StdoutPipe()
