@@ -31,13 +31,15 @@ func (d *deeds) turn() {
 	}
 	d.c.later(d.every, d.turn)
 	tp := kafka.TopicPartition{Topic: topic, Partition: int32(r.dice.IntN(r.plan.Swarm.Partitions))}
-	switch r.dice.IntN(4) {
+	switch r.dice.IntN(6) {
 	case 0:
 		d.elect(tp)
 	case 1:
 		d.create()
 	case 2:
 		d.remove()
+	case 3:
+		d.assign(Cancelled, tp, nil)
 	default:
 		d.reassign(tp)
 	}
@@ -75,17 +77,23 @@ func (d *deeds) elect(tp kafka.TopicPartition) {
 // reassign gives a partition as many replicas as before, elsewhere or in another order.
 func (d *deeds) reassign(tp kafka.TopicPartition) {
 	r := d.c.r
+	var to []int32
+	for _, i := range r.dice.Perm(len(r.brokers))[:r.plan.Swarm.Replicas] {
+		to = append(to, int32(r.brokers[i].id))
+	}
+	r.note("the operator wants %v on %v", tp, to)
+	d.assign(Reassigned, tp, to)
+}
+
+// assign gives a partition other replicas; nil calls back what is under way.
+func (d *deeds) assign(s Sort, tp kafka.TopicPartition, to []int32) {
 	req := kmsg.NewPtrAlterPartitionAssignmentsRequest()
 	req.TimeoutMillis = 2000
 	t, p := kmsg.NewAlterPartitionAssignmentsRequestTopic(), kmsg.NewAlterPartitionAssignmentsRequestTopicPartition()
-	t.Topic, p.Partition = tp.Topic, tp.Partition
-	for _, i := range r.dice.Perm(len(r.brokers))[:r.plan.Swarm.Replicas] {
-		p.Replicas = append(p.Replicas, int32(r.brokers[i].id))
-	}
-	r.note("the operator wants %v on %v", tp, p.Replicas)
+	t.Topic, p.Partition, p.Replicas = tp.Topic, tp.Partition, to
 	t.Partitions = append(t.Partitions, p)
 	req.Topics = append(req.Topics, t)
-	d.ask(Reassigned, req, func(resp kmsg.Response) int16 {
+	d.ask(s, req, func(resp kmsg.Response) int16 {
 		in := resp.(*kmsg.AlterPartitionAssignmentsResponse)
 		if in.ErrorCode != 0 {
 			return in.ErrorCode

@@ -19,17 +19,18 @@ import (
 
 // machine is a computer: a disk, a clock, and the process of a node while one runs.
 type machine struct {
-	r      *run
-	id     kafka.NodeID
-	fs     *disk.Mem
-	faulty *disk.Faulty // what the process sees of the disk
-	clock  *clock
-	proc   *world.Process // nil while none runs
-	node   *node.Node
-	ready  bool
-	lost   bool // what the process wrote and could not sync is gone with it
-	closes []func()
-	ills   ills
+	r          *run
+	id         kafka.NodeID
+	fs         *disk.Mem
+	faulty     *disk.Faulty // what the process sees of the disk
+	clock      *clock
+	proc       *world.Process // nil while none runs
+	node       *node.Node
+	ready      bool
+	lost       bool // what the process wrote and could not sync is gone with it
+	registered int  // so many processes have served
+	closes     []func()
+	ills       ills
 }
 
 // ills are the faults that a machine has now, each counted, for they overlap.
@@ -101,6 +102,7 @@ func (m *machine) boot() {
 			m.gaveUp(proc, err)
 		default:
 			m.ready = true
+			m.registered++
 			r.note("node %d serves", m.id)
 		}
 	})
@@ -156,13 +158,18 @@ func (m *machine) die() {
 	m.r.watch.buried(m)
 }
 
-// unplug ends the machine with whatever was not durable.
-func (m *machine) unplug() {
+// end ends the process without closing what it had open.
+func (m *machine) end() {
 	if m.proc != nil {
 		m.proc.Kill()
 		m.r.net.Continue(m.host())
 		m.proc, m.node, m.ready, m.closes = nil, nil, false, nil
 	}
+}
+
+// unplug ends the machine with whatever was not durable.
+func (m *machine) unplug() {
+	m.end()
 	m.r.net.PowerOff(m.host())
 	m.r.watch.buried(m)
 	if m.r.dice.IntN(2) == 0 {

@@ -30,6 +30,9 @@ func (r *run) unleash() {
 
 // strike begins a fault and returns its end.
 func (r *run) strike(e faults.Event) (end func()) {
+	if e.Kind == faults.Roll {
+		return r.roll(e.Nodes)
+	}
 	var ends []func()
 	for _, id := range e.Nodes {
 		if m := r.at(id); m != nil {
@@ -84,6 +87,10 @@ func (m *machine) suffer(e faults.Event) (end func()) {
 		m.ills.full++
 		m.fill()
 		return func() { m.ills.full--; m.fill() }
+	case faults.Wipe:
+		return m.down(func() { m.replace(disk.NewMem()) })
+	case faults.Restore:
+		return m.restore()
 	case faults.ClockJump:
 		m.clock.off += e.Delay
 		return func() { m.clock.off -= e.Delay }

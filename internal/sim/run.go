@@ -3,7 +3,6 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/milena-io/milena/internal/history"
@@ -80,11 +79,12 @@ func fit(s faults.Swarm) faults.Swarm {
 	}
 	if s.Cached {
 		s.Weights[faults.Crash] += s.Weights[faults.PowerCut] + s.Weights[faults.AllPower]
-		s.Weights[faults.PowerCut], s.Weights[faults.AllPower], s.Weights[faults.SyncFails] = 0, 0, 0
-		if !slices.ContainsFunc(s.Weights[:], func(w int) bool { return w > 0 }) {
-			s.Weights[faults.Crash] = 1
-		}
+		s.Without(faults.PowerCut, faults.AllPower, faults.SyncFails, faults.DirFails)
 	}
+	if !s.Variety.Apart {
+		s.Without(faults.Wipe, faults.Restore) // a voter that has lost its disk has to be replaced by hand
+	}
+	s.Without(faults.DirFails)
 	return s
 }
 
@@ -108,6 +108,7 @@ func (r *run) phases() {
 		r.broken("formation", "the topic is not there, or not written to, within %v", patience)
 	}
 	r.crowd.operate()
+	r.repair()
 	r.unleash()
 	r.w.Run(r.plan.Heal)
 	r.heal()

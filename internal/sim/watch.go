@@ -152,7 +152,11 @@ func (w *watch) look(id kafka.TopicIDPartition, happened func(*replicas.State)) 
 			x = &sight{Replica: replicas.Replica{Node: m.id}}
 			of.seen[m.id] = x
 		}
-		if w.see(m, id, x) || slices.Contains(reg.Replicas(), m.id) {
+		there := w.see(m, id, x)
+		if b := w.newest.Broker(m.id); x.Replaced && x.Up && b != nil && b.Incarnation == x.Incarnation {
+			x.Replaced = false
+		}
+		if there || slices.Contains(reg.Replicas(), m.id) {
 			s.Replicas = append(s.Replicas, x.Replica)
 			x.Changed, x.Batches, x.told = x.End, nil, len(x.log)
 		}
@@ -210,6 +214,16 @@ func (w *watch) buried(m *machine) {
 	}
 }
 
+// replaced looks at what is on the disk that a machine has been given. Nobody knows of it before the next process registers.
+func (w *watch) replaced(m *machine) {
+	for _, id := range w.ids() {
+		if x := w.watched[id].seen[m.id]; x != nil {
+			x.Replaced, x.Start = true, 0
+			w.bury(x, w.watched[id].tp, m.fs)
+		}
+	}
+}
+
 // worst is a disk after the worst that may still happen to it: what was durable, or where page caches are trusted what was
 // written.
 func (w *watch) worst(fs *disk.Mem) *disk.Mem {
@@ -222,10 +236,7 @@ func (w *watch) worst(fs *disk.Mem) *disk.Mem {
 // bury notes what a disk holds of a replica that nobody runs any more.
 func (w *watch) bury(x *sight, tp kafka.TopicPartition, left *disk.Mem) {
 	x.Up, x.Leads = false, false
-	log, found := logOn(left, tp)
-	if !found {
-		return
-	}
+	log, _ := logOn(left, tp)
 	same := 0
 	for same < len(log) && same < len(x.log) && log[same] == x.log[same] {
 		same++

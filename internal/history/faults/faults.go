@@ -34,6 +34,10 @@ const (
 	FullDisk              // F10: Nodes have no room
 	ClockJump             // F15: the wall clock of Nodes is Delay off
 	Restart               // F27: a clean stop and a start
+	Roll                  // F27: every node is stopped and started, each when the one before serves again
+	Wipe                  // F8: Nodes lose their disks, and come back under their ids with empty ones
+	Restore               // F8: Nodes start anew, and at the end once more, on the disks as they were at the beginning
+	DirFails              // F9: a sync in the second log directory of Nodes fails, and is final
 	Kinds                 // how many there are
 )
 
@@ -44,7 +48,7 @@ func (k Kind) String() string {
 	}
 	return [...]string{
 		"crash", "power-cut", "all-power-cut", "pause", "cut-one-way", "cut", "isolate", "slow", "lossy", "slow-disk", "sync-fails",
-		"full-disk", "clock-jump", "restart",
+		"full-disk", "clock-jump", "restart", "roll", "wipe", "restore", "dir-fails",
 	}[k]
 }
 
@@ -119,12 +123,23 @@ func Draw(seed uint64) Swarm {
 		s.Weights[dice.IntN(int(Kinds))] += 2
 	}
 	if s.DiskFaults == 0 {
-		s.Weights[SyncFails] = 0 // the only copy
+		s.Without(SyncFails, Wipe, Restore, DirFails) // the only copy
+	}
+	if s.MinISR < 2 {
+		s.Without(Wipe, Restore) // what is acknowledged may be on one disk only
+	}
+	s.Without()
+	return s
+}
+
+// Without takes kinds of faults away, and has crashes come where nothing is left.
+func (s *Swarm) Without(kinds ...Kind) {
+	for _, k := range kinds {
+		s.Weights[k] = 0
 	}
 	if !slices.ContainsFunc(s.Weights[:], func(w int) bool { return w > 0 }) {
 		s.Weights[Crash] = 1
 	}
-	return s
 }
 
 // Plan is a run: faults until Heal, then nothing more, and progress is demanded within Patience; the run ends at Length.
@@ -148,6 +163,11 @@ func Make(s Swarm, faults time.Duration) Plan {
 		total += w
 	}
 	bad := nodes(dice, s.Nodes, s.DiskFaults)
+	if s.Variety.Apart { // the brokers are the second half
+		for i := range bad {
+			bad[i] = kafka.NodeID(s.Nodes/2 + 1 + dice.IntN(s.Nodes/2))
+		}
+	}
 	for at := between(dice, s.Every); at < faults; at += between(dice, s.Every) {
 		e := Event{At: at, Kind: s.pick(dice.IntN(total)), For: min(10*time.Millisecond+time.Duration(dice.Int64N(int64(s.Longest))), faults-at)}
 		s.aim(dice, &e, bad)
@@ -176,14 +196,14 @@ func (s *Swarm) pick(at int) Kind {
 func (s *Swarm) aim(dice *rand.Rand, e *Event, bad []kafka.NodeID) {
 	one := nodes(dice, s.Nodes, 1)
 	switch e.Kind {
-	case AllPower:
+	case AllPower, Roll:
 		e.Nodes = nodes(dice, s.Nodes, s.Nodes)
 	case CutOneWay, CutBoth:
 		both := nodes(dice, s.Nodes, 2)
 		e.Nodes, e.Others = both[:1], both[1:]
 	case Isolate:
 		e.Nodes = nodes(dice, s.Nodes, 1+dice.IntN(s.Nodes/2))
-	case SyncFails:
+	case SyncFails, Wipe, Restore, DirFails:
 		e.Nodes = bad
 	case Lossy:
 		e.Nodes, e.Share = one, 0.01+0.3*dice.Float64()

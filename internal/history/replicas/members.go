@@ -29,7 +29,7 @@ func (w *Watch) members(s *State) {
 	}
 	for _, n := range slices.Concat(g.ISR, g.ELR) {
 		r, m := s.replica(n), w.logs[n]
-		if r == nil || s.Unclean {
+		if r == nil || s.Unclean || r.Replaced {
 			continue
 		}
 		if b := s.broker(n); s.Cached && (!r.Up || b == nil || b.Incarnation != r.Incarnation) {
@@ -124,7 +124,7 @@ func (w *Watch) expansions(s *State) {
 	}
 	for _, n := range s.Registered.ISR {
 		r := s.replica(n)
-		if r == nil || slices.Contains(w.before.Registered.ISR, n) {
+		if r == nil || r.Replaced || slices.Contains(w.before.Registered.ISR, n) {
 			continue
 		}
 		if s.Cached && !r.Up {

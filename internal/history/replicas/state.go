@@ -19,6 +19,7 @@ type Replica struct {
 	Node        kafka.NodeID
 	Incarnation kafka.IncarnationID // of its process, or its last one
 	Up          bool
+	Replaced    bool // its disk is another one, and none of its processes has registered since
 	Leads       bool // it takes itself for the leader of Epoch
 	Epoch       kafka.LeaderEpoch
 	EpochStart  kafka.Offset // on the leader: where its epoch began

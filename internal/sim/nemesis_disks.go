@@ -1,0 +1,28 @@
+package sim
+
+import "github.com/milena-io/milena/internal/disk"
+
+// replace ends the machine and gives it another disk.
+func (m *machine) replace(fs *disk.Mem) {
+	m.end()
+	m.r.net.PowerOff(m.host())
+	m.fs = fs
+	m.r.watch.replaced(m)
+}
+
+// restore has the process start anew, and later once more on the disk as it was before: a backup of a node that has registered
+// since. A backup of the process that registered last is another matter: nothing tells it from that process's own disk.
+func (m *machine) restore() (end func()) {
+	old := m.fs.Copy().Killed()
+	begun := m.registered
+	after := m.down(m.die)
+	m.r.w.After(0, after)
+	return func() {
+		if m.registered < begun+1 || m.ills.dead > 0 {
+			m.r.note("node %d has not registered since the backup", m.id)
+			return
+		}
+		m.r.reached.add(Restored)
+		m.down(func() { m.replace(old) })()
+	}
+}

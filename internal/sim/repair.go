@@ -1,0 +1,77 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"github.com/milena-io/milena/internal/history/faults"
+	"github.com/milena-io/milena/internal/image"
+	"github.com/milena-io/milena/internal/kafka"
+)
+
+// repairs are what an operator does whose disk was replaced: a replica whose directory is gone stays offline for as long as it is
+// assigned to it (ADR 0010), so it is taken away and given back, which has it made anew from the others.
+type repairs struct{ d *deeds }
+
+// repair has replaced disks filled again, while faults come and after.
+func (r *run) repair() {
+	if r.plan.Swarm.Weights[faults.Wipe] > 0 {
+		(&repairs{&deeds{c: newClient(r, "repairs")}}).again()
+	}
+}
+
+func (a *repairs) again() { a.d.c.later(200*time.Millisecond, a.turn) }
+
+// turn takes one step with the first partition that needs one.
+func (a *repairs) turn() {
+	r := a.d.c.r
+	if r.phase == reading {
+		return
+	}
+	defer a.again()
+	r.watch.learn()
+	img := r.watch.newest
+	for t := range img.Topics() {
+		for n, p := range t.Partitions() {
+			to, needed := a.step(img, p)
+			if needed {
+				r.note("the operator repairs %s-%d: from %v to %v", t.Name, n, p.Replicas(), to)
+				a.d.assign(Repaired, kafka.TopicPartition{Topic: t.Name, Partition: n}, to)
+				return
+			}
+		}
+	}
+}
+
+// step is what the replicas of a partition should be next, nil for those it had before a reassignment that cannot end, and whether
+// anything is to be done.
+func (a *repairs) step(img *image.Image, p *image.Partition) (to []int32, needed bool) {
+	if p.Reassigning() {
+		return nil, a.lost(img, p)
+	}
+	var sound, free []int32
+	for b := range img.LiveBrokers() {
+		switch {
+		case !slices.Contains(p.Replicas(), b.ID):
+			free = append(free, int32(b.ID))
+		case b.HasDirectory(p.Directory(b.ID)):
+			sound = append(sound, int32(b.ID))
+		}
+	}
+	have, want := len(p.Replicas()), a.d.c.r.plan.Swarm.Replicas
+	switch {
+	case have == want && len(sound) == have-1 && a.lost(img, p):
+		return sound, true
+	case have < want && len(free) >= want-have && len(sound) == have:
+		return append(sound, free[:want-have]...), true
+	}
+	return nil, false
+}
+
+// lost reports whether a broker that is there has not the directory that a partition is assigned to.
+func (a *repairs) lost(img *image.Image, p *image.Partition) bool {
+	return slices.ContainsFunc(p.Replicas(), func(n kafka.NodeID) bool {
+		b := img.Broker(n)
+		return b != nil && b.Active() && !b.HasDirectory(p.Directory(n))
+	})
+}
