@@ -18,7 +18,7 @@ const patience = 30 * time.Second
 // replicas in sync, each producer gets records acknowledged everywhere, and readers come to the end.
 func (r *run) converge() {
 	demand := func(what string, done func() bool, why func() any) {
-		if !r.w.RunUntil(patience, done) {
+		if !r.w.RunUntil(patience, r.seldom(done)) {
 			r.broken("liveness", "%v after the faults were over: not %s: %v", patience, what, why())
 		}
 		r.note("healed: %s", what)
@@ -43,6 +43,19 @@ func (r *run) converge() {
 	demand("every partition takes writes", func() bool { return len(progress()) == 0 }, func() any { return progress() })
 	demand("every group is stable", func() bool { return len(r.unsettled()) == 0 }, func() any { return r.unsettled() })
 	demand("every replica is in sync", func() bool { return len(r.behind()) == 0 }, func() any { return r.behind() })
+}
+
+// seldom asks no more often than every few milliseconds whether something is done: to ask costs more than most events do.
+func (r *run) seldom(done func() bool) func() bool {
+	next := r.w.Now().Mono
+	return func() bool {
+		now := r.w.Now().Mono
+		if now < next {
+			return false
+		}
+		next = now + 3*time.Millisecond
+		return done()
+	}
 }
 
 // behind lists the partitions whose replicas are not all in sync, or that have no leader, as the first broker sees it.

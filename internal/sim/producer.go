@@ -42,7 +42,7 @@ type lane struct {
 
 func newProducer(r *run, host string, acks int16, idempotent bool) *producer {
 	p := &producer{c: newClient(r, host), acks: acks, idempotent: idempotent, id: kafka.NoProducerID, epoch: -1}
-	p.every = time.Duration(5+r.dice.IntN(60)) * time.Millisecond
+	p.every = time.Duration(10+r.dice.IntN(80)) * time.Millisecond
 	return p
 }
 
