@@ -165,7 +165,7 @@ func (r *replicas) apply(d image.Delta) {
 	if is && !was {
 		r.begin(d.To, configs)
 	}
-	for c := range d.Topics() {
+	for c := range r.inOrder(d) {
 		if c.New == nil {
 			deleted = append(deleted, group.DeletedTopic{Name: c.Old.Name, ID: c.Old.ID})
 		}
@@ -183,6 +183,19 @@ func (r *replicas) apply(d image.Delta) {
 	r.reconfigure(d)
 	if len(deleted) > 0 {
 		r.n.groups.TopicsDeleted(deleted)
+	}
+}
+
+// inOrder walks the topics that changed, deleted ones first: a topic that was made anew under a name finds it free.
+func (r *replicas) inOrder(d image.Delta) iter.Seq[image.TopicChange] {
+	return func(yield func(image.TopicChange) bool) {
+		for _, gone := range []bool{true, false} {
+			for c := range d.Topics() {
+				if (c.New == nil) == gone && !yield(c) {
+					return
+				}
+			}
+		}
 	}
 }
 
@@ -298,7 +311,7 @@ func (r *replicas) host(v *storage.Volume, name kafka.TopicPartition, id kafka.T
 		return partition.New(v.Env, name, cfg, 0, nil) // lost before it is ever opened
 	}
 	open := func(cfg log.Config) (*log.Log, error) {
-		return r.news.open(v.Options(name, id.TopicID, cfg))
+		return v.Open(name, id.TopicID, cfg, r.news.open)
 	}
 	return partition.New(v.Env, name, cfg, v.Dir.Checkpointed(name).HighWatermark, open)
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
 )
@@ -45,7 +46,8 @@ func (s *Storage) Settle() {
 	s.sayMissing()
 }
 
-// strays moves partition directories aside that no topic of the metadata owns; they are never deleted, as in Kafka.
+// strays moves partition directories aside that no topic of the metadata owns; they are never deleted, as in Kafka. What stands under
+// the name of a replica that lives there is that replica's: its log takes it, or Open sets it aside.
 func (s *Storage) strays(v *Volume) error {
 	dirs, err := v.Dir.Partitions()
 	if err != nil {
@@ -55,23 +57,43 @@ func (s *Storage) strays(v *Volume) error {
 		if d.Kind != log.Current || d.Partition == MetadataPartition {
 			continue
 		}
-		id, known, err := v.Dir.TopicID(d)
-		if err != nil {
-			return err
+		p, err := s.o.Replicas.ByName(d.Partition)
+		if err == nil && s.Of(p) == v {
+			continue
 		}
-		p, err := s.o.Replicas.ByName(d.Partition) // where it does not say yet, or no more, its log takes it over, perhaps at this moment
+		id, known, broken := v.Dir.TopicID(d)
+		if broken != nil {
+			return broken
+		}
 		if known {
 			p, err = s.o.Replicas.ByID(kafka.TopicIDPartition{TopicID: id, Partition: d.Partition.Partition})
 		}
-		if err == nil && (s.Of(p) == v || s.Of(p) == s.Nowhere) {
+		if err == nil && s.Of(p) == s.Nowhere {
 			continue
 		}
-		s.log("kafka.log").Warn("A directory belongs to no topic of this cluster; it is set aside and never read.", "directory", v.Path+"/"+d.Name)
-		if err := v.Dir.SetAside(d, kafka.UUID(s.o.World.UUID())); err != nil && !errors.Is(err, disk.ErrNotExist) { // deleted meanwhile
+		if err := v.setAside(d); err != nil && !errors.Is(err, disk.ErrNotExist) { // deleted meanwhile
 			return err
 		}
 	}
 	return nil
+}
+
+func (v *Volume) setAside(d log.PartitionDir) error {
+	v.s.log("kafka.log").Warn("A directory belongs to no topic of this cluster; it is set aside and never read.", "directory", v.Path+"/"+d.Name)
+	return v.Dir.SetAside(d, kafka.UUID(v.s.o.World.UUID()))
+}
+
+// Open opens the log of a replica that lives here. What stands under its name and is another topic's, deleted while this node was away,
+// is set aside first: nobody but the replica that has the name now may, since its log may be opened at any moment.
+func (v *Volume) Open(name kafka.TopicPartition, topic kafka.TopicID, c log.Config, open func(log.Options) (*log.Log, error)) (*log.Log, error) {
+	l, err := open(v.Options(name, topic, c))
+	if fault.CodeOf(err) != kafka.ErrInconsistentTopicId {
+		return l, err
+	}
+	if err := v.setAside(log.PartitionDir{Name: name.String(), Partition: name}); err != nil {
+		return nil, err
+	}
+	return open(v.Options(name, topic, c))
 }
 
 // Gate holds what waits for one thing to be over.

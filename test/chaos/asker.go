@@ -15,18 +15,31 @@ import (
 )
 
 // asker asks the cluster who does what.
-type asker struct{ client *kgo.Client }
+type asker struct {
+	client      *kgo.Client
+	controllers *kgo.Client // by their own listener
+	turn        int         // of whom is asked
+}
 
-func newAsker(addrs []string) (*asker, error) {
-	client, err := kgo.NewClient(append(load.Patient(addrs), kgo.MetadataMinAge(10*time.Millisecond), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+func newAsker(brokers, controllers []string) (*asker, error) {
+	client, err := kgo.NewClient(append(load.Patient(brokers), kgo.MetadataMinAge(10*time.Millisecond), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	if err != nil {
 		return nil, err
 	}
-	return &asker{client}, nil
+	a := &asker{client: client}
+	if a.controllers, err = kgo.NewClient(kgo.SeedBrokers(controllers...), kgo.DialTimeout(time.Second)); err != nil {
+		client.Close()
+	}
+	return a, err
+}
+
+func (a *asker) close() {
+	a.client.Close()
+	a.controllers.Close()
 }
 
 // patience bounds every wait for the cluster. It is a bound on a hang, not a measurement.
-const patience = 90 * time.Second
+const patience = 3 * time.Minute
 
 // until asks again until there is an answer.
 func until(ctx context.Context, what string, is func(ctx context.Context) error) error {
@@ -92,28 +105,45 @@ func (a *asker) leaders(ctx context.Context, topic string) (out []int, err error
 }
 
 // controller returns the active controller.
-func (a *asker) controller(ctx context.Context) (id int, err error) {
+func (a *asker) controller(ctx context.Context) (int, error) {
+	p, err := a.quorum(ctx)
+	return int(p.LeaderID), err
+}
+
+// committed is up to where the metadata log is committed.
+func (a *asker) committed(ctx context.Context) (int64, error) {
+	p, err := a.quorum(ctx)
+	return p.HighWatermark, err
+}
+
+// quorum asks for the state of the metadata log: brokers, and controllers by their own listener, in turns (KIP-919).
+func (a *asker) quorum(ctx context.Context) (p kmsg.DescribeQuorumResponseTopicPartition, err error) {
 	err = until(ctx, "an active controller", func(ctx context.Context) error {
 		req := kmsg.NewPtrDescribeQuorumRequest()
 		t := kmsg.NewDescribeQuorumRequestTopic()
 		t.Topic = "__cluster_metadata"
 		t.Partitions = append(t.Partitions, kmsg.NewDescribeQuorumRequestTopicPartition())
 		req.Topics = append(req.Topics, t)
-		r, err := req.RequestWith(ctx, a.client)
+		a.turn++
+		seeds := a.client.SeedBrokers()
+		if a.turn%2 == 0 {
+			seeds = a.controllers.SeedBrokers()
+		}
+		answer, err := seeds[a.turn/2%len(seeds)].RetriableRequest(ctx, req)
 		if err != nil {
 			return err
 		}
+		r := answer.(*kmsg.DescribeQuorumResponse)
 		if len(r.Topics) != 1 || len(r.Topics[0].Partitions) != 1 {
 			return fmt.Errorf("an answer without the partition, code %d", r.ErrorCode)
 		}
-		p := r.Topics[0].Partitions[0]
+		p = r.Topics[0].Partitions[0]
 		if p.ErrorCode != 0 || p.LeaderID <= 0 {
 			return fmt.Errorf("no leader, code %d", p.ErrorCode)
 		}
-		id = int(p.LeaderID)
 		return nil
 	})
-	return id, err
+	return p, err
 }
 
 // inSync waits until all replicas of everything are in sync.
@@ -134,35 +164,49 @@ func (a *asker) inSync(ctx context.Context) error {
 	})
 }
 
-// create makes a topic, which is there already when an answer was lost.
-func (a *asker) create(ctx context.Context, topic string, partitions int32) error {
+// create makes topics, which are there already when an answer was lost.
+func (a *asker) create(ctx context.Context, partitions int32, configs map[string]*string, topics ...string) error {
 	return until(ctx, "a new topic", func(ctx context.Context) error {
-		made, err := kadm.NewClient(a.client).CreateTopic(ctx, partitions, 3, nil, topic)
-		if err == nil && !errors.Is(made.Err, kerr.TopicAlreadyExists) {
-			err = made.Err
+		made, err := kadm.NewClient(a.client).CreateTopics(ctx, partitions, 3, configs, topics...)
+		for _, one := range made {
+			if !errors.Is(one.Err, kerr.TopicAlreadyExists) {
+				err = errors.Join(err, one.Err)
+			}
 		}
 		return err
 	})
 }
 
+// configure sets a topic's config.
+func (a *asker) configure(ctx context.Context, topic, key, value string) error {
+	answers, err := kadm.NewClient(a.client).AlterTopicConfigs(ctx, []kadm.AlterConfig{{Name: key, Value: &value}}, topic)
+	for _, one := range answers {
+		err = errors.Join(err, one.Err)
+	}
+	return err
+}
+
 // write has a record in each partition of a topic: only then it has files.
-func (a *asker) write(ctx context.Context, topic string, partitions int32) error {
+func (a *asker) write(ctx context.Context, topic string, partitions int32, value string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for p := range partitions {
-		if err := a.client.ProduceSync(ctx, &kgo.Record{Topic: topic, Partition: p, Value: []byte("x")}).FirstErr(); err != nil {
+		if err := a.client.ProduceSync(ctx, &kgo.Record{Topic: topic, Partition: p, Value: []byte(value)}).FirstErr(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// remove deletes one, which is gone already when an answer was lost.
-func (a *asker) remove(ctx context.Context, topic string) error {
+// remove deletes topics, which are gone already when an answer was lost.
+func (a *asker) remove(ctx context.Context, topics ...string) error {
+	defer a.client.PurgeTopicsFromClient(topics...) // or it takes one of the same name for the old one
 	return until(ctx, "a topic deleted", func(ctx context.Context) error {
-		gone, err := kadm.NewClient(a.client).DeleteTopic(ctx, topic)
-		if err == nil && !errors.Is(gone.Err, kerr.UnknownTopicOrPartition) {
-			err = gone.Err
+		gone, err := kadm.NewClient(a.client).DeleteTopics(ctx, topics...)
+		for _, one := range gone {
+			if !errors.Is(one.Err, kerr.UnknownTopicOrPartition) {
+				err = errors.Join(err, one.Err)
+			}
 		}
 		return err
 	})

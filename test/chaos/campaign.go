@@ -14,15 +14,19 @@ import (
 )
 
 const (
-	nodes      = 3
 	partitions = 6
 	members    = 3
 	recordSize = 100
 )
 
-// overrides are what all nodes are set to: small segments, so that ends also meet rolls, and internal topics that survive a node.
+// overrides are what all nodes are set to: small segments, so that ends also meet rolls, internal topics that survive a node, and a
+// metadata log that is soon replaced by a snapshot.
 func overrides() map[string]string {
 	return map[string]string{
+		"metadata.log.max.record.bytes.between.snapshots": "262144",
+		"metadata.max.retention.bytes":                    "524288",
+		"metadata.log.segment.bytes":                      "8388608",
+
 		"auto.create.topics.enable":               "false",
 		"default.replication.factor":              "3",
 		"min.insync.replicas":                     "2",
@@ -51,8 +55,8 @@ func newCampaign(s *settings, l *lab.Lab) *campaign {
 // run reports whether anything was found.
 func (c *campaign) run(ctx context.Context) (found bool) {
 	var err error
-	if c.ask, err = newAsker(c.lab.Addrs()); err == nil {
-		defer c.ask.client.Close()
+	if c.ask, err = newAsker(c.lab.Addrs(), c.lab.ControllerAddrs()); err == nil {
+		defer c.ask.close()
 		err = c.start(ctx)
 	}
 	faults := plan(c.s)
@@ -109,7 +113,7 @@ func (c *campaign) start(ctx context.Context) error {
 	if _, err := c.ask.controller(ctx); err != nil {
 		return err
 	}
-	return c.ask.brokers(ctx, nodes)
+	return c.ask.brokers(ctx, len(c.lab.Brokers()))
 }
 
 // round is some faults under one topic, and the judgement. What the cluster did wrong is a finding; the error is one after which the run
@@ -127,7 +131,7 @@ func (c *campaign) round(ctx context.Context, n int, faults []fault) error {
 		return err
 	}
 	clients, err := load.Start(ctx, load.Options{
-		Addrs: c.lab.Addrs(), Topic: topic, Partitions: partitions, Rate: c.s.rate, Size: recordSize, Members: members, Consumer: n%2 == 1, Sink: sink,
+		Addrs: c.lab.Addrs(), Topic: topic, Partitions: partitions, Rate: c.s.rate, Size: recordSize, Members: members, Sink: sink,
 	})
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -37,6 +38,15 @@ type settings struct {
 	must   bool
 	nice   int
 	acks   int64
+	apart  bool
+}
+
+// roles are of all nodes: three of which each is all, or three controllers and three brokers.
+func (s *settings) roles() []lab.Role {
+	if s.apart {
+		return append(slices.Repeat([]lab.Role{lab.Controller}, 3), slices.Repeat([]lab.Role{lab.Broker}, 3)...)
+	}
+	return slices.Repeat([]lab.Role{lab.Both}, 3)
 }
 
 func parse() *settings {
@@ -54,6 +64,7 @@ func parse() *settings {
 	flag.BoolVar(&s.keep, "keep", false, "keep the working folder, also of a run without findings")
 	flag.BoolVar(&s.must, "must", false, "a machine on which this can't run is a failure")
 	flag.IntVar(&s.nice, "nice", 0, "of the nodes' processes")
+	flag.BoolVar(&s.apart, "apart", false, "three controllers and three brokers, instead of three nodes that are both")
 	only := flag.Bool("only", false, "faults that are not named by a flag come not at all")
 	slice := flag.Bool("slice", false, "faults that are not named by a flag come a few times: minutes instead of an hour")
 	flag.Parse()
@@ -83,7 +94,7 @@ func run() int {
 		return 2
 	}
 	l, err := lab.Open(lab.Options{
-		Dir: s.dir, Images: s.images, Binary: s.binary, Nodes: nodes, VolumeBytes: 512 << 20, Nice: s.nice, Overrides: overrides(),
+		Dir: s.dir, Images: s.images, Binary: s.binary, Roles: s.roles(), VolumeBytes: 1 << 30, Nice: s.nice, Overrides: overrides(),
 	})
 	if err != nil {
 		return s.skip(fmt.Errorf("this machine can't have the network and the disks: %w", err))

@@ -23,6 +23,7 @@ const (
 	slowDisk
 	fullDisk
 	deleted
+	overtaken
 )
 
 // kinds says of each what it is, how often it comes, and how long it lasts.
@@ -44,7 +45,8 @@ var kinds = [...]struct {
 	quorumLoss:     {"quorum", "two nodes are stopped by SIGSTOP for longer than sessions and elections last", 3, 1, 3 * time.Second, 12 * time.Second, (*strike).loseQuorum},
 	slowDisk:       {"slow", "the disk of a node hangs, again and again", 5, 1, 500 * time.Millisecond, 8 * time.Second, (*strike).slowDisk},
 	fullDisk:       {"full", "the disk of a node is full, and has room again", 3, 1, time.Second, 5 * time.Second, (*strike).fullDisk},
-	deleted:        {"strays", "a topic is deleted while a node is away", 3, 1, 0, time.Second, (*strike).deleteTopic},
+	deleted:        {"strays", "a topic is deleted and made anew while a broker is away", 3, 1, 0, time.Second, (*strike).deleteTopic},
+	overtaken:      {"behind", "likewise, and the metadata log begins beyond what the node has", 5, 1, 0, time.Second, (*strike).overtake},
 }
 
 // fault is one of the plan: what, how long, and the dice for whom it meets.

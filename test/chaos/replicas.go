@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/milena-io/milena/test/chaos/lab"
 	"github.com/milena-io/milena/test/compat/offline"
 )
 
@@ -15,7 +16,7 @@ import (
 func (c *campaign) compare(topic string) {
 	for p := range partitions {
 		name := fmt.Sprintf("%s-%d", topic, p)
-		sum, err := c.sum(name)
+		sum, err := sum(c.lab.Brokers(), name)
 		if err != nil {
 			c.report.found("R1 replicas: %v", err)
 			continue
@@ -32,7 +33,7 @@ func (c *campaign) again() error {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		sum, err := c.sum(name)
+		sum, err := sum(c.lab.Brokers(), name)
 		if err != nil {
 			c.report.found("R1 replicas, at the end: %v", err)
 		} else if sum != c.sums[name] {
@@ -43,9 +44,9 @@ func (c *campaign) again() error {
 }
 
 // sum is of a partition's content, which is the same on all nodes.
-func (c *campaign) sum(name string) (sum uint32, err error) {
+func sum(nodes []*lab.Node, name string) (sum uint32, err error) {
 	var first *offline.Log
-	for _, n := range c.lab.Nodes {
+	for _, n := range nodes {
 		log, err := offline.Read(filepath.Join(n.Data(), name))
 		if err != nil {
 			return 0, err

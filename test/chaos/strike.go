@@ -2,9 +2,8 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
-	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +25,12 @@ type strike struct {
 
 // one draws a node.
 func (s *strike) one() *lab.Node { return s.lab.Nodes[s.dice.IntN(len(s.lab.Nodes))] }
+
+// other draws one that is not n.
+func (s *strike) other(n *lab.Node, nodes []*lab.Node) *lab.Node {
+	rest := slices.DeleteFunc(slices.Clone(nodes), func(o *lab.Node) bool { return o == n })
+	return rest[s.dice.IntN(len(rest))]
+}
 
 // leader is the node that leads a partition that was drawn.
 func (s *strike) leader() (*lab.Node, error) {
@@ -72,7 +77,7 @@ func (s *strike) killTwo() error {
 	if err != nil {
 		return err
 	}
-	other := s.lab.Nodes[(n.ID+s.dice.IntN(len(s.lab.Nodes)-1))%len(s.lab.Nodes)]
+	other := s.other(n, s.lab.Nodes)
 	s.report("and node %d", other.ID)
 	return s.kill(n, other)
 }
@@ -117,7 +122,7 @@ func (s *strike) any() (*lab.Node, error) {
 		return s.controller()
 	}
 	n := s.one()
-	s.report("node %d", n.ID)
+	s.report("node %d, %s", n.ID, n.Role)
 	return n, nil
 }
 
@@ -127,7 +132,7 @@ func (s *strike) cut() error {
 	if err != nil {
 		return err
 	}
-	other := s.lab.Nodes[(n.ID+s.dice.IntN(len(s.lab.Nodes)-1))%len(s.lab.Nodes)]
+	other := s.other(n, s.lab.Nodes)
 	var cuts [][2]int
 	switch s.dice.IntN(4) {
 	case 0:
@@ -211,13 +216,13 @@ func (s *strike) rolling() error {
 	return nil
 }
 
-// loseQuorum pauses two of three.
+// loseQuorum pauses two controllers of three.
 func (s *strike) loseQuorum() error {
 	n, err := s.controller()
 	if err != nil {
 		return err
 	}
-	other := s.lab.Nodes[(n.ID+s.dice.IntN(len(s.lab.Nodes)-1))%len(s.lab.Nodes)]
+	other := s.other(n, s.lab.Controllers())
 	s.report("and node %d", other.ID)
 	return s.standStill(n, other)
 }
@@ -258,43 +263,6 @@ func (s *strike) fullDisk() error {
 	s.wait(s.last)
 	s.healed()
 	return n.Volume.Free()
-}
-
-// deleteTopic deletes a topic while a node is away: when it is back its replicas are set aside, and are no partitions any more.
-func (s *strike) deleteTopic() error {
-	n, topic := s.one(), fmt.Sprintf("stray%d", s.dice.Uint32())
-	s.report("node %d, topic %s", n.ID, topic)
-	if err := s.ask.create(s.ctx, topic, partitions); err != nil {
-		return err
-	}
-	if err := s.ask.write(s.ctx, topic, partitions); err != nil {
-		return err
-	}
-	replicas := func(want int) func(context.Context) error {
-		return func(context.Context) error {
-			there, err := filepath.Glob(filepath.Join(n.Data(), topic+"-?"))
-			if err == nil && len(there) != want {
-				err = fmt.Errorf("%d replicas of %s", len(there), topic)
-			}
-			return err
-		}
-	}
-	if err := until(s.ctx, "a new topic has files", replicas(partitions)); err != nil {
-		return err
-	}
-	s.begin()
-	if err := n.Kill(); err != nil {
-		return err
-	}
-	if err := s.ask.remove(s.ctx, topic); err != nil {
-		return err
-	}
-	s.wait(s.last)
-	s.healed()
-	if err := n.Start(); err != nil {
-		return err
-	}
-	return until(s.ctx, "the replicas of a deleted topic are set aside", replicas(0))
 }
 
 // wait lets a fault last.

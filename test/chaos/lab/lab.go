@@ -23,11 +23,21 @@ type Options struct {
 	Dir         string // everything of the run; made when missing
 	Images      string // folder of the disks' images; made when missing, and removed
 	Binary      string // milena's
-	Nodes       int
+	Roles       []Role // of the nodes, the first with id 1
 	VolumeBytes int64
 	Overrides   map[string]string // server.properties of all nodes
 	Nice        int               // of the nodes' processes
 }
+
+// Role is process.roles of a node.
+type Role string
+
+// The roles.
+const (
+	Both       Role = "broker,controller"
+	Broker     Role = "broker"
+	Controller Role = "controller"
+)
 
 // Lab is a cluster that is under way.
 type Lab struct {
@@ -56,10 +66,10 @@ func Open(o Options) (*Lab, error) {
 		return nil, err
 	}
 	l := &Lab{slot: s}
-	if l.network, err = newNetwork(s, o.Nodes); err != nil {
+	if l.network, err = newNetwork(s, len(o.Roles)); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	for id := 1; id <= o.Nodes; id++ {
+	for id := 1; id <= len(o.Roles); id++ {
 		n, err := l.newNode(o, id)
 		if n != nil {
 			l.Nodes = append(l.Nodes, n)
@@ -73,7 +83,10 @@ func Open(o Options) (*Lab, error) {
 
 // newNode makes a node's disk and configuration; a node with an error is to be closed.
 func (l *Lab) newNode(o Options, id int) (*Node, error) {
-	n := &Node{ID: id, Addr: l.slot.address(id) + ":9092", Dir: filepath.Join(o.Dir, fmt.Sprintf("node%d", id)), metrics: "http://" + l.slot.address(id) + ":9404/metrics", space: l.slot.namespace(id)}
+	n := &Node{
+		ID: id, Role: o.Roles[id-1], Dir: filepath.Join(o.Dir, fmt.Sprintf("node%d", id)), space: l.slot.namespace(id),
+		metrics: "http://" + l.slot.address(id) + ":9404/metrics",
+	}
 	if err := errors.Join(os.MkdirAll(n.Dir, 0o755), os.MkdirAll(o.Images, 0o755)); err != nil {
 		return nil, err
 	}
@@ -88,14 +101,22 @@ func (l *Lab) newNode(o Options, id int) (*Node, error) {
 }
 
 func (l *Lab) properties(o Options, id int, data string) []string {
-	var voters []string
-	for v := 1; v <= o.Nodes; v++ {
-		voters = append(voters, fmt.Sprintf("%d@%s:9093", v, l.slot.address(v)))
+	var voters, listeners []string
+	for v, role := range o.Roles {
+		if role != Broker {
+			voters = append(voters, fmt.Sprintf("%d@%s", v+1, l.control(v+1)))
+		}
+	}
+	if o.Roles[id-1] != Controller {
+		listeners = append(listeners, "PLAINTEXT://"+l.clients(id))
+	}
+	if o.Roles[id-1] != Broker {
+		listeners = append(listeners, "CONTROLLER://"+l.control(id))
 	}
 	lines := []string{
 		fmt.Sprintf("node.id=%d", id),
-		"process.roles=broker,controller",
-		fmt.Sprintf("listeners=PLAINTEXT://%[1]s:9092,CONTROLLER://%[1]s:9093", l.slot.address(id)),
+		"process.roles=" + string(o.Roles[id-1]),
+		"listeners=" + strings.Join(listeners, ","),
 		"controller.listener.names=CONTROLLER",
 		"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
 		"controller.quorum.voters=" + strings.Join(voters, ","),
@@ -113,14 +134,39 @@ func (l *Lab) properties(o Options, id int, data string) []string {
 // Node returns the node with an id.
 func (l *Lab) Node(id int) *Node { return l.Nodes[id-1] }
 
-// Addrs are where clients find the cluster.
-func (l *Lab) Addrs() []string {
-	var out []string
+// Brokers are the nodes that have replicas and serve clients.
+func (l *Lab) Brokers() []*Node { return l.without(Controller) }
+
+// Controllers are the nodes that vote.
+func (l *Lab) Controllers() []*Node { return l.without(Broker) }
+
+func (l *Lab) without(role Role) (out []*Node) {
 	for _, n := range l.Nodes {
-		out = append(out, n.Addr)
+		if n.Role != role {
+			out = append(out, n)
+		}
 	}
 	return out
 }
+
+// Addrs are where clients find the cluster.
+func (l *Lab) Addrs() (out []string) {
+	for _, n := range l.Brokers() {
+		out = append(out, l.clients(n.ID))
+	}
+	return out
+}
+
+// ControllerAddrs are where tools find the controllers (KIP-919).
+func (l *Lab) ControllerAddrs() (out []string) {
+	for _, n := range l.Controllers() {
+		out = append(out, l.control(n.ID))
+	}
+	return out
+}
+
+func (l *Lab) clients(id int) string { return l.slot.address(id) + ":9092" }
+func (l *Lab) control(id int) string { return l.slot.address(id) + ":9093" }
 
 // PowerOff cuts the power of nodes at once: all stand still, then every file system is gone with what was not synced, then the
 // processes. What is left on the disks is what PowerOn finds.

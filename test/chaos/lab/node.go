@@ -20,7 +20,7 @@ import (
 // Node is one milena process with a machine of its own: a network namespace, and a disk.
 type Node struct {
 	ID     int
-	Addr   string // of its listener for clients
+	Role   Role
 	Dir    string // configuration, log and where the volume is mounted
 	Volume *volume.Volume
 
@@ -117,12 +117,26 @@ func (n *Node) Stop() error { return n.end(syscall.SIGTERM) }
 // Dump ends it with the stacks of all goroutines in its log.
 func (n *Node) Dump() error { return n.end(syscall.SIGQUIT) }
 
+// endsWithin bounds the end of a process. It is a bound on a hang, not a measurement.
+const endsWithin = 3 * time.Minute
+
+// end sends a signal that ends the process, and waits until it is gone. One that hangs is ended with its stacks in its log.
 func (n *Node) end(s syscall.Signal) error {
 	wait, err := n.signal(s, true)
-	if err == nil {
-		<-wait
+	if err != nil {
+		return err
 	}
-	return err
+	late := time.NewTimer(endsWithin)
+	defer late.Stop()
+	select {
+	case <-wait:
+		return nil
+	case <-late.C:
+	}
+	if s != syscall.SIGQUIT {
+		return errors.Join(fmt.Errorf("node %d goes on %v after %v; its log has its stacks", n.ID, endsWithin, s), n.Dump())
+	}
+	return errors.Join(fmt.Errorf("node %d goes on %v after %v", n.ID, endsWithin, s), n.Kill())
 }
 
 // Pause lets it stand still until Continue.
@@ -172,6 +186,24 @@ func (n *Node) Keep() error {
 		return nil // it has written nothing, or its power is off
 	}
 	return os.CopyFS(filepath.Join(n.Dir, "kept"), os.DirFS(n.Data()))
+}
+
+// Printed is how many bytes it has printed so far.
+func (n *Node) Printed() (int64, error) {
+	info, err := os.Stat(n.Log())
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// Tells returns an error unless it has printed a text, after its first so many bytes.
+func (n *Node) Tells(after int64, text string) error {
+	log, err := os.ReadFile(n.Log())
+	if err == nil && !bytes.Contains(log[min(after, int64(len(log))):], []byte(text)) {
+		err = fmt.Errorf("node %d doesn't tell %q", n.ID, text)
+	}
+	return err
 }
 
 // Said returns what it printed that no working process prints.

@@ -29,7 +29,6 @@ type Options struct {
 	Rate       int  // records a second, of all producers
 	Size       int  // bytes of a record
 	Members    int  // of the group
-	Consumer   bool // the group follows KIP-848
 	Sink       *history.Writer
 }
 

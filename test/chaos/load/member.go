@@ -57,9 +57,6 @@ func (m *member) open() (err error) {
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, keys map[string][]int32) { m.revoked(keys) }),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, keys map[string][]int32) { m.revoked(keys) }),
 	}
-	if m.l.o.Consumer {
-		opts = append(opts, kgo.ServerSideBalancer())
-	}
 	if m.client, err = m.l.client(opts...); err != nil {
 		return err
 	}
@@ -84,7 +81,7 @@ func (m *member) close() {
 
 func (m *member) event(f history.GroupFunction) history.GroupOp {
 	return history.GroupOp{
-		Group: m.l.Group(), Member: m.id, F: f, Consumer: m.l.o.Consumer, Generation: m.of, Coordinator: -1, Epoch: kafka.NoLeaderEpoch,
+		Group: m.l.Group(), Member: m.id, F: f, Generation: m.of, Coordinator: -1, Epoch: kafka.NoLeaderEpoch,
 	}
 }
 
@@ -167,7 +164,7 @@ func (m *member) commit(next map[int32]kgo.EpochOffset) {
 		m.commits++
 		id := history.Value(uint64(m.process), m.commits)
 		text := strconv.FormatUint(id, 10)
-		op = history.GroupOp{Group: m.l.Group(), Member: r.MemberID, F: history.GroupCommit, Consumer: m.l.o.Consumer, Generation: r.Generation, Coordinator: -1, Epoch: kafka.NoLeaderEpoch}
+		op = history.GroupOp{Group: m.l.Group(), Member: r.MemberID, F: history.GroupCommit, Generation: r.Generation, Coordinator: -1, Epoch: kafka.NoLeaderEpoch}
 		for t := range r.Topics {
 			for p := range r.Topics[t].Partitions {
 				one := &r.Topics[t].Partitions[p]
