@@ -130,7 +130,7 @@ func (v *voter) start() error {
 func (v *voter) options(l quorum.Log) quorum.Options {
 	return quorum.Options{
 		World: v.actor, FS: v.fs, Dir: root + "/" + metadata.String(), Log: l, Flusher: disk.NewFlusher(v.actor, root), Machine: v.machine,
-		Self: v.key, Config: v.conf, Send: v.send, Failed: func(err error) { v.council.failed = errors.Join(v.council.failed, err) },
+		Self: v.key, Config: v.conf, Send: v.send, Pull: v.pull, Failed: func(err error) { v.council.failed = errors.Join(v.council.failed, err) },
 	}
 }
 
@@ -148,6 +148,14 @@ func (v *voter) send(to quorum.Voter, msg []byte) {
 		if err := other.q.Receive(quorum.Envelope{From: v.key, To: other.key}, msg); err != nil {
 			v.council.failed = errors.Join(v.council.failed, fmt.Errorf("node %d refuses a message: %w", other.key.NodeID, err))
 		}
+	})
+}
+
+// pull asks another voter for a piece of a snapshot.
+func (v *voter) pull(from quorum.Voter, a quorum.PullChunk, done func(quorum.Chunk, error)) {
+	other := v.council.voters[from.ID-1]
+	other.actor.Go(func() {
+		other.q.FetchSnapshot(a, func(c quorum.Chunk, err error) { v.actor.Go(func() { done(c, err) }) })
 	})
 }
 

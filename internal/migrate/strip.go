@@ -67,11 +67,12 @@ func (s *stripper) Commit(kafka.Offset) {}
 
 func (s *stripper) Due(kafka.Instant) []quorum.Command { return nil }
 
-func (s *stripper) Restore(_ kafka.Offset, records iter.Seq[quorum.Record]) {
-	s.builder = image.Empty().Edit()
+func (s *stripper) Load(_ kafka.Offset, records iter.Seq[quorum.Record]) (put func()) {
+	b := image.Empty().Edit()
 	for r := range records {
-		must.OK(s.builder.Apply(r))
+		must.OK(b.Apply(r))
 	}
+	return func() { s.builder = b }
 }
 
 func (s *stripper) Snapshot() iter.Seq[quorum.Record] { return s.image().Records() }

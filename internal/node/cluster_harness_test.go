@@ -263,12 +263,18 @@ func (c *cluster) read(at int32, topic string, partition int32, from int64) (kaf
 
 func (c *cluster) create(at int32, topic string, partitions int32) {
 	c.t.Helper()
+	if code := c.tryCreate(at, topic, partitions, 3); code != kafka.ErrNone {
+		c.t.Fatal(code)
+	}
+}
+
+// tryCreate creates a topic, or says why not.
+func (c *cluster) tryCreate(at int32, topic string, partitions int32, replicas int16) kafka.ErrorCode {
+	c.t.Helper()
 	req := kmsg.NewPtrCreateTopicsRequest()
 	req.Version, req.TimeoutMillis = 7, 30000
 	t := kmsg.NewCreateTopicsRequestTopic()
-	t.Topic, t.NumPartitions, t.ReplicationFactor = topic, partitions, 3
+	t.Topic, t.NumPartitions, t.ReplicationFactor = topic, partitions, replicas
 	req.Topics = append(req.Topics, t)
-	if got := ask[*kmsg.CreateTopicsResponse](c, at, req).Topics[0]; got.ErrorCode != 0 {
-		c.t.Fatal(kafka.ErrorCode(got.ErrorCode), got.ErrorMessage)
-	}
+	return kafka.ErrorCode(ask[*kmsg.CreateTopicsResponse](c, at, req).Topics[0].ErrorCode)
 }

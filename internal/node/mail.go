@@ -13,6 +13,7 @@ import (
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/peer"
 	"github.com/milena-io/milena/internal/quorum"
+	"github.com/milena-io/milena/internal/record"
 	"github.com/milena-io/milena/internal/wire"
 )
 
@@ -68,6 +69,18 @@ func (m *mail) address(v quorum.Voter) string {
 		}
 	}
 	return net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port)))
+}
+
+// located is a voter with where it listens, also one that the log does not name yet.
+func (m *mail) located(v quorum.Voter) quorum.Voter {
+	if len(v.Endpoints) > 0 {
+		return v
+	}
+	host, port, err := net.SplitHostPort(m.address(v))
+	if p, bad := strconv.ParseUint(port, 10, 16); err == nil && bad == nil {
+		v.Endpoints = []record.Endpoint{{Host: host, Port: uint16(p)}}
+	}
+	return v
 }
 
 // send carries a message of Raft's; it may be lost.

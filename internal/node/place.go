@@ -259,9 +259,9 @@ func (l leading) Fetch(to quorum.Voter, a quorum.Pull, done func(quorum.Pulled, 
 	})
 }
 
-// FetchSnapshot implements quorum.Upstream.
+// FetchSnapshot implements quorum.Upstream, and is quorum.Options.Pull.
 func (l leading) FetchSnapshot(to quorum.Voter, a quorum.PullChunk, done func(quorum.Chunk, error)) {
-	l.s.upstream.FetchSnapshot(to, a, done)
+	l.s.upstream.FetchSnapshot(l.s.mail.located(to), a, done)
 }
 
 // foreign ends a start that finds controllers of another cluster. A node that runs has them told in its log, and asks on: what its

@@ -205,6 +205,7 @@ func (s *settings) quorumConfig() quorum.Config {
 		SnapshotInterval: v.Millis("metadata.log.max.snapshot.interval.ms"),
 		RetentionBytes:   v.Int("metadata.max.retention.bytes"), Retention: v.Millis("metadata.max.retention.ms"),
 		MaxBatchBytes: int(v.Int("internal.metadata.max.batch.size.in.bytes")),
+		ChunkBytes:    int(v.Int("controller.quorum.fetch.snapshot.max.bytes")), FetchTimeout: v.Millis("controller.quorum.fetch.timeout.ms"),
 	}
 }
 

@@ -31,6 +31,7 @@ func (n *Node) loadQuorum(s *seat) (*quorum.Quorum, error) {
 	return quorum.Open(quorum.Options{
 		World: n.o.World, FS: n.storage.FS, Dir: at.Dir.PartitionPath(storage.MetadataPartition), Log: quorum.DiskLog(l), Flusher: at.Flusher,
 		Machine: controller.New(n.settings.controllerOptions()), Self: n.key(), Config: n.settings.quorumConfig(), Cluster: n.ClusterID(), Send: s.mail.send,
+		Pull:  leading{s}.FetchSnapshot,
 		Await: n.feed.WaitFor, Unseated: func() { n.o.World.Go(s.unseated) }, Failed: n.quorumFailed, Logger: n.log("kafka.raft"),
 	})
 }

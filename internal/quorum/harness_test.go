@@ -113,13 +113,14 @@ func (m *keyStore) Level() staterecord.MetadataVersion { return 0 }
 
 func (m *keyStore) Due(kafka.Instant) []Command { return nil }
 
-func (m *keyStore) Restore(end kafka.Offset, records iter.Seq[Record]) {
-	*m = *newKeyStore()
+func (m *keyStore) Load(end kafka.Offset, records iter.Seq[Record]) (put func()) {
+	loaded := newKeyStore()
 	for r := range records {
 		c := r.(*staterecord.Config)
-		m.keys[c.Name], m.committed[c.Name] = *c.Value, *c.Value
+		loaded.keys[c.Name], loaded.committed[c.Name] = *c.Value, *c.Value
 	}
-	m.applied = end
+	loaded.applied = end
+	return func() { *m = *loaded }
 }
 
 func (m *keyStore) Snapshot() iter.Seq[Record] {
@@ -342,6 +343,7 @@ func newCluster(t testing.TB, seed uint64, n int, conf Config) *cluster {
 	if conf.ElectionTimeout == 0 {
 		conf.ElectionTimeout = timeoutShare * time.Second // long enough for a storm to do something between two ticks
 	}
+	setDefault(&conf.ChunkBytes, 300)
 	saved := rand.Reader
 	rand.Reader = seededReader{mrand.New(mrand.NewPCG(seed, 7))}
 	t.Cleanup(func() { rand.Reader = saved })
@@ -395,6 +397,7 @@ func (c *cluster) vote(nd *simNode) error {
 	nd.q, err = Open(Options{World: nd.proc, FS: nd.fs, Dir: testDir, Log: nd.log, Flusher: flusher, Machine: nd.machine,
 		Self: nd.key, Config: c.conf,
 		Send:     func(to Voter, msg []byte) { c.carry(nd, to.ID, to.Directory, msg) },
+		Pull:     upstream{c, nd}.FetchSnapshot,
 		Unseated: c.unseated(nd),
 		Failed:   func(err error) { nd.failed = err },
 	})

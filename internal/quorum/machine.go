@@ -14,7 +14,7 @@ type (
 	Record  = staterecord.Record
 )
 
-// Machine is what the quorum needs of the controller's machine. Every call is under the quorum's mutex.
+// Machine is what the quorum needs of the controller's machine. Every call but Load is under the quorum's mutex.
 type Machine interface {
 	// Decide answers with the records of the change and the reply to give once they are committed. The first record
 	// will get the offset next: broker epochs are offsets.
@@ -27,8 +27,9 @@ type Machine interface {
 	Commit(to kafka.Offset)
 	// Due returns what timers ask for.
 	Due(now kafka.Instant) []Command
-	// Restore replaces all state by a snapshot that ends before the offset.
-	Restore(end kafka.Offset, records iter.Seq[Record])
+	// Load makes the state of a snapshot that ends before the offset, beside other calls, and returns what puts it in the place
+	// of all state.
+	Load(end kafka.Offset, records iter.Seq[Record]) (put func())
 	// Form tells the kraft.version of the cluster, once, before anything is decided.
 	Form(kraftVersion int16)
 	// Level is the metadata.version whose schemas records are to be written in, 0 while the log names none.

@@ -1,10 +1,6 @@
 package quorum
 
 import (
-	"errors"
-	"path"
-
-	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 )
@@ -17,30 +13,17 @@ type observed struct {
 	saving   bool      // one of this node's own is
 }
 
-// download is a snapshot that comes in pieces.
-type download struct {
-	id    SnapshotID
-	epoch kafka.LeaderEpoch // of the leader that gives it
-	file  disk.File
-	got   int64
-}
-
 // begin starts a download.
 func (ob *Observer) begin(id SnapshotID, epoch kafka.LeaderEpoch) error {
 	if id.End < ob.committed {
 		return fault.Corruption("quorum.observe", "the leader offers a snapshot that ends at %d, everything below %d was committed", id.End, ob.committed)
 	}
-	f, err := ob.o.FS.Open(ob.part(id), disk.Write|disk.Create|disk.Trunc)
-	if err != nil {
-		return fault.Storage("quorum.observe", err)
+	d, err := beginDownload(ob.o.FS, ob.o.Dir, id, epoch)
+	if err == nil {
+		ob.log("metadata snapshot is fetched", "offset", id.End, "epoch", id.Epoch)
+		ob.snaps.download = d
 	}
-	ob.log("metadata snapshot is fetched", "offset", id.End, "epoch", id.Epoch)
-	ob.snaps.download = &download{id: id, epoch: epoch, file: f}
-	return nil
-}
-
-func (ob *Observer) part(id SnapshotID) string {
-	return path.Join(ob.o.Dir, snapshotName(id.End, id.Epoch)) + partSuffix
+	return err
 }
 
 // chunked takes a piece. A leader that has not got the snapshot any more, or a piece that does not fit, ends the download;
@@ -53,53 +36,42 @@ func (ob *Observer) chunked(asked uint64, c Chunk, err error) {
 	if !ob.heard(asked, c.Leader, c.LeaderAt, c.Epoch, err) {
 		return
 	}
-	if len(c.Bytes) == 0 || d.got+int64(len(c.Bytes)) > c.Size || c.Epoch != d.epoch {
+	whole, err := d.take(c)
+	switch {
+	case fault.IsKind(err, fault.Corrupt):
 		ob.drop()
 		ob.again(asked)
-		return
-	}
-	if _, err := d.file.WriteAt(c.Bytes, d.got); err != nil {
-		ob.fail(fault.Storage("quorum.observe", err))
-		return
-	}
-	if d.got += int64(len(c.Bytes)); d.got < c.Size {
+	case err != nil:
+		ob.fail(err)
+	case !whole:
 		ob.ask()
-		return
+	default:
+		ob.snaps.download, ob.snaps.busy = nil, true
+		ob.o.World.Go(func() {
+			ref, err := ob.finish(d)
+			ob.locked(func() { ob.downloaded(ref, err) })
+		})
 	}
-	ob.snaps.download, ob.snaps.busy = nil, true
-	ob.o.World.Go(func() {
-		ref, err := ob.finish(d)
-		ob.locked(func() { ob.downloaded(ref, err) })
-	})
 }
 
-// drop forgets a download; its file is removed at the next start, or replaced by the next one.
+// drop forgets a download.
 func (ob *Observer) drop() {
 	if ob.snaps.download != nil {
-		_ = ob.snaps.download.file.Close() // nothing rests on it
+		ob.snaps.download.drop()
 		ob.snaps.download = nil
 	}
 }
 
 // finish makes a downloaded snapshot durable, checks it and gives it its name.
 func (ob *Observer) finish(d *download) (snapshotRef, error) {
-	err := d.file.Sync()
-	if err = errors.Join(err, d.file.Close()); err != nil {
-		return snapshotRef{}, fault.Storage("quorum.observe", err)
-	}
-	f, err := ob.o.FS.Open(ob.part(d.id), 0)
+	s, ref, err := d.seal()
 	if err != nil {
-		return snapshotRef{}, fault.Storage("quorum.observe", err)
-	}
-	s := &Snapshot{End: d.id.End, Epoch: d.id.Epoch, file: f, size: d.got, close: f.Close}
-	ref, err := s.ref()
-	if err = errors.Join(err, s.Close()); err != nil {
 		return ref, err
 	}
-	if err := publish(ob.o.FS, ob.o.Dir, path.Join(ob.o.Dir, snapshotName(d.id.End, d.id.Epoch))); err != nil {
+	if err := s.Close(); err != nil {
 		return ref, fault.Storage("quorum.observe", err)
 	}
-	return ref, nil
+	return ref, d.publish()
 }
 
 // downloaded puts the leader's snapshot in the place of this node's log.

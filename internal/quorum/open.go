@@ -61,7 +61,7 @@ func listSnapshots(fsys disk.FS, dir string) ([]snapshotRef, error) {
 func Open(o Options) (*Quorum, error) {
 	o.Config = o.Config.withDefaults()
 	q := &Quorum{o: o}
-	q.engine.q, q.lead.q, q.clock.q, q.snaps.q = q, q, q, q
+	q.engine.q, q.engine.intake.q, q.lead.q, q.clock.q, q.snaps.q = q, q, q, q, q
 	if err := settleName(o.FS, o.Dir); err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func Open(o Options) (*Quorum, error) {
 		self = member{Voter{ID: o.Self.NodeID, Directory: o.Self.DirectoryID}, o.Self, o.Self.RaftID()}
 	}
 	q.self = self
-	store := &storage{log: o.Log, snap: newest, kraft: newest.kraft, load: q.snaps.bytesOf}
+	store := &storage{log: o.Log, snap: newest, kraft: newest.kraft}
 	if err := store.walk(); err != nil {
 		return nil, err
 	}
@@ -152,7 +152,10 @@ func (q *Quorum) loadSnapshots() error {
 		}
 		ref, err := snap.ref()
 		if err == nil && newest {
-			err = snap.restore(q.o.Machine)
+			var put func()
+			if put, err = snap.load(q.o.Machine); err == nil {
+				put()
+			}
 		}
 		err = errors.Join(err, snap.Close())
 		if !newest && fault.IsKind(err, fault.Corrupt) {

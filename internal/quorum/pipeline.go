@@ -16,11 +16,12 @@ import (
 // engine runs Raft over the log. It takes what Raft asks for to the disk and to the other voters, and what is committed
 // to the machine.
 type engine struct {
-	q     *Quorum
-	node  *raft.RawNode
-	store *storage
-	pipe  pipeline
-	vote  election // as quorum-state has it, or will
+	q      *Quorum
+	node   *raft.RawNode
+	store  *storage
+	pipe   pipeline
+	vote   election // as quorum-state has it, or will
+	intake intake
 }
 
 // pipeline is what waits for the disk. One flush is under way at a time; whatever comes up meanwhile (entries, votes,

@@ -210,6 +210,7 @@ func (q *Quorum) FetchSnapshot(a PullChunk, done func(Chunk, error)) {
 			q.later(func() { done(out, err) })
 			return
 		}
+		q.snaps.refs[i].asked = q.o.World.Now().Mono
 		ref := q.snaps.refs[i]
 		q.later(func() {
 			out.Size, out.Bytes, err = ref.chunk(q.o.FS, q.o.Dir, a.Position, a.MaxBytes)

@@ -28,7 +28,7 @@ import (
 	"github.com/milena-io/milena/internal/world"
 )
 
-// Options is what a quorum is made of. Send, Await, Unseated, Failed and Logger may be nil.
+// Options is what a quorum is made of. Send, Pull, Await, Unseated, Failed and Logger may be nil.
 type Options struct {
 	World   world.World
 	FS      disk.FS
@@ -42,6 +42,9 @@ type Options struct {
 
 	// Send hands a message to another voter; it may lose it. Receive is the other end.
 	Send func(to Voter, msg []byte)
+	// Pull asks the leader for a piece of a snapshot, when this voter is behind its log; done is called once, however the asking
+	// ends. The other end is FetchSnapshot. A quorum of one has no use for it.
+	Pull func(from Voter, a PullChunk, done func(Chunk, error))
 	// Await calls back once everything below the offset is visible on this node (feed.WaitFor). Replies wait for it,
 	// so that who was answered finds the change here.
 	Await func(end kafka.Offset, done func())
@@ -63,6 +66,8 @@ type Config struct {
 	Retention        time.Duration // metadata.max.retention.ms
 	MaxBatchBytes    int           // internal.metadata.max.batch.size.in.bytes
 	TimerInterval    time.Duration // how often the leader asks its machine what is due
+	ChunkBytes       int           // controller.quorum.fetch.snapshot.max.bytes
+	FetchTimeout     time.Duration // controller.quorum.fetch.timeout.ms: no answer by then, and a piece is asked for again
 }
 
 func (c Config) withDefaults() Config {
@@ -74,6 +79,8 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Retention, 7*24*time.Hour)
 	setDefault(&c.MaxBatchBytes, 8<<20)
 	setDefault(&c.TimerInterval, 100*time.Millisecond)
+	setDefault(&c.ChunkBytes, chunkBytes)
+	setDefault(&c.FetchTimeout, 2*time.Second)
 	return c
 }
 
@@ -140,6 +147,7 @@ func (q *Quorum) giveUp(err error) {
 	q.lead.role.leading = false
 	q.lead.abandon(err)
 	q.reads.fail(q, err)
+	q.engine.intake.drop()
 }
 
 // Close stops the quorum. What was not answered is answered with an error; the log stays open, it is the caller's.

@@ -63,12 +63,12 @@ func writeSnapshot(fsys disk.FS, dir string, ref snapshotRef, level staterecord.
 	if err := errors.Join(w.err, f.Close()); err != nil {
 		return 0, err
 	}
-	return w.pos, publish(fsys, dir, name)
+	return w.pos, publish(fsys, dir, name+partSuffix, name)
 }
 
-// publish renames a finished .part file and makes the name durable.
-func publish(fsys disk.FS, dir, name string) error {
-	if err := fsys.Rename(name+partSuffix, name); err != nil || mutant.On(mutant.SnapshotNameLost) {
+// publish renames a finished file and makes the name durable.
+func publish(fsys disk.FS, dir, part, name string) error {
+	if err := fsys.Rename(part, name); err != nil || mutant.On(mutant.SnapshotNameLost) {
 		return err
 	}
 	return fsys.SyncDir(dir)
@@ -203,22 +203,21 @@ func openSnapshot(fsys disk.FS, dir string, end kafka.Offset, epoch kafka.Leader
 	return &Snapshot{End: end, Epoch: epoch, file: f, size: size, close: f.Close}, nil
 }
 
-// restore hands the records to a machine.
-func (s *Snapshot) restore(m Machine) error {
-	var failed error
-	m.Restore(s.End, func(yield func(Record) bool) {
-		stop := errors.New("stopped")
-		err := s.Each(func(r staterecord.Record) error {
+// load has a machine make its state of the records; put has it take that.
+func (s *Snapshot) load(m Machine) (put func(), err error) {
+	stop := errors.New("stopped")
+	put = m.Load(s.End, func(yield func(Record) bool) {
+		err = s.Each(func(r staterecord.Record) error {
 			if !yield(r) {
 				return stop
 			}
 			return nil
 		})
-		if !errors.Is(err, stop) {
-			failed = err
+		if errors.Is(err, stop) {
+			err = nil
 		}
 	})
-	return failed
+	return put, err
 }
 
 // ref reads what the header says of the snapshot. One that Apache Kafka wrote names no Raft index; its end offset then

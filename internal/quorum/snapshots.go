@@ -1,16 +1,15 @@
 package quorum
 
 import (
-	"bytes"
-	"encoding/binary"
 	"path"
 	"slices"
+	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
 
-	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/must"
 )
 
 // bootstrapIndex is the Raft index that the bootstrap snapshot at offset 0 stands for, so that the log's first batch is
@@ -33,9 +32,14 @@ type snapshotRef struct {
 	index  uint64
 	kraft  int16 // kraft.version
 	voters voterSet
-	wallMs int64 // timestamp of the last batch below offset
-	size   int64 // bytes of the file; 0 for the beginning of a log that has no file for it
+	wallMs int64         // timestamp of the last batch below offset
+	size   int64         // bytes of the file; 0 for the beginning of a log that has no file for it
+	asked  time.Duration // monotonic: when somebody last asked this leader for a piece of it; 0 for never
 }
+
+// lentFor is how long a snapshot of which a piece was asked for is kept, with the log after it, whatever the retention: who
+// fetches a large one would else begin anew with each that is written meanwhile.
+const lentFor = 10 * time.Second
 
 // maybeSnapshot starts a snapshot when enough was committed since the last one, or anything was and it is old.
 func (s *snapshots) maybeSnapshot() {
@@ -106,6 +110,9 @@ func (s *snapshots) retain() {
 		if total <= c.RetentionBytes && now.WallMs-oldest.wallMs <= c.Retention.Milliseconds() {
 			return
 		}
+		if oldest.asked > 0 && now.Mono-oldest.asked < lentFor {
+			return
+		}
 		if next.index >= store.pos.first {
 			store.pos.forget(next.index + 1)
 			bytes, err = store.log.Trim(now, next.offset)
@@ -122,84 +129,17 @@ func (s *snapshots) retain() {
 	}
 }
 
-// bytesOf is a snapshot as Raft carries it to a voter that is too far behind: its end offset and the file.
-func (s *snapshots) bytesOf(ref snapshotRef) ([]byte, error) {
-	snap, err := ref.open(s.q.o.FS, s.q.o.Dir)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = snap.Close() }()
-	b := make([]byte, 8+snap.size)
-	binary.BigEndian.PutUint64(b, uint64(ref.offset))
-	if n, err := snap.file.ReadAt(b[8:], 0); int64(n) < snap.size {
-		return nil, fault.Storage("quorum.snapshot", err)
-	}
-	return b, nil
-}
-
-// carried is the way back, with everything checked.
-func carried(m *raftpb.Snapshot) (*Snapshot, snapshotRef, error) {
-	const op = "quorum.snapshot"
-	b, meta := m.GetData(), m.GetMetadata()
-	if len(b) < 8 || binary.BigEndian.Uint64(b) > 1<<62 || meta.GetTerm() > 1<<31-1 {
-		return nil, snapshotRef{}, fault.Corruption(op, "%d bytes of term %d", len(b), meta.GetTerm())
-	}
-	file := bytes.NewReader(b[8:])
-	snap := &Snapshot{End: kafka.Offset(binary.BigEndian.Uint64(b)), Epoch: kafka.LeaderEpoch(meta.GetTerm()),
-		file: file, size: file.Size(), close: func() error { return nil }}
-	ref, err := snap.ref()
-	if err != nil {
-		return nil, ref, err
-	}
-	if ref.index != meta.GetIndex() || !slices.Equal(ref.voters.confState().GetVoters(), meta.GetConfState().GetVoters()) {
-		return nil, ref, fault.Corruption(op, "a snapshot of entry %d and voters %v travels as entry %d and voters %v", ref.index,
-			ref.voters.confState().GetVoters(), meta.GetIndex(), meta.GetConfState().GetVoters())
-	}
-	return snap, ref, nil
-}
-
-// admitSnapshot checks a leader's snapshot before Raft believes in it.
-func (e *engine) admitSnapshot(m *raftpb.Snapshot) error {
-	_, ref, err := carried(m)
-	if err != nil {
-		return err
-	}
-	if _, named := ref.voters.byKey(e.q.o.Self); named || e.q.o.Unseated == nil {
-		return nil
-	}
-	// It is of the time before this node was added, and Raft installs none that does not name the node. Pulling does.
-	e.q.later(e.q.o.Unseated)
-	return fault.New("quorum.Receive", kafka.ErrVoterNotFound, "the snapshot at offset %d does not name voter %s", ref.offset, e.q.o.Self)
-}
-
-// install puts a leader's snapshot in the place of this voter's log and state. The file is durable before the log is
-// emptied: what the log held may have been acknowledged. It is the one step that waits for the disk itself; a voter
-// so far behind has nothing else to do.
+// install puts a leader's snapshot in the place of this voter's log and state. The file is durable, and has its name, before
+// the log is emptied: what the log held may have been acknowledged.
 func (e *engine) install(m *raftpb.Snapshot) error {
-	snap, ref, err := carried(m)
-	if err != nil {
+	q, a := e.q, e.intake.ready
+	must.Hold(a != nil && a.ref.index == m.GetMetadata().GetIndex(), "Raft installs a snapshot of entry %d, which was not fetched", m.GetMetadata().GetIndex())
+	e.intake.ready = nil
+	ref := a.ref
+	if err := a.file.publish(); err != nil {
 		return err
 	}
-	q := e.q
-	name := path.Join(q.o.Dir, snapshotName(ref.offset, ref.epoch))
-	f, err := q.o.FS.Open(name+partSuffix, disk.Write|disk.Create|disk.Trunc)
-	if err != nil {
-		return fault.Storage("quorum.install", err)
-	}
-	_, err = f.WriteAt(m.GetData()[8:], 0)
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = publish(q.o.FS, q.o.Dir, name)
-	}
-	if err == nil {
-		err = e.store.log.Restart(ref.offset)
-	}
-	if err != nil {
+	if err := e.store.log.Restart(ref.offset); err != nil {
 		return fault.Storage("quorum.install", err)
 	}
 	e.store.pos = resetPositions(ref.index+1, ref.offset, uint64(ref.epoch))
@@ -215,9 +155,7 @@ func (e *engine) install(m *raftpb.Snapshot) error {
 	q.snaps.refs, q.snaps.bytes, q.snaps.at = []snapshotRef{ref}, 0, q.o.World.Now()
 	q.setVoters(ref.voters)
 	q.committed, q.lead.props.applied = ref.offset, ref.offset
-	if err := snap.restore(q.o.Machine); err != nil {
-		return err
-	}
+	a.put()
 	q.watch.wake(q)
 	q.log("metadata snapshot of the leader installed", "offset", ref.offset, "epoch", ref.epoch)
 	return nil

@@ -23,7 +23,6 @@ type storage struct {
 	tail tail
 	hard *raftpb.HardState
 	snap snapshotRef // the newest snapshot; Raft starts from it
-	load func(snapshotRef) ([]byte, error)
 
 	unread error // why entries could not be read; Raft panics with it
 	kraft  int16 // kraft.version at the end of the log
@@ -51,16 +50,8 @@ func (s *storage) Term(i uint64) (uint64, error) {
 	return 0, raft.ErrUnavailable
 }
 
-// Snapshot implements raft.Storage: the bytes of the newest snapshot file, for a voter too far behind for the log.
-func (s *storage) Snapshot() (*raftpb.Snapshot, error) {
-	b, err := s.load(s.snap)
-	if err != nil {
-		return nil, raft.ErrSnapshotTemporarilyUnavailable // the node hears of the failed disk by its own write
-	}
-	return &raftpb.Snapshot{Data: b, Metadata: &raftpb.SnapshotMetadata{
-		Index: new(s.snap.index), Term: new(uint64(s.snap.epoch)), ConfState: s.snap.voters.confState(),
-	}}, nil
-}
+// Snapshot implements raft.Storage: what names the newest snapshot to a voter too far behind for the log, which fetches it.
+func (s *storage) Snapshot() (*raftpb.Snapshot, error) { return s.snap.offered(), nil }
 
 // Entries implements raft.Storage.
 func (s *storage) Entries(lo, hi, maxSize uint64) ([]*raftpb.Entry, error) {

@@ -71,7 +71,11 @@ func (q *Quorum) Receive(env Envelope, b []byte) error {
 		}
 		q.clock.unheard = 0
 		q.peers.heard(m, now, q.engine.store.pos.next()-1)
+		if m.GetType() == raftpb.MsgSnap {
+			m = q.engine.intake.hear(m)
+		}
 		_ = q.engine.node.Step(m) // refused: a response from somebody who is no member any more
+		q.engine.intake.present()
 	})
 	return err
 }
@@ -183,7 +187,7 @@ func (e *engine) admit(m *raftpb.Message) error {
 			}
 		}
 	case raftpb.MsgSnap:
-		return e.admitSnapshot(m.GetSnapshot())
+		return e.intake.admit(m)
 	case raftpb.MsgReadIndex:
 		if e.q.lead.role.term == 0 {
 			return fault.New(op, kafka.ErrNotController, "no leader yet")

@@ -85,10 +85,11 @@ func (m *Machine) Due(now kafka.Instant) []any {
 	return due
 }
 
-// Restore replaces all state by a snapshot that ends before the offset.
-func (m *Machine) Restore(end kafka.Offset, records iter.Seq[staterecord.Record]) {
-	m.history = restored(end, records)
-	m.sessions.end = end
+// Load makes the state of a snapshot that ends before the offset, and returns what puts it in the place of all state. It may be
+// called beside other calls; what it returns may not.
+func (m *Machine) Load(end kafka.Offset, records iter.Seq[staterecord.Record]) (put func()) {
+	h := restored(end, records)
+	return func() { m.history, m.sessions.end = h, end }
 }
 
 // Form tells the kraft.version of the cluster before anything is decided; a machine that is told none is of a cluster

@@ -240,7 +240,7 @@ func TestInvariantsHoldUnderRandomCommands(t *testing.T) {
 		r.run(500)
 		r.m.Commit(r.next)
 		other := New(options())
-		other.Restore(r.next, r.m.Snapshot())
+		other.Load(r.next, r.m.Snapshot())()
 		sameImage(t, "restored", other.Committed(), r.m.Committed())
 		if r.done < 100 || r.created < 20 {
 			t.Fatalf("seed %d: only %d commands were done", seed, r.done)

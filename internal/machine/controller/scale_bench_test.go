@@ -88,13 +88,13 @@ func BenchmarkMillion(b *testing.B) {
 		b.ReportMetric(float64(bytes)/(1<<20), "snapshot-MiB")
 
 		begun = time.Now()
-		New(options()).Restore(l.next, func(yield func(staterecord.Record) bool) {
+		New(options()).Load(l.next, func(yield func(staterecord.Record) bool) {
 			for _, r := range kept {
 				if !yield(r) {
 					return
 				}
 			}
-		})
+		})()
 		b.ReportMetric(time.Since(begun).Seconds()*1e3, "restore-ms")
 
 		begun = time.Now()
