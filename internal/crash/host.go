@@ -157,6 +157,9 @@ func (h *Host) Crash() error {
 	case 0:
 		m = s.Mem.PowerCut()
 	case 1:
+		if s.Rand.IntN(2) == 0 { // a sync has failed
+			s.Mem.FailSync()
+		}
 		m = s.Mem.Killed()
 	default:
 		m = s.Mem.Crash(s.Rand)

@@ -27,6 +27,8 @@ func Scenarios() []Scenario {
 		{Name: "close-together", Golden: true, Tell: together(tellClose)},
 		{Name: "recover-settled", Golden: true, Tell: together(tellRecover)},
 		{Name: "recover-unflushed-settled", Golden: true, Tell: together(tellRecoverUnflushed)},
+		{Name: "recover-failed", Golden: true, Tell: tellRecoverFailed},
+		{Name: "recover-failed-settled", Golden: true, Tell: together(tellRecoverFailed)},
 		{Name: "compaction", Golden: true, Tell: tellCompaction},
 		{Name: "compaction-swap", Golden: true, Tell: tellCompactionSwap},
 		{Name: "preallocate", Golden: true, Tell: tellPreallocate},
@@ -324,6 +326,23 @@ func tellRecoverUnflushed(s *Story) error {
 	}
 	return steps(
 		func() error { return l.Append(Sender{ID: 7}, "found in the page cache") },
+		h.kill,
+		func() error { return fill(l, 1) },
+	)
+}
+
+// tellRecoverFailed is a log whose sync failed: the next process finds all of it in memory, and some on no disk.
+func tellRecoverFailed(s *Story) error {
+	h, l, err := begin(s, small(), 4)
+	if err != nil {
+		return err
+	}
+	return steps(
+		h.Checkpoint,
+		func() error { return fill(l, 2) },
+		func() error { return l.Append(Sender{ID: 7}, "rolls", "and is not written") },
+		func() error { return l.Append(Sender{ID: 7}, "nor is this") },
+		func() error { s.Mem.FailSync(); return nil },
 		h.kill,
 		func() error { return fill(l, 1) },
 	)

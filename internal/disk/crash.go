@@ -28,6 +28,14 @@ func (m *Mem) Killed() *Mem {
 	return &Mem{root: m.root, locks: map[string]bool{}, files: m.files}
 }
 
+// Evict drops from memory what is clean. That changes what is read only of files whose sync has failed: of those it brings back
+// what the disk has.
+func (m *Mem) Evict() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.root.tree(map[any]bool{}, func(*memDir) {}, (*memFile).evict)
+}
+
 // Copy returns a disk that goes its own way, unsynced where m is.
 func (m *Mem) Copy() *Mem {
 	m.mu.Lock()
@@ -75,7 +83,7 @@ func (m *Mem) twin() *Mem {
 		case *memFile:
 			if files[n] == nil {
 				n.mu.Lock()
-				files[n] = &memFile{id: n.id, now: n.now.share(), synced: n.synced.share(), pending: n.pending[:len(n.pending):len(n.pending)]}
+				files[n] = &memFile{id: n.id, now: n.now.share(), synced: n.synced.share(), pending: n.pending[:len(n.pending):len(n.pending)], parted: n.parted}
 				n.mu.Unlock()
 			}
 			return files[n]

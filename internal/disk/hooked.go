@@ -25,6 +25,9 @@ const (
 	OpUsage     Op = "usage"
 
 	OpSyncVolume Op = "syncvolume"
+
+	opFailSync  Op = "failed sync" // in a journal
+	opFailSyncs Op = "failed syncs"
 )
 
 // Call is one call as a wrapper sees it.
@@ -150,6 +153,9 @@ func (f *hookedFile) WriteAt(p []byte, off int64) (int, error) {
 
 func (f *hookedFile) Sync() error {
 	if _, err := f.hook(Call{Op: OpSync, Path: f.path}); err != nil {
+		if s, ok := f.inner.(interface{ FailSync() }); ok {
+			s.FailSync()
+		}
 		return err
 	}
 	return f.inner.Sync()

@@ -18,7 +18,13 @@ type Event struct {
 }
 
 // Changes reports whether the event changes what a process sees; the others, the syncs, change only what a crash leaves.
-func (e Event) Changes() bool { return e.Op != OpSync && e.Op != OpSyncDir && e.Op != OpSyncVolume }
+func (e Event) Changes() bool {
+	switch e.Op {
+	case OpSync, OpSyncDir, OpSyncVolume, opFailSync, opFailSyncs:
+		return false
+	}
+	return true
+}
 
 // String prints an event on one line, for golden files.
 func (e Event) String() string {
@@ -140,8 +146,14 @@ func (r *Replay) step(e Event) {
 	case OpSync:
 		r.files[e.File].sync()
 		return
+	case opFailSync:
+		r.files[e.File].failSync()
+		return
 	case OpSyncVolume:
 		m.syncAll()
+		return
+	case opFailSyncs:
+		m.failSyncs()
 		return
 	case OpRename:
 		if err := m.Rename(e.Path, e.To); err != nil {

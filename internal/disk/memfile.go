@@ -7,13 +7,15 @@ import (
 	"sync/atomic"
 )
 
-// memFile is a file's bytes now, at its last sync, and what changed them in between. While nothing has, synced is unset.
+// memFile is a file's bytes now, at its last sync, and what changed them in between. While nothing has, synced is unset, unless
+// a sync has failed: then what is read is not what the next sync makes durable, until all of it is written again.
 type memFile struct {
 	mu      sync.RWMutex
 	id      int // in the journal
 	now     content
 	synced  content
 	pending []memWrite
+	parted  bool // a sync failed: now holds bytes that are clean and on no disk
 }
 
 // memWrite is one unsynced change: bytes written at an offset, or, with truncate set, a new size.
@@ -37,18 +39,51 @@ func (f *memFile) truncate(size int64) {
 	f.pending = append(f.pending, memWrite{truncate: true, off: size, size: size})
 }
 
-func (f *memFile) sync() { f.synced, f.pending = content{}, nil }
+// sync makes durable what is dirty. After a failed one that is what was written since, and no more.
+func (f *memFile) sync() {
+	if !f.parted {
+		f.synced, f.pending = content{}, nil
+		return
+	}
+	for i := range f.pending {
+		f.synced.redo(&f.pending[i])
+	}
+	f.pending = nil
+}
+
+// failSync is a sync that could not write: what was dirty is clean now, is read as before while it stays in memory, and is on no
+// disk. That is what ext4 and XFS do (Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020).
+func (f *memFile) failSync() {
+	if len(f.pending) > 0 {
+		f.parted, f.pending = true, nil
+	}
+}
+
+// evict drops from memory what is clean, so that what is read is what the disk has, with what is dirty over it.
+func (f *memFile) evict() {
+	if !f.parted {
+		return
+	}
+	f.now = f.synced.share()
+	for i := range f.pending {
+		f.now.redo(&f.pending[i])
+		f.pending[i].size = f.now.size
+	}
+	if f.parted = false; len(f.pending) == 0 {
+		f.synced = content{}
+	}
+}
 
 // begin keeps what is durable before the first change.
 func (f *memFile) begin() {
-	if len(f.pending) == 0 {
+	if len(f.pending) == 0 && !f.parted {
 		f.synced = f.now.share()
 	}
 }
 
 // durable returns a copy of what was synced.
 func (f *memFile) durable() content {
-	if len(f.pending) == 0 {
+	if len(f.pending) == 0 && !f.parted {
 		return f.now.share()
 	}
 	return f.synced.share()
@@ -128,6 +163,14 @@ func (h *memHandle) Sync() error {
 	h.node.sync()
 	h.mem.note(Event{Op: OpSync, Path: h.name, File: h.node.id})
 	return nil
+}
+
+// FailSync is a Sync that fails, as memFile.failSync does.
+func (h *memHandle) FailSync() {
+	h.node.mu.Lock()
+	defer h.node.mu.Unlock()
+	h.node.failSync()
+	h.mem.note(Event{Op: opFailSync, Path: h.name, File: h.node.id})
 }
 
 func (h *memHandle) Size() (int64, error) {

@@ -66,7 +66,7 @@ type hookedVolume struct {
 
 func (v hookedVolume) Sync() error {
 	if _, err := v.h.hook(Call{Op: OpSyncVolume, Path: v.dir}); err != nil {
-		return err
+		return err // about somebody else's file: ours are as dirty as they were
 	}
 	return v.Volume.Sync()
 }
@@ -86,24 +86,38 @@ func (v memVolumeSync) Sync() error {
 	return nil
 }
 
-// syncAll makes every file and every name durable. Called with the mutex held.
-func (m *Mem) syncAll() {
-	m.root.each(func(n any) { syncTree(n, map[any]bool{}) })
-	m.root.sync()
+// FailSync is a failed sync of every file that is dirty.
+func (m *Mem) FailSync() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.note(Event{Op: opFailSyncs, Path: "/"})
+	m.failSyncs()
 }
 
-func syncTree(n any, seen map[any]bool) {
-	if seen[n] {
+// syncAll makes every file and every name durable. Called with the mutex held.
+func (m *Mem) syncAll() { m.root.tree(map[any]bool{}, (*memDir).sync, (*memFile).sync) }
+
+// failSyncs is FailSync. Called with the mutex held.
+func (m *Mem) failSyncs() { m.root.tree(map[any]bool{}, func(*memDir) {}, (*memFile).failSync) }
+
+// tree visits every directory from one on, after what is in it, and every file, with its lock held; each once.
+func (d *memDir) tree(seen map[any]bool, dir func(*memDir), file func(*memFile)) {
+	if seen[d] {
 		return
 	}
-	seen[n] = true
-	switch n := n.(type) {
-	case *memDir:
-		n.each(func(inner any) { syncTree(inner, seen) })
-		n.sync()
-	case *memFile:
-		n.mu.Lock()
-		n.sync()
-		n.mu.Unlock()
-	}
+	seen[d] = true
+	d.each(func(n any) {
+		switch n := n.(type) {
+		case *memDir:
+			n.tree(seen, dir, file)
+		case *memFile:
+			if !seen[n] {
+				seen[n] = true
+				n.mu.Lock()
+				file(n)
+				n.mu.Unlock()
+			}
+		}
+	})
+	dir(d)
 }

@@ -35,6 +35,7 @@ type Dir struct {
 	Damaged []error
 	checkpoints
 
+	renewing  sync.Mutex // held while a log is written back that nobody has asked for, and by who asks; before mu
 	mu        sync.Mutex
 	meta      Meta
 	opened    map[kafka.TopicPartition]opening
@@ -129,6 +130,8 @@ func (d *Dir) Clean() (bool, kafka.BrokerEpoch) { return d.clean, d.brokerEpoch 
 
 // Options returns what is known here for opening the log of a partition. The topic id and callbacks are the caller's.
 func (d *Dir) Options(tp kafka.TopicPartition, c Config, now kafka.Instant) Options {
+	d.renewing.Lock()
+	defer d.renewing.Unlock()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	first := !d.opened[tp].asked
@@ -146,14 +149,14 @@ func (d *Dir) Options(tp kafka.TopicPartition, c Config, now kafka.Instant) Opti
 }
 
 // SyncVolume makes all that the last process wrote in the directory durable at once, so that recovery need not sync each log:
-// after a kill what is in the page cache may be on no disk. It blocks, beside logs that are opened. Where the volume can't be
-// synced as a whole, or that failed, nothing has changed, and each log is synced when it is opened.
+// after a kill what is in the page cache may be on no disk, and some of it may count as written and is not. It blocks, beside logs
+// that are opened. Where the volume can't be synced as a whole, or something failed, each log is synced when it is opened.
 func SyncVolume(d *Dir) {
 	if d.clean {
 		return
 	}
 	if v := disk.OpenVolume(d.fs, d.path); v != nil {
-		d.settled.Store(v.Sync() == nil)
+		d.settled.Store(d.renewAll() == nil && v.Sync() == nil)
 		_ = v.Close() // it was only read
 	}
 }

@@ -71,6 +71,11 @@ func (l *Log) recover(rebuildEpochs bool) error {
 		first = l.floor(l.options.RecoveryPoint - 1)
 		from = l.segments[first].Base()
 	}
+	if !clean && !l.options.Shared.Settled {
+		if err := renew(l.options.FS, l.options.Path, l.options.RecoveryPoint); err != nil {
+			return err
+		}
+	}
 	if err := l.replay(from, rebuildEpochs); err != nil {
 		return err
 	}

@@ -25,6 +25,7 @@ type session struct {
 	again   bool        // beat at once after the one under way
 	next    world.Timer // of the next beat
 	ended   bool
+	full    bool // it was told that there is no room to register with
 	dead    []deadDir
 	leaving departure
 }
@@ -34,6 +35,8 @@ const (
 	startTimeout = 60 * time.Second
 	// registerRetry is how long a broker that was not registered waits before it asks again.
 	registerRetry = 100 * time.Millisecond
+	// roomRetry is how long one waits that has no room for its note.
+	roomRetry = time.Second
 )
 
 // begin registers, where this node is a broker: whoever controls takes it as soon as it leads.
@@ -46,7 +49,11 @@ func (s *session) begin() {
 // register makes the incarnation known, again and again until a moment of monotonic time.
 func (s *session) register(until time.Duration) {
 	st := &s.n.settings
-	dirs, noted := storage.Announce(s.n.storage, s.incarnation)
+	dirs, noted, err := storage.Announce(s.n.storage, s.incarnation)
+	if err != nil {
+		s.noRoom(until, err)
+		return
+	}
 	s.n.control.Submit(startTimeout, controller.RegisterBroker{
 		Broker: st.NodeID(), Incarnation: s.incarnation, Rack: st.rack(), Endpoints: s.n.edge.endpoints,
 		Features: staterecord.Known(), LogDirs: dirs, Noted: noted, PreviousEpoch: storage.LastEpoch(s.n.storage),
@@ -61,7 +68,7 @@ func (s *session) register(until time.Duration) {
 		}
 		s.n.log("kafka.server").Info("The broker has caught up. Transitioning from STARTING to RECOVERY.", "brokerEpoch", reply.(controller.Registered).Epoch)
 		s.mu.Lock()
-		s.epoch = reply.(controller.Registered).Epoch
+		s.epoch, s.full = reply.(controller.Registered).Epoch, false
 		s.mu.Unlock()
 		s.n.replicas.moves.send()
 		s.beat()
@@ -81,11 +88,31 @@ func (s *session) notRegistered(until time.Duration, err error) {
 		s.over(err)
 		return
 	}
-	s.n.o.World.After(registerRetry, func() {
+	s.registerLater(registerRetry, until)
+}
+
+func (s *session) registerLater(wait, until time.Duration) {
+	s.n.o.World.After(wait, func() {
 		if !s.n.life.Over() {
 			s.register(until)
 		}
 	})
+}
+
+// noRoom waits until a full directory has room for the note of who registers; a start waits no longer than for its registration.
+func (s *session) noRoom(until time.Duration, err error) {
+	s.mu.Lock()
+	starting, told := s.ready != nil, s.full
+	s.full = true
+	s.mu.Unlock()
+	if !told {
+		s.n.log("kafka.server").Error("The broker does not register: a log directory has no room for the note of it.", "error", err)
+	}
+	if starting && s.n.o.World.Now().Mono >= until {
+		s.over(err)
+		return
+	}
+	s.registerLater(roomRetry, until)
 }
 
 // beat sends one heartbeat and plans the next.

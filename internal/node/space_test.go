@@ -11,6 +11,7 @@ import (
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/world"
 )
 
 const volumeBytes = 16 << 20
@@ -230,4 +231,44 @@ func TestFullDiskRefusesTopicsBeforeItsReserveIsGone(t *testing.T) {
 	r.w.Run(3 * time.Second)
 	r.said("has room again")
 	wantCode(t, make("more").ErrorCode, kafka.ErrNone)
+}
+
+// A start without room for the note of its incarnation does not register: it would lose its place with the next. It does so once there
+// is room, and when that comes too late it fails and says what to do.
+func TestAStartWithoutRoomForItsNoteWaits(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		r := newRig(t)
+		r.create("a", 1)
+		r.faulty, r.sick = disk.NewFaulty(r.fs), []disk.Fault{{Op: disk.OpWrite, Path: ".milena-incarnations", Err: disk.ErrNoSpace}}
+		r.proc.Kill()
+		r.fs = r.fs.Killed()
+		r.proc = world.NewProcess(r.w)
+		ready := make(chan error, 1)
+		n, err := Start(r.options(), func(err error) { ready <- err })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.w.RunUntil(30*time.Second, func() bool { return len(ready) > 0 }) {
+			t.Fatalf("it is ready, or gave up: %v", <-ready)
+		}
+		for b := range n.feed.Image().Brokers() {
+			if !b.Fenced && b.Incarnation == n.session.incarnation {
+				t.Error("it is registered")
+			}
+		}
+		r.said("The broker does not register")
+		if !late {
+			r.faulty.Heal()
+		}
+		if !r.w.RunUntil(time.Minute, func() bool { return len(ready) > 0 }) {
+			t.Fatal("it waits for ever")
+		}
+		err = <-ready
+		if !late && err != nil {
+			t.Errorf("there is room, and it starts not: %v", err)
+		}
+		if late && (err == nil || !strings.Contains(err.Error(), "log directory data is full") || !strings.Contains(err.Error(), "free some")) {
+			t.Errorf("it fails with %v", err)
+		}
+	}
 }

@@ -98,8 +98,11 @@ func (x *fetcher) follow(id kafka.TopicIDPartition, p *partition.Partition) *fol
 	defer x.mu.Unlock()
 	d := x.parts[id]
 	if d != nil && d.p == p {
+		closed := d.resting && !d.open // nobody is opening its log, and the end of a rest that is over does nothing
 		d.rest, d.resting, d.newly = rest{}, false, true
-		x.enqueue(d)
+		if x.enqueue(d); closed {
+			x.openLater(d)
+		}
 		return d
 	}
 	if d != nil {

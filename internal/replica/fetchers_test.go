@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 )
 
@@ -38,6 +39,31 @@ func TestALoneRecordDoesNotWaitForTheLongPoll(t *testing.T) {
 		c.w.Run(100 * time.Millisecond)
 		if acked(c) != n {
 			t.Fatalf("record %d is not acknowledged after 100 ms", n)
+		}
+	}
+}
+
+// A follower whose log could not be opened follows once it can, also when there was news of it in between, which ends its rest.
+func TestAFollowerWhoseLogDidNotOpenFollowsLater(t *testing.T) {
+	for _, news := range []bool{false, true} {
+		c := newCity(t, 5, 1, 2)
+		c.kill(3, false)
+		c.write(0)
+		c.w.Run(time.Second)
+		tries := 0
+		c.refuse = func(id kafka.NodeID) error {
+			tries++
+			return &fault.Error{Op: "test", Kind: fault.Full, Code: kafka.ErrKafkaStorageError, Message: "no room"}
+		}
+		c.revive(3)
+		for c.w.RunUntil(time.Second, func() bool { return tries > 0 }); news && tries < 40; {
+			c.publish(0)
+			c.w.Run(time.Millisecond)
+		}
+		c.refuse = nil
+		c.settle()
+		if tries == 0 {
+			t.Error("the log was opened at once")
 		}
 	}
 }

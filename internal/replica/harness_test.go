@@ -42,6 +42,7 @@ type city struct {
 	acked  []map[kafka.Offset]string
 	sent   int
 	lag    time.Duration
+	refuse func(id kafka.NodeID) error // asked before a log is opened; nil refuses nothing
 }
 
 // broker is one process.
@@ -115,6 +116,11 @@ func (c *city) start(id kafka.NodeID, fs *disk.Mem) {
 	for i := range c.width {
 		tp := kafka.TopicPartition{Topic: "t", Partition: int32(i)}
 		p := partition.New(env, tp, &partition.Config{Log: log.DefaultConfig(), MinISR: c.minISR}, 0, func(cfg log.Config) (*log.Log, error) {
+			if c.refuse != nil {
+				if err := c.refuse(id); err != nil {
+					return nil, err
+				}
+			}
 			return log.Open(log.Options{FS: fs, Path: fmt.Sprintf("d/t-%d", i), Partition: tp, Config: cfg, Now: c.w.Now()})
 		})
 		b.parts = append(b.parts, p)

@@ -27,7 +27,7 @@ type machine struct {
 	proc       *world.Process // nil while none runs
 	node       *node.Node
 	ready      bool
-	lost       bool // what the process wrote and could not sync is gone with it
+	lost       bool // syncs of the process failed: what it wrote is in memory as long as the kernel keeps it, and on no disk
 	registered int  // so many processes have served
 	closes     []func()
 	ills       ills
@@ -152,8 +152,8 @@ func (m *machine) die() {
 	}
 	m.r.net.Kill(m.host())
 	m.proc, m.node, m.ready, m.closes = nil, nil, false, nil
-	if m.fs = m.fs.Killed(); m.lost {
-		m.fs = m.fs.PowerCut() // the kernel drops pages that it could not write
+	if m.fs = m.fs.Killed(); m.lost && m.r.dice.IntN(2) == 0 {
+		m.fs.Evict() // or the next process reads what no sync can make durable any more
 	}
 	m.r.watch.buried(m)
 }
@@ -209,8 +209,6 @@ func (m *machine) fill() {
 	}
 	m.faulty.Heal()
 	if m.ills.full > 0 {
-		// The room that a node keeps back is enough for the note that it registers (ADR 0026): without any it loses its place in ISRs.
-		m.faulty.Add(disk.Fault{Op: disk.OpWrite, Path: ".milena-incarnations"})
 		m.faulty.Add(disk.Fault{Op: disk.OpWrite, Err: disk.ErrNoSpace})
 	}
 }

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/milena-io/milena/internal/fault"
@@ -9,21 +10,27 @@ import (
 )
 
 // Announce has every directory that works name an incarnation that is about to register, durably, and returns the directories with
-// all that each of them names (ADR 0026). One that fails it is offline, and not among them.
-func Announce(s *Storage, id kafka.IncarnationID) (dirs []kafka.DirectoryID, noted [][]kafka.IncarnationID) {
+// all that each of them names (ADR 0026). One that fails it is offline, and not among them. Where one has no room for that the error
+// is of the kind fault.Full, and nobody may register: the directory would not name who did, and the next start would take it for one
+// that was restored from before, and lose its place in every ISR.
+func Announce(s *Storage, id kafka.IncarnationID) (dirs []kafka.DirectoryID, noted [][]kafka.IncarnationID, err error) {
 	for _, v := range s.Serving() {
 		all := log.Noted(v.Dir)
 		if !slices.Contains(all, id) {
 			all = append(all, id)
 			err := log.Note(v.Dir, all)
-			if err != nil && !fault.IsKind(err, fault.Full) { // without room for it this start may cost a place, and nothing else
+			if fault.IsKind(err, fault.Full) {
+				return nil, nil, &fault.Error{Op: "storage.Announce", Kind: fault.Full, Code: kafka.ErrKafkaStorageError, Cause: err, Message: fmt.Sprintf(
+					"log directory %s is full, its reserve is used up, and there is no room to note who registers: free some bytes of its volume; the broker registers then", v.Path)}
+			}
+			if err != nil {
 				s.Blame(v, err)
 				continue
 			}
 		}
 		dirs, noted = append(dirs, v.ID()), append(noted, all)
 	}
-	return dirs, noted
+	return dirs, noted, nil
 }
 
 // Registered has every directory name the incarnation alone: it did register, so that those before it are of no account.
