@@ -71,6 +71,7 @@ type part struct {
 	leader int32         // who acknowledged last
 	again  time.Duration // from the mark to the first acknowledgement of a try that was sent after it
 	worst  time.Duration // of the writes acknowledged since the mark: from when it was due
+	ended  time.Duration // from the mark until the worst was acknowledged
 	tries  int           // refused since the mark
 	was    int32         // who led at the mark
 }
@@ -118,6 +119,7 @@ type Told struct {
 	Leader    int32         // who acknowledged last, -1 for nobody yet
 	Again     time.Duration // from the mark to the first acknowledgement of a try sent after it; -1 while there is none
 	Worst     time.Duration // the longest that a write took which was acknowledged since the mark, from when it was due
+	Ended     time.Duration // from the mark until the worst of them was acknowledged
 	Tries     int           // refused since the mark
 }
 
@@ -130,7 +132,7 @@ func (p *Prober) Mark(hurry bool) time.Time {
 	for _, g := range p.groups {
 		g.mark, g.hurry = now, hurry
 		for _, x := range g.parts {
-			x.again, x.worst, x.tries, x.was = -1, 0, 0, x.leader
+			x.again, x.worst, x.ended, x.tries, x.was = -1, 0, 0, 0, x.leader
 			if hurry && !x.flying {
 				x.due, x.next = now, now
 			}
@@ -146,7 +148,7 @@ func (p *Prober) Told() []Told {
 	for _, g := range p.groups {
 		g.mu.Lock()
 		for _, x := range g.parts {
-			all = append(all, Told{Partition: x.number, Was: x.was, Leader: x.leader, Again: x.again, Worst: x.worst, Tries: x.tries})
+			all = append(all, Told{Partition: x.number, Was: x.was, Leader: x.leader, Again: x.again, Worst: x.worst, Ended: x.ended, Tries: x.tries})
 		}
 		g.mu.Unlock()
 	}

@@ -158,14 +158,15 @@ func (g *group) answered(id int32, parts []*part, resp *kmsg.ProduceResponse) {
 func (g *group) acknowledged(x *part, id int32, now time.Time) {
 	x.flying, x.leader, x.at = false, id, id
 	if !g.mark.IsZero() {
-		x.worst = max(x.worst, now.Sub(x.due))
+		if took := now.Sub(x.due); took > x.worst {
+			x.worst, x.ended = took, now.Sub(g.mark)
+		}
 		if x.again < 0 && !x.sent.Before(g.mark) {
 			x.again = now.Sub(g.mark)
 		}
 	}
-	if x.due = x.due.Add(g.all.o.Period); x.due.Before(now) {
-		x.due = now
-	}
+	late := max(now.Sub(x.due), 0)
+	x.due = x.due.Add(late.Truncate(g.all.o.Period) + g.all.o.Period) // the partitions stay as far apart as they began
 	x.next = x.due
 	if g.hurry && x.again < 0 { // it was sent before the mark, which wants one sent after it
 		x.due, x.next = now, now
