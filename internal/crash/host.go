@@ -48,6 +48,9 @@ func (h *Host) promise() {
 	h.world.now = h.story.Now
 	h.world.tenants = h.world.tenants[:0:0]
 	for _, l := range h.logs {
+		if l.tenant.open {
+			l.tenant.pointable = log.Recoverable(l.log)
+		}
 		if l.tenant.open && l.tenant.there == yes && len(l.tenant.models) == 1 && !l.tenant.swapping {
 			l.tenant.sealed = l.tenant.sealed.with(h.story.Mem, h.dir.PartitionPath(l.tenant.partition), l.log.Offsets().Durable)
 		}
@@ -123,14 +126,17 @@ func (h *Host) CloseClean() (err error) {
 // closeTogether finishes every log, and syncs them as a whole.
 func (h *Host) closeTogether() error {
 	v := disk.OpenVolume(h.story.Mem, root)
+	var all []disk.Syncer
 	for _, l := range h.living() {
 		h.chapter("finish %s", l.tenant.partition)
-		if _, err := log.Finish(l.log); err != nil {
+		targets, err := log.Finish(l.log)
+		if err != nil {
 			return err
 		}
+		all = append(all, targets...)
 	}
 	h.chapter("sync the volume")
-	return v.Sync()
+	return disk.SyncTogether(v, all)
 }
 
 // Start begins the next life of a process that has ended, cleanly or not.
@@ -186,7 +192,10 @@ func (h *Host) Checkpoint() error {
 	h.chapter("checkpoint recovery points")
 	recovery, high := checkpoint.Offsets{}, checkpoint.Offsets{}
 	for _, l := range h.living() {
-		durable := l.log.Offsets().Durable
+		if err := l.log.Epochs().Sync(); err != nil {
+			return err
+		}
+		durable := log.Recoverable(l.log)
 		recovery[l.tenant.partition], high[l.tenant.partition] = durable, durable
 		l.tenant.highs = append(l.tenant.highs, durable)
 	}

@@ -40,6 +40,7 @@ type tenant struct {
 	highs     []kafka.Offset
 	cleaned   []kafka.Offset // what the cleaner's checkpoint may say; the last is the newest
 	pointedAt kafka.Offset   // the recovery point is saved, and at least that
+	pointable kafka.Offset   // the highest recovery point that the log would have saved
 	sealed    *sealed
 	swapping  bool              // compaction replaces files: none is what it was, or is yet to be
 	kin       kin               // of such files
@@ -223,7 +224,7 @@ func (w world) recovered(disk *disk.Mem, o log.Options, t tenant, l *log.Log) (s
 // leastDurable is the highest recovery point that might have been saved, whichever model it is. Before a log is emptied that
 // goes back to 0.
 func (t *tenant) leastDurable() kafka.Offset {
-	durable := t.models[0].durable
+	durable := min(t.models[0].durable, t.pointable)
 	for _, m := range t.models {
 		if m.emptied {
 			return 0

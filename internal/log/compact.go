@@ -130,6 +130,9 @@ func Compact(l *Log, now kafka.Instant, o CompactOptions) (*Compaction, error) {
 		return nil, err
 	}
 	segments = segments[:slices.IndexFunc(segments, func(s *segment.Segment) bool { return s.Base() >= dirt.Until })]
+	if err := l.epochs.Sync(); err != nil { // an epoch may lose the batch that began it, and recovery would see it begin with the next
+		return nil, err
+	}
 	c := &Compaction{Dirt: dirt, l: l, writer: o.Writer, sources: segments}
 	job, err := c.job(now, o)
 	if err != nil {

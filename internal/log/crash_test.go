@@ -295,6 +295,16 @@ func (c *crasher) run(lives int) error {
 	return nil
 }
 
+// checkpoint saves the recovery point, which the epochs that are not saved first hold back.
+func (c *crasher) checkpoint() error {
+	if c.r.IntN(2) == 0 {
+		if err := c.l.Epochs().Sync(); err != nil {
+			return err
+		}
+	}
+	return c.dir.SaveRecoveryPoints(checkpoint.Offsets{tp: Recoverable(c.l)})
+}
+
 func (c *crasher) step() error {
 	c.now.WallMs += int64(c.r.IntN(50))
 	switch p := c.r.IntN(100); {
@@ -303,7 +313,7 @@ func (c *crasher) step() error {
 	case p < 72:
 		return c.flush()
 	case p < 76:
-		return c.dir.SaveRecoveryPoints(checkpoint.Offsets{tp: c.l.Offsets().Durable})
+		return c.checkpoint()
 	case p < 79:
 		if c.l.Offsets().End == 0 || c.l.active().Size() == 0 {
 			return nil

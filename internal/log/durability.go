@@ -13,7 +13,8 @@ import (
 // durability knows what must be synced before the log is durable up to an offset.
 //
 // Besides the active segment's bytes there are chores: files and names that were written once, at a roll or when the
-// log was made. A chore must be done before anything past its offset counts as durable.
+// log was made. A chore must be done before anything past its offset counts as durable. The file of the epochs is none: nothing but
+// a recovery point waits for it (ADR 0034).
 type durability struct {
 	guard   sync.Mutex // Offsets reads upTo beside the writer
 	upTo    kafka.Offset
@@ -53,14 +54,11 @@ func (d *durability) dirty(end kafka.Offset) []disk.Syncer {
 		return nil
 	}
 	d.issued = d.lowered
-	if len(d.chores) == 0 && !d.epochs.Unsaved() {
+	if len(d.chores) == 0 {
 		return d.current
 	}
 	targets, names := d.files()
-	switch {
-	case d.epochs.Unsaved():
-		targets = append(targets, d.epochs) // whose file takes its place in the directory with a sync of the names
-	case names:
+	if names {
 		targets = append(targets, d.home)
 	}
 	return append(targets, d.current...)
@@ -129,7 +127,7 @@ func (d *durability) settle(end kafka.Offset) error {
 	return nil
 }
 
-// finish syncs what is kept open for that, and the epochs, and returns the rest of the chores. The bytes of the active segment
+// finish syncs what is kept open for that, and returns the rest of the chores, with the epochs. The bytes of the active segment
 // are durable already unless the log's end is not, or the file was cut just now.
 func (d *durability) finish(end kafka.Offset, cut bool) (rest []disk.Syncer, err error) {
 	names := false
@@ -153,11 +151,13 @@ func (d *durability) finish(end kafka.Offset, cut bool) (rest []disk.Syncer, err
 			}
 		}
 	}
-	saved, err := d.epochs.Save()
-	if names && !saved {
+	switch {
+	case d.epochs.Unsaved():
+		rest = append(rest, d.epochs) // whose file takes its place in the directory with a sync of the names
+	case names:
 		rest = append(rest, d.home)
 	}
-	return rest, err
+	return rest, nil
 }
 
 // lower takes durability back to a log's new, smaller end.
@@ -193,6 +193,9 @@ func (l *Log) Flushed(upTo kafka.Offset) {
 		l.active().Rest()
 	}
 }
+
+// Recoverable is up to where a recovery point may stand: what is below it is durable, and the file of the epochs tells theirs.
+func Recoverable(l *Log) kafka.Offset { return min(l.durable(), l.end, l.epochs.Shown()) }
 
 // Dirty returns what must be synced so that everything below upTo is durable; no targets when it is.
 func (l *Log) Dirty() (targets []disk.Syncer, upTo kafka.Offset) { return l.dirty(l.end), l.end }

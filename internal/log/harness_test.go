@@ -114,7 +114,8 @@ func (r *rig) flush() {
 
 // checkpointed saves the recovery point, as the node does now and then.
 func (r *rig) checkpointed() {
-	must.OK(r.dir.SaveRecoveryPoints(checkpoint.Offsets{tp: r.l.Offsets().Durable}))
+	must.OK(r.l.Epochs().Sync())
+	must.OK(r.dir.SaveRecoveryPoints(checkpoint.Offsets{tp: Recoverable(r.l)}))
 }
 
 // sender says who a batch is from.

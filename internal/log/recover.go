@@ -315,7 +315,7 @@ func (l *Log) settleRecovery(clean bool) error {
 			return err
 		}
 	}
-	if !l.options.Shared.Settled || l.snapshots.changed || l.epochs.Unsaved() {
+	if !l.options.Shared.Settled || l.snapshots.changed || l.epochs.Shown() < l.options.RecoveryPoint {
 		if err := l.saveNames(); err != nil {
 			return err
 		}

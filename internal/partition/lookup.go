@@ -134,6 +134,7 @@ type Standing struct {
 	Open                         bool // the log is open; otherwise all that is known is the high watermark at the last checkpoint
 	Bytes                        int64
 	LogStart, High, Durable, End kafka.Offset
+	Recovery                     kafka.Offset       // where a recovery point may stand
 	Rules                        replica.Durability // in force: after a switch from cache to sync still Cached for a while
 }
 
@@ -147,6 +148,19 @@ func (p *Partition) Standing() Standing {
 	o := p.log.Offsets()
 	return Standing{
 		Open: true, Bytes: p.log.Size(), LogStart: o.LogStart, High: p.rep.HighWatermark(), Durable: o.Durable, End: o.End,
-		Rules: p.rep.Rules(),
+		Recovery: log.Recoverable(p.log), Rules: p.rep.Rules(),
 	}
+}
+
+// SaveEpochs brings the file of the leader epochs up to date where a recovery point waits for it, and tells whether one did. It takes as
+// long as the disk does.
+func SaveEpochs(p *Partition) (due bool, err error) {
+	p.mu.Lock()
+	l := p.log
+	due = l != nil && log.Recoverable(l) < l.Offsets().Durable
+	p.mu.Unlock()
+	if due {
+		err = l.Epochs().Sync()
+	}
+	return due, err
 }

@@ -101,7 +101,7 @@ func (m *Move) Turned() bool {
 // Copied is how far a copy has come.
 type Copied struct {
 	Bytes, Lag int64        // how large it is, and how many offsets behind
-	Durable    kafka.Offset // 0 while it is not open
+	Recovery   kafka.Offset // where its recovery point may stand; 0 while it is not open
 }
 
 // Copied tells how far the copy has come.
@@ -113,7 +113,7 @@ func (m *Move) Copied() (c Copied) {
 	}
 	if m.copy != nil {
 		o := m.copy.Offsets()
-		c.Bytes, c.Durable, c.Lag = m.copy.Size(), o.Durable, c.Lag-int64(o.End)
+		c.Bytes, c.Recovery, c.Lag = m.copy.Size(), log.Recoverable(m.copy), c.Lag-int64(o.End)
 	}
 	c.Lag = max(c.Lag, 0)
 	return c

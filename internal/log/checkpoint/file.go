@@ -32,13 +32,13 @@ func Replace(fsys disk.FS, dir, name string, data []byte) error {
 // some of them new and others old.
 func ReplaceAll(fsys disk.FS, dir string, files ...File) error {
 	for _, f := range files {
-		if err := writeSynced(fsys, dir+"/"+f.Name+TempSuffix, f.Data); err != nil {
+		if err := write(fsys, dir, f, true); err != nil {
 			return err
 		}
 	}
 	for _, f := range files {
-		if err := fsys.Rename(dir+"/"+f.Name+TempSuffix, dir+"/"+f.Name); err != nil {
-			return fault.Storage("checkpoint.Replace", err)
+		if err := Place(fsys, dir, f.Name); err != nil {
+			return err
 		}
 	}
 	if err := fsys.SyncDir(dir); err != nil {
@@ -47,14 +47,25 @@ func ReplaceAll(fsys disk.FS, dir string, files ...File) error {
 	return nil
 }
 
-// writeSynced makes a file of the data, durable but for its name.
-func writeSynced(fsys disk.FS, path string, data []byte) error {
-	f, err := fsys.Open(path, disk.Write|disk.Create|disk.Trunc)
+// Draft and Place are the steps of Replace without its syncs, for whoever syncs many at once: between the two, and after them.
+func Draft(fsys disk.FS, dir string, f File) error { return write(fsys, dir, f, false) }
+
+// Place renames what Draft has written.
+func Place(fsys disk.FS, dir, name string) error {
+	if err := fsys.Rename(dir+"/"+name+TempSuffix, dir+"/"+name); err != nil {
+		return fault.Storage("checkpoint.Replace", err)
+	}
+	return nil
+}
+
+// write makes a file of the data under its temporary name, on request durable but for that.
+func write(fsys disk.FS, dir string, file File, synced bool) error {
+	f, err := fsys.Open(dir+"/"+file.Name+TempSuffix, disk.Write|disk.Create|disk.Trunc)
 	if err != nil {
 		return fault.Storage("checkpoint.Replace", err)
 	}
-	_, err = f.WriteAt(data, 0)
-	if err == nil {
+	_, err = f.WriteAt(file.Data, 0)
+	if err == nil && synced {
 		err = f.Sync()
 	}
 	if cerr := f.Close(); err == nil {

@@ -1,6 +1,7 @@
 package epoch
 
 import (
+	"math"
 	"slices"
 	"strconv"
 
@@ -78,8 +79,34 @@ func (c *Cache) lags() bool {
 	return c.changed != c.saved
 }
 
-// Sync writes the current entries durably when the file lags. It is a disk.Syncer: an epoch costs no disk access when
-// it begins, but a batch of it is durable only after the epoch is.
+// Shown returns the offset below which the file tells the epochs as they are; above all offsets when it tells them all. A recovery
+// point is not to pass it: from there on recovery asks the batches, and below it the file.
+func (c *Cache) Shown() kafka.Offset {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.lags() {
+		return math.MaxInt64
+	}
+	told := Cache{entries: slices.Clone(c.onDisk)}
+	if len(c.entries) > 0 {
+		told.TruncateFromStart(c.entries[0].Start) // what the log lost at its start nobody asks for
+	}
+	for i, e := range c.entries {
+		if i == len(told.entries) {
+			return e.Start
+		}
+		if e != told.entries[i] {
+			return min(e.Start, told.entries[i].Start)
+		}
+	}
+	if len(told.entries) > len(c.entries) {
+		return told.entries[len(c.entries)].Start
+	}
+	return math.MaxInt64
+}
+
+// Sync writes the current entries durably when the file lags. It is a disk.Syncer, and nobody's acknowledgement waits for it: a batch
+// tells its epoch itself, and a recovery point waits (Shown).
 func (c *Cache) Sync() error {
 	_, err := c.Save()
 	return err
@@ -96,14 +123,28 @@ func (c *Cache) Save() (wrote bool, err error) {
 	}
 	changed, entries := c.changed, slices.Clone(c.entries)
 	c.mu.Unlock()
-	text := Format(entries)
-	if err := checkpoint.Replace(c.fs, c.dir, FileName, text); err != nil {
+	if err := checkpoint.Replace(c.fs, c.dir, FileName, Format(entries)); err != nil {
 		return false, err
 	}
 	c.mu.Lock()
 	c.saved, c.onDisk = changed, entries
 	c.mu.Unlock()
 	return true, nil
+}
+
+// Draft writes the current entries under another name, and Place has them take their name: Sync in two steps that make nothing durable,
+// for a log that is closed beside many others (disk.Drafter). After a Place that was never synced Sync writes once more.
+func (c *Cache) Draft() error {
+	c.file.Lock()
+	defer c.file.Unlock()
+	return checkpoint.Draft(c.fs, c.dir, checkpoint.File{Name: FileName, Data: Format(c.Entries())})
+}
+
+// Place is the second step of Draft, once what that wrote is durable.
+func (c *Cache) Place() error {
+	c.file.Lock()
+	defer c.file.Unlock()
+	return checkpoint.Place(c.fs, c.dir, FileName)
 }
 
 // Drop ends the writing of the file: the directory is being deleted, and a flush that is under way must neither fail
