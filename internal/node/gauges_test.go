@@ -238,7 +238,7 @@ func TestGaugesTellOfGroups(t *testing.T) {
 		t.Fatal(err)
 	}
 	low := kafka.NoOffset
-	found.DeleteRecords(9, func(l kafka.Offset, err error) { low = l })
+	found.DeleteRecords(9, time.Minute, func(l kafka.Offset, err error) { low = l })
 	r.w.Run(time.Second)
 	if low != 9 {
 		t.Fatalf("the log start is %d", low)

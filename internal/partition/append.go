@@ -41,6 +41,7 @@ type waits struct {
 	list  []wait // sorted by need
 	spare *taken // to answer the next ones with
 	look  bool   // at followers that are to join is on its way: they hold the high watermark up
+	lows  []*low // sets of records that were deleted, and are not yet everywhere
 }
 
 // wait is one append on its way to the high watermark, or to the disk.
@@ -157,7 +158,9 @@ func (p *Partition) completeWaits() []func() {
 	return p.takeWaits(n, nil)
 }
 
-func (p *Partition) failWaits(err error) []func() { return p.takeWaits(len(p.waits.list), err) }
+func (p *Partition) failWaits(err error) []func() {
+	return append(p.takeWaits(len(p.waits.list), err), p.failLows(err)...)
+}
 
 // takeWaits takes the first n out and returns the call that answers them.
 func (p *Partition) takeWaits(n int, err error) []func() {

@@ -95,7 +95,8 @@ func (p *Partition) stands(asked replica.Position) (bool, error) {
 	return p.rep.Following().Stands(asked, p.lastEpoch()), nil
 }
 
-// appendFetched appends the batches of an answer. Called with the mutex held.
+// appendFetched appends the batches of an answer. A leader's log may begin within a batch (DeleteRecords): an empty log that begins
+// there is made to begin where the batch does, takes it, and begins within it again. Called with the mutex held.
 func (p *Partition) appendFetched(epoch kafka.LeaderEpoch, records []byte) (bytes int, err error) {
 	now := p.at().World.Now()
 	for len(records) > 0 {
@@ -115,7 +116,16 @@ func (p *Partition) appendFetched(epoch kafka.LeaderEpoch, records []byte) (byte
 		case b.NextOffset() <= p.log.Offsets().End:
 			continue
 		}
+		start := kafka.NoOffset
+		if o := p.log.Offsets(); o.End == o.LogStart && b.BaseOffset() < o.End {
+			if start, err = o.LogStart, p.cut(replica.Order{At: b.BaseOffset(), Anew: true}); err != nil {
+				return bytes, err
+			}
+		}
 		out, err := p.log.AppendAsFollower(now, b)
+		if err == nil && start >= 0 {
+			err = p.log.AdvanceStart(start)
+		}
 		if err != nil {
 			return bytes, err
 		}
@@ -137,7 +147,7 @@ func (p *Partition) startFrom(start kafka.Offset) func() {
 	}
 	p.ending.starts++
 	return func() {
-		p.at().Flusher.Flush([]disk.Syncer{s}, func(err error) { p.startSaved(s, err, func(kafka.Offset, error) {}) })
+		p.at().Flusher.Flush([]disk.Syncer{s}, func(err error) { p.startSaved(s, err, nil) })
 	}
 }
 

@@ -2,6 +2,7 @@ package partition
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 
@@ -125,7 +126,7 @@ func TestAFollowerBeginsAnewWhereTheLeadersLogBegins(t *testing.T) {
 	c.become(1, 1, 1, 1)
 	c.append(1, -1, "a", "b", "c")
 	c.w.Run(time.Second)
-	c.nodes[1].p.DeleteRecords(2, func(kafka.Offset, error) {})
+	c.nodes[1].p.DeleteRecords(2, time.Minute, func(kafka.Offset, error) {})
 	c.w.Run(time.Second)
 	f := AsFollower(c.nodes[2].p)
 	w, _, _ := f.Where()
@@ -134,17 +135,16 @@ func TestAFollowerBeginsAnewWhereTheLeadersLogBegins(t *testing.T) {
 	if cut, ok, err := f.OutOfRange(w.Position, 2, 3); err != nil || !ok || !cut.Anew || cut.To != 2 {
 		t.Fatalf("%+v %v %v", cut, ok, err)
 	}
-	// The batch holds offsets from 0 on; a follower whose log begins within it cannot take it, and Kafka's neither.
-	c.append(1, -1, "d")
-	c.w.Run(time.Second)
-	c.nodes[1].p.DeleteRecords(3, func(kafka.Offset, error) {})
-	c.w.Run(time.Second)
-	w, _, _ = f.Where()
-	if _, ok, err := f.OutOfRange(w.Position, 3, 4); err != nil || !ok {
-		t.Fatal(ok, err)
-	}
+	// The leader's only batch holds offsets 0 to 2, and its log begins within.
 	c.sync(2)
-	if got := c.standing(2); got.LogStart != 3 || got.End != 4 {
+	c.w.Run(time.Second)
+	if got := c.standing(2); got.LogStart != 2 || got.End != 3 || got.Durable != 3 {
+		t.Fatalf("%+v", got)
+	}
+	c.append(1, -1, "d")
+	c.sync(2)
+	c.w.Run(time.Second)
+	if got := c.standing(2); got.LogStart != 2 || got.End != 4 || got.Durable != 4 {
 		t.Fatalf("%+v", got)
 	}
 }
@@ -157,13 +157,75 @@ func TestTheLogStartFollowsTheLeaders(t *testing.T) {
 		c.sync(2)
 		c.w.Run(time.Second)
 	}
-	c.nodes[1].p.DeleteRecords(1, func(kafka.Offset, error) {})
+	c.nodes[1].p.DeleteRecords(1, time.Minute, func(kafka.Offset, error) {})
 	c.w.Run(time.Second)
 	c.sync(2)
 	c.w.Run(time.Second)
 	if got := c.standing(2).LogStart; got != 1 {
 		t.Fatalf("the follower's log starts at %d", got)
 	}
+}
+
+// Deleted records are told to be gone when whoever may lead next has deleted them, too, and nobody who has them still joins the ISR.
+func TestDeletedRecordsDoNotComeBackWithTheNextLeader(t *testing.T) {
+	c := newCluster(t, replica.Synced, 2, 1, 2, 3)
+	c.nodes[1].epochs[3] = 2 // that process is not the one that is registered: it may not join yet
+	c.become(1, 1, 1, 1, 2)
+	c.append(1, -1, "a", "b")
+	for range 3 {
+		c.sync(2)
+		c.sync(3)
+		c.w.Run(time.Second)
+	}
+	low, err, times := kafka.NoOffset, error(nil), 0
+	ask := func(within time.Duration) {
+		times = 0
+		c.nodes[1].p.DeleteRecords(1, within, func(l kafka.Offset, e error) { low, err, times = l, e, times+1 })
+	}
+	ask(time.Second)
+	c.w.Run(time.Minute)
+	if code(t, err, kafka.ErrRequestTimedOut); times != 1 {
+		t.Fatalf("answered %d times", times)
+	}
+	ask(time.Minute)
+	for range 3 {
+		if times != 0 {
+			break
+		}
+		c.sync(2)
+		c.w.Run(time.Second)
+	}
+	if err != nil || low != 1 || times != 1 || c.standing(2).LogStart != 1 {
+		t.Fatalf("low watermark %d, %v, answered %d times; the member of the ISR stands at %+v", low, err, times, c.standing(2))
+	}
+	ask(time.Minute)
+	if err != nil || low != 1 || times != 1 {
+		t.Fatalf("asked again: low watermark %d, %v, answered %d times", low, err, times)
+	}
+	if c.standing(3).LogStart != 0 {
+		t.Fatal("the other one was to lag behind")
+	}
+	joined := func() bool {
+		w, ok := AsLeader(c.nodes[1].p).Wish()
+		return ok && slices.ContainsFunc(w.ISR, func(m replica.Member) bool { return m.Node == 3 })
+	}
+	c.nodes[1].epochs[3] = 1
+	f := AsFollower(c.nodes[3].p)
+	w, _, _ := f.Where()
+	got, err := AsLeader(c.nodes[1].p).Read(asks(3, w))
+	if got.Slice.Release(); err != nil || joined() {
+		t.Fatal("who has what was deleted joins the ISR")
+	}
+	for range 3 {
+		c.sync(3)
+		c.w.Run(time.Second)
+	}
+	if !joined() || c.standing(3).LogStart != 1 {
+		t.Fatalf("the other one stands at %+v and doesn't join", c.standing(3))
+	}
+	c.become(2, 2, 2, 1, 2)
+	ask(time.Minute)
+	code(t, err, kafka.ErrNotLeaderOrFollower)
 }
 
 // What no leader of that epoch can have sent is not taken.

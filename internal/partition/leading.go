@@ -111,7 +111,7 @@ func (p *Partition) progress(at replica.Progress) []func() {
 		return nil
 	}
 	moved, wish := p.rep.Leading().Fetched(e.World.Now(), at, e.Replication)
-	calls := p.settle(moved)
+	calls := append(p.settle(moved), p.begun()...)
 	if wish {
 		calls = append(calls, p.wished)
 	}

@@ -145,7 +145,10 @@ func (p *Partition) Become(reg replica.Registration) {
 	var calls []func()
 	if p.rep != nil {
 		_, moved := p.rep.Register(p.at().World.Now(), reg)
-		calls = p.settle(moved)
+		if p.log != nil { // it isn't closed
+			p.rep.Leading().Begins(p.log.Offsets().LogStart)
+		}
+		calls = append(p.settle(moved), p.begun()...)
 		if !p.rep.Leads() {
 			calls = append(calls, p.failWaits(fault.New("partition", kafka.ErrNotLeaderOrFollower, "leadership of %s moved to node %d", p.name, reg.Leader))...)
 		}
@@ -167,6 +170,7 @@ func (p *Partition) Configure(cfg *Config) {
 	if p.log != nil {
 		p.log.SetConfig(cfg.Log)
 		calls = append(p.settle(p.rep.Configure(cfg.MinISR, cfg.Durability)), p.completeWaits()...)
+		calls = append(calls, p.begun()...)
 		if cfg.Durability == replica.Synced {
 			p.flushAll() // what was acknowledged from the page cache becomes durable before it is acknowledged again
 		}
@@ -196,6 +200,7 @@ func (p *Partition) ready() error {
 	p.rep = replica.New(p.at().Self, o.End, o.Durable, max(p.high, o.LogStart))
 	p.rep.Configure(p.cfg.MinISR, p.cfg.Durability)
 	p.rep.Register(p.at().World.Now(), p.reg)
+	p.rep.Leading().Begins(o.LogStart)
 	p.flush.last = p.at().World.Now().Mono
 	p.flushAll()
 	return nil

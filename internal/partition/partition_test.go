@@ -266,7 +266,7 @@ func TestOffsetsByTimestamp(t *testing.T) {
 func (r *rig) deleteRecords(to kafka.Offset) (low kafka.Offset, err error) {
 	r.t.Helper()
 	err = errPending
-	r.p.DeleteRecords(to, func(l kafka.Offset, e error) { low, err = l, e })
+	r.p.DeleteRecords(to, time.Minute, func(l kafka.Offset, e error) { low, err = l, e })
 	r.w.Run(time.Second)
 	if err == errPending {
 		r.t.Fatal("DeleteRecords was not answered")
@@ -310,7 +310,7 @@ func TestDeleteRecordsHoldsNobodyUp(t *testing.T) {
 			t.Errorf("the start counts before it is durable: %+v", got)
 		}
 	}
-	r.p.DeleteRecords(2, func(l kafka.Offset, e error) { low, err = l, e })
+	r.p.DeleteRecords(2, time.Minute, func(l kafka.Offset, e error) { low, err = l, e })
 	if err != errPending {
 		t.Fatal("answered before the disk was asked")
 	}

@@ -99,7 +99,7 @@ func (x *fetcher) match(reply *wire.FetchReply) []part {
 func (x *fetcher) act(p *part, records bool) {
 	f, taken := partition.AsFollower(p.d.p), false
 	switch code := p.said.ErrorCode; {
-	case code == kafka.ErrOffsetOutOfRange && records:
+	case code == kafka.ErrOffsetOutOfRange:
 		x.outOfRange(p)
 		return
 	case code != kafka.ErrNone:

@@ -85,6 +85,32 @@ func TestOneMorePartitionDoesNotWaitForTheLongPoll(t *testing.T) {
 	}
 }
 
+// A follower whose log ends before the leader's begins starts anew, also when it hears of that by a report: others are being fetched
+// from that leader, so that there is no Fetch for records to hear it by.
+func TestAFollowerBehindTheLogStartBeginsAnewBesideALongPoll(t *testing.T) {
+	c := newCity(t, 5, 6, 2)
+	lead := func(n kafka.NodeID) {
+		reg := &c.regs[0]
+		reg.Leader, reg.LeaderEpoch, reg.PartitionEpoch = n, reg.LeaderEpoch+1, reg.PartitionEpoch+1
+		c.publish(0)
+		c.w.Run(5 * time.Second)
+	}
+	c.kill(3, false)
+	c.w.Run(time.Second)
+	for range 3 {
+		c.write(0)
+		c.w.Run(time.Second)
+	}
+	c.node(1).parts[0].DeleteRecords(2, time.Minute, func(kafka.Offset, error) {})
+	c.w.Run(time.Second)
+	lead(kafka.NoNode)
+	c.revive(3)
+	lead(1)
+	if at, want := c.node(3).parts[0].Standing(), c.node(1).parts[0].Standing(); at.LogStart != 2 || at.End != want.End {
+		t.Fatalf("the follower stands at %+v, its leader at %+v", at, want)
+	}
+}
+
 // A partition whose leadership comes to a broker that is fetched from already is asked for at once.
 func TestANewLeaderIsFetchedFromAtOnce(t *testing.T) {
 	c := newCity(t, 3, 6, 2)

@@ -45,6 +45,7 @@ type Replica struct {
 	self       kafka.NodeID
 	reg        Registration
 	epochStart kafka.Offset // where this leader's epoch begins in the log
+	began      kafka.Offset // on the leader: who joins the ISR has a log that begins here or later
 	end        kafka.Offset
 	durable    kafka.Offset
 	high       kafka.Offset
@@ -80,7 +81,7 @@ func (r *Replica) Register(now kafka.Instant, reg Registration) (began, moved bo
 	}
 	r.reg = reg
 	if reg.Leader != r.self {
-		r.followers = nil
+		r.followers, r.began = nil, 0
 		return false, false
 	}
 	if began {

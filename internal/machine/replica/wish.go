@@ -142,7 +142,7 @@ func (r *Replica) leaves(f *follower, now kafka.Instant, lag time.Duration) bool
 }
 
 func (r *Replica) enters(f *follower, members Members) bool {
-	return !slices.Contains(r.reg.ISR, f.node) && r.reaches(f) && r.mayJoin(f, members)
+	return !slices.Contains(r.reg.ISR, f.node) && r.reaches(f) && f.start >= r.began && r.mayJoin(f, members)
 }
 
 // Wish returns the wish whose outcome is not known, if there is one. Its members are not to be changed.
