@@ -43,14 +43,14 @@ func (a *asker) turn() {
 		a.c.refresh(a.again)
 		return
 	}
-	a.c.to(at.node).ask(endOf(tp, at.epoch), asked, func(resp kmsg.Response, _ history.Transport) {
-		in, ok := resp.(*kmsg.ListOffsetsResponse)
-		if !ok || in.Topics[0].Partitions[0].ErrorCode != 0 {
+	a.c.to(at.node).ask(boundOf(tp, at.epoch, latest), asked, func(resp kmsg.Response, _ history.Transport) {
+		end, ok := boundIn(resp)
+		if !ok {
 			a.c.wrong(tp)
 			a.again()
 			return
 		}
-		now := told{kafka.Offset(in.Topics[0].Partitions[0].Offset), at}
+		now := told{end, at}
 		if was, asked := a.ends[tp]; asked && now.end < was.end {
 			r.broken("K3 list-offsets", "%v ended at %d by the word of node %d in epoch %d, and then at %d by that of node %d in epoch %d",
 				tp, was.end, was.by.node, was.by.epoch, now.end, at.node, at.epoch)
@@ -60,13 +60,28 @@ func (a *asker) turn() {
 	})
 }
 
-// endOf asks where a partition's committed records end.
-func endOf(tp kafka.TopicPartition, epoch kafka.LeaderEpoch) *kmsg.ListOffsetsRequest {
+// What ListOffsets calls the bounds of a log.
+const (
+	latest   = -1
+	earliest = -2
+)
+
+// boundOf asks where a partition's committed records end, or where its log begins.
+func boundOf(tp kafka.TopicPartition, epoch kafka.LeaderEpoch, which int64) *kmsg.ListOffsetsRequest {
 	req := kmsg.NewPtrListOffsetsRequest()
 	req.Version, req.ReplicaID = 6, -1
 	t, p := kmsg.NewListOffsetsRequestTopic(), kmsg.NewListOffsetsRequestTopicPartition()
-	t.Topic, p.Partition, p.Timestamp, p.CurrentLeaderEpoch = tp.Topic, tp.Partition, -1, int32(epoch)
+	t.Topic, p.Partition, p.Timestamp, p.CurrentLeaderEpoch = tp.Topic, tp.Partition, which, int32(epoch)
 	t.Partitions = append(t.Partitions, p)
 	req.Topics = append(req.Topics, t)
 	return req
+}
+
+// boundIn is what was answered; false for an error, and for nothing.
+func boundIn(resp kmsg.Response) (kafka.Offset, bool) {
+	in, ok := resp.(*kmsg.ListOffsetsResponse)
+	if !ok || in.Topics[0].Partitions[0].ErrorCode != 0 {
+		return 0, false
+	}
+	return kafka.Offset(in.Topics[0].Partitions[0].Offset), true
 }

@@ -49,6 +49,28 @@ func (k *consumer) assign(tp kafka.TopicPartition, end kafka.Offset) *position {
 	return p
 }
 
+// seek has the consumer go on elsewhere.
+func (k *consumer) seek(p *position, to kafka.Offset) {
+	if to == p.next {
+		return
+	}
+	op := k.c.r.record.Begin(history.Op{Process: p.process, F: history.DoSeek, Keys: []history.Key{p.tp}})
+	op.Kind = history.Ok
+	k.c.r.record.End(op)
+	p.next, p.epoch = to, kafka.NoLeaderEpoch
+}
+
+// reset has the consumer go on where the log begins now, as auto.offset.reset=earliest does: what it would read next was deleted.
+func (k *consumer) reset(p *position) {
+	p.asked = true
+	k.c.r.begins(k.c, p.tp, func(start kafka.Offset) {
+		p.asked = false
+		if start > p.next {
+			k.seek(p, start)
+		}
+	})
+}
+
 // wander has each partition read from whichever replica next.
 func (k *consumer) wander() {
 	for _, p := range k.positions {
@@ -156,7 +178,10 @@ func (k *consumer) took(p *position, out *kmsg.FetchResponseTopicPartition) {
 	case out.ErrorCode != 0:
 		p.op.Kind, p.op.Code = history.Fail, kafka.ErrorCode(out.ErrorCode)
 		k.c.wrong(p.tp)
-		if !p.op.Code.Retriable() || p.op.Code == kafka.ErrOffsetOutOfRange {
+		switch {
+		case p.op.Code == kafka.ErrOffsetOutOfRange && p.next < r.trimmed(p.tp).asked:
+			defer k.reset(p) // when this poll is recorded
+		case !p.op.Code.Retriable() || p.op.Code == kafka.ErrOffsetOutOfRange:
 			r.broken("consumer", "a fetch of %v at offset %d, up to which everything had been read: %v", p.tp, p.next, p.op.Code)
 		}
 	case out.DivergingEpoch.EndOffset >= 0:

@@ -22,6 +22,7 @@ type crowd struct {
 	operator  *deeds // nil for none
 	numbers   int    // of processes given
 	ids       map[kafka.ProducerID]bool
+	trims     map[kafka.TopicPartition]*trimmed
 }
 
 // topic is what everybody writes to and reads.

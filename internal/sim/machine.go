@@ -27,6 +27,7 @@ type machine struct {
 	proc       *world.Process // nil while none runs
 	node       *node.Node
 	ready      bool
+	stopping   bool // it was told to stop
 	lost       bool // syncs of the process failed: what it wrote is in memory as long as the kernel keeps it, and on no disk
 	registered int  // so many processes have served
 	closes     []func()
@@ -87,7 +88,7 @@ func (m *machine) boot() {
 	}
 	r.reached.add(Starts)
 	r.note("node %d starts", m.id)
-	m.proc, m.ready, m.lost = world.NewProcess(m.clock), false, false
+	m.proc, m.ready, m.stopping, m.lost = world.NewProcess(m.clock), false, false, false
 	m.faulty = disk.NewFaulty(m.fs)
 	m.fill()
 	proc := m.proc

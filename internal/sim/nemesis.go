@@ -110,7 +110,7 @@ func (m *machine) down(how func()) (end func()) {
 func (m *machine) restart() (end func()) {
 	m.ills.dead++
 	if proc := m.proc; proc != nil && m.ready {
-		m.ready = false
+		m.ready, m.stopping = false, true
 		m.r.note("node %d stops", m.id)
 		m.node.Stop(func(err error) {
 			m.r.note("node %d has stopped: %v", m.id, err)

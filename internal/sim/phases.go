@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -68,7 +69,7 @@ func (r *run) behind() (out []string) {
 	for t := range img.Topics() {
 		for n, p := range t.Partitions() {
 			if tp := (kafka.TopicPartition{Topic: t.Name, Partition: n}); p.Leader < 0 || len(p.ISR()) < len(p.Replicas()) {
-				out = append(out, tp.String())
+				out = append(out, fmt.Sprintf("%v led by %d, in sync %v%s", tp, p.Leader, p.ISR(), r.watch.standing(kafka.TopicIDPartition{TopicID: t.ID, Partition: n})))
 			}
 		}
 	}
@@ -101,9 +102,12 @@ func (r *run) read() {
 	left := 0
 	for n := range r.plan.Swarm.Partitions {
 		left++
-		r.bounds(c, kafka.TopicPartition{Topic: topic, Partition: int32(n)}, func(tp kafka.TopicPartition, end kafka.Offset) {
-			final.assign(tp, end)
-			left--
+		tp := kafka.TopicPartition{Topic: topic, Partition: int32(n)}
+		r.begins(c, tp, func(start kafka.Offset) {
+			r.bounds(c, tp, func(tp kafka.TopicPartition, end kafka.Offset) {
+				final.seek(final.assign(tp, end), start)
+				left--
+			})
 		})
 	}
 	if !r.w.RunUntil(patience, func() bool {
@@ -127,16 +131,15 @@ func (r *run) bounds(c *client, tp kafka.TopicPartition, done func(kafka.TopicPa
 		return
 	}
 	op := r.record.Begin(history.Op{Process: r.crowd.processes(), F: history.DoAsk})
-	c.to(at.node).ask(endOf(tp, at.epoch), asked, func(resp kmsg.Response, _ history.Transport) {
+	c.to(at.node).ask(boundOf(tp, at.epoch, latest), asked, func(resp kmsg.Response, _ history.Transport) {
 		op.Kind = history.Info
-		in, ok := resp.(*kmsg.ListOffsetsResponse)
-		if !ok || in.Topics[0].Partitions[0].ErrorCode != 0 {
+		end, ok := boundIn(resp)
+		if !ok {
 			r.record.End(op)
 			c.wrong(tp)
 			again()
 			return
 		}
-		end := kafka.Offset(in.Topics[0].Partitions[0].Offset)
 		op.Kind = history.Ok
 		op.Mops = []history.Mop{{Bounds: &history.Bounds{Key: tp, Earliest: kafka.NoOffset, Stable: kafka.NoOffset, Latest: end}}}
 		r.record.End(op)

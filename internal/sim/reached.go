@@ -36,6 +36,7 @@ const (
 	Restored
 	Cancelled
 	Repaired
+	Trimmed
 	sorts
 )
 
@@ -43,7 +44,7 @@ var sortNames = [sorts]string{
 	"records acknowledged", "records read", "elections of leaders", "ISR shrinks", "ISR expansions", "truncations", "controllers", "snapshots",
 	"snapshots installed", "starts", "clean stops", "kills and power cuts", "nodes that gave up", "offset commits",
 	"partitions given to members", "leaders elected on request", "reassignments", "topics made", "topics deleted",
-	"clusters with controllers apart", "nodes rolled", "disks restored from a backup", "reassignments called back", "repairs of replaced disks",
+	"clusters with controllers apart", "nodes rolled", "disks restored from a backup", "reassignments called back", "repairs of replaced disks", "deletions of records",
 }
 
 // Reached counts what a run, or many, came across.

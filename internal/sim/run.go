@@ -110,6 +110,7 @@ func (r *run) phases() {
 	}
 	r.crowd.operate()
 	r.repair()
+	r.trim()
 	r.unleash()
 	r.w.Run(r.plan.Heal)
 	r.heal()

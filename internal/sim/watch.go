@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -48,8 +49,11 @@ type sight struct {
 func (x *sight) changed(same int) {
 	x.told = min(x.told, same)
 	x.Batches, x.Changed = x.log[x.told:], x.Start
-	if x.told > 0 {
+	switch {
+	case x.told > 0:
 		x.Changed = x.log[x.told-1].Last + 1
+	case len(x.log) > 0:
+		x.Changed = min(x.Start, x.log[0].Base) // a log may begin within a batch
 	}
 }
 
@@ -137,6 +141,7 @@ func (w *watch) look(id kafka.TopicIDPartition, happened func(*replicas.State)) 
 	}
 	s := replicas.State{
 		Index: of.index, MinISR: w.r.plan.Swarm.MinISR, Cached: w.r.plan.Swarm.Cached, Compacted: t.Name == kafka.OffsetsTopic,
+		Deleted: w.r.trimmed(of.tp).done,
 		Registered: replicas.Registration{
 			Leader: reg.Leader, LeaderEpoch: reg.LeaderEpoch, PartitionEpoch: reg.PartitionEpoch, Replicas: reg.Replicas(), Adding: reg.Adding(),
 			ISR: reg.ISR(), ELR: reg.ELR(), LastKnown: reg.LastKnownELR(),
@@ -186,13 +191,16 @@ func (w *watch) see(m *machine, id kafka.TopicIDPartition, x *sight) bool {
 	}
 	now := partition.Probe(p)
 	if !now.Open {
-		if x.Up { // it was closed
+		if x.Up || m.stopping { // it was closed, perhaps without having been seen open
 			w.bury(x, w.watched[id].tp, w.worst(m.fs))
 		}
 		return true
 	}
 	x.Up, x.Incarnation, x.Leads, x.Epoch, x.EpochStart = true, m.node.Probe().Incarnation(), now.Leads, now.Registration.LeaderEpoch, now.EpochStart
 	x.ISR, x.Durable, x.High, x.Start = now.Registration.ISR, now.Durable, now.High, now.LogStart
+	if reg, _ := w.newest.Partition(id); now.Registration.PartitionEpoch != reg.PartitionEpoch {
+		x.ISR = nil
+	}
 	x.Visible = kafka.NoOffset
 	if now.Leads && now.High >= now.EpochStart {
 		x.Visible = now.High
@@ -319,6 +327,18 @@ func (w *watch) reread(p *partition.Partition, x *sight, end kafka.Offset) {
 		x.changed(from + same)
 		return
 	}
+}
+
+// standing tells where each replica of a partition stands.
+func (w *watch) standing(id kafka.TopicIDPartition) (out string) {
+	of := w.watched[id]
+	for _, m := range w.r.brokers {
+		if of != nil && of.seen[m.id] != nil {
+			x := of.seen[m.id]
+			out += fmt.Sprintf(", on %d %d..%d, durable to %d, high watermark %d", m.id, x.Start, x.End, x.Durable, x.High)
+		}
+	}
+	return out
 }
 
 // count counts what the run reached.

@@ -5,12 +5,13 @@ import "math/rand/v2"
 // Variety is what else a seed's cluster is and does, beside its faults. It is drawn apart from the rest of the swarm, and kept with
 // a run that failed, so that an older one stays what it was when there is more to draw.
 type Variety struct {
-	Apart bool `json:",omitempty"` // three controllers and three brokers instead of nodes that are both
+	Apart   bool `json:",omitempty"` // three controllers and three brokers instead of nodes that are both
+	Deletes bool `json:",omitempty"` // records are deleted (DeleteRecords)
 }
 
 // Vary draws the variety of a seed.
 func Vary(seed uint64) Variety {
 	dice := rand.New(rand.NewPCG(seed, 13))
 	one := func(in int) bool { return dice.IntN(in) == 0 }
-	return Variety{Apart: one(6)}
+	return Variety{Apart: one(6), Deletes: one(3)}
 }

@@ -26,7 +26,7 @@ func (w *Watch) learn(s *State) {
 		}
 		for n := max(keep, 1); n < len(m.batches); n++ {
 			a, b := m.batches[n-1], m.batches[n]
-			if b.Epoch < a.Epoch || b.Base != a.Last+1 {
+			if (b.Epoch < a.Epoch || b.Base != a.Last+1) && a.Last >= r.Start {
 				w.add("R3 log-matching", []int{s.Index}, "the log of node %d holds offset %d in epoch %d, and then offset %d in epoch %d", r.Node, a.Last, a.Epoch, b.Base, b.Epoch)
 			}
 		}

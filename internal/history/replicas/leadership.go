@@ -78,7 +78,8 @@ func (w *Watch) watermarks(s *State) {
 			w.add("R5 high-watermark", []int{s.Index}, "the high watermark of leader %d went back from %d to %d in epoch %d", r.Node, was, r.High, r.Epoch)
 		}
 		w.highs[r.Epoch] = max(was, r.High)
-		if old := w.was(r.Node); ok && r.High > was && old != nil && old.Leads && old.Epoch == r.Epoch && w.still(s) && len(old.ISR) < w.before.enough() && len(r.ISR) < s.enough() {
+		if old := w.was(r.Node); ok && r.High > was && old != nil && old.Leads && old.Epoch == r.Epoch && w.still(s) &&
+			old.ISR != nil && r.ISR != nil && len(old.ISR) < w.before.enough() && len(r.ISR) < s.enough() {
 			w.add("R9 eligible-leaders", []int{w.before.Index, s.Index}, "the high watermark of leader %d moved from %d to %d with %d replicas in sync, fewer than %d",
 				r.Node, was, r.High, len(r.ISR), s.enough())
 		}
@@ -125,7 +126,9 @@ func (w *Watch) acks(s *State) {
 			}
 		}
 		for _, n := range isr {
-			if r := s.replica(n); r == nil || s.counts(r) <= a.Last {
+			if r := s.replica(n); r != nil && r.Replaced {
+				continue // it had it
+			} else if r == nil || s.counts(r) <= a.Last {
 				to := kafka.NoOffset
 				if r != nil {
 					to = s.counts(r)

@@ -85,7 +85,7 @@ func (w *Watch) chosen(s *State, a *Registration, states []int) {
 	b := s.broker(n)
 	unfenced := b != nil && !b.Fenced
 	switch {
-	case slices.Contains(a.Adding, n) && len(s.Registered.Adding) == 0 && slices.Contains(s.Registered.ISR, n):
+	case !slices.Contains(s.Registered.Replicas, a.Leader) && slices.Contains(s.Registered.ISR, n):
 		// It joined in the change that ended a reassignment and took the old leader away: R8 and R13 judge that.
 	case slices.Contains(a.ELR, n) && unfenced:
 	case slices.Contains(a.ELR, n):

@@ -45,3 +45,16 @@ func (w *Watch) answers(s *State) {
 		}
 	}
 }
+
+// starts holds C5: the log of a running replica never begins earlier than before, and a leader's not before what was deleted.
+func (w *Watch) starts(s *State) {
+	for i := range s.Replicas {
+		r := &s.Replicas[i]
+		if old := w.was(r.Node); old != nil && old.Up && r.Up && old.Incarnation == r.Incarnation && r.Start < old.Start {
+			w.add("C5 log-start", []int{w.before.Index, s.Index}, "the log of node %d began at %d, and begins at %d now", r.Node, old.Start, r.Start)
+		}
+		if r.Up && r.Leads && r.Epoch == s.Registered.LeaderEpoch && r.Start < s.Deleted && !s.Unclean {
+			w.add("C5 log-start", []int{s.Index}, "node %d leads in epoch %d, and its log begins at %d; what is before %d was deleted", r.Node, r.Epoch, r.Start, s.Deleted)
+		}
+	}
+}

@@ -75,6 +75,7 @@ func NewWatch(limit int) *Watch {
 func (w *Watch) Check(s State) []history.Finding {
 	w.registration(&s)
 	w.truncations(&s)
+	w.starts(&s)
 	w.learn(&s)
 	w.leads(&s)
 	w.watermarks(&s)

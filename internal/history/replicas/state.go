@@ -26,10 +26,10 @@ type Replica struct {
 	Start       kafka.Offset
 	End         kafka.Offset
 	Durable     kafka.Offset
-	High        kafka.Offset // the high watermark that it acts on
-	Visible     kafka.Offset // on the leader: the end that it tells clients, -1 while it answers OFFSET_NOT_AVAILABLE
-	ISR         []kafka.NodeID
-	Changed     kafka.Offset // Batches replace everything from here on; what is before is as it was told last
+	High        kafka.Offset   // the high watermark that it acts on
+	Visible     kafka.Offset   // on the leader: the end that it tells clients, -1 while it answers OFFSET_NOT_AVAILABLE
+	ISR         []kafka.NodeID // that it acts by; nil when it is behind the registration
+	Changed     kafka.Offset   // Batches replace everything from here on; what is before is as it was told last
 	Batches     []Batch
 }
 
@@ -113,9 +113,10 @@ type State struct {
 	Registered  Registration
 	Brokers     []Broker
 	MinISR      int
-	Cached      bool // milena.durability=cache: the log end counts, not what is durable
-	Unclean     bool // unclean leader election is allowed
-	Compacted   bool // logs are compacted each for itself: contents are not compared
+	Cached      bool         // milena.durability=cache: the log end counts, not what is durable
+	Unclean     bool         // unclean leader election is allowed
+	Deleted     kafka.Offset // whoever leads begins here or later: records before it were deleted, and that was acknowledged
+	Compacted   bool         // logs are compacted each for itself: contents are not compared
 	Replicas    []Replica
 	Acks        []Ack
 	Alterations []Alteration
