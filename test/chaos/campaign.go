@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/milena-io/milena/internal/history"
@@ -43,13 +44,14 @@ type campaign struct {
 	s      *settings
 	lab    *lab.Lab
 	ask    *asker
+	guests []*load.Guest
 	report *report
 	sums   map[string]uint32 // of each partition's content, when its round was over
 	began  time.Time
 }
 
-func newCampaign(s *settings, l *lab.Lab) *campaign {
-	return &campaign{s: s, lab: l, report: newReport(), sums: map[string]uint32{}, began: time.Now()}
+func newCampaign(s *settings, l *lab.Lab, guests []*load.Guest, r *report) *campaign {
+	return &campaign{s: s, lab: l, guests: guests, report: r, sums: map[string]uint32{}, began: time.Now()}
 }
 
 // run reports whether anything was found.
@@ -59,11 +61,18 @@ func (c *campaign) run(ctx context.Context) (found bool) {
 		defer c.ask.close()
 		err = c.start(ctx)
 	}
-	faults := plan(c.s)
-	for n := 0; err == nil && len(faults) > 0 && ctx.Err() == nil; n++ {
-		some := faults[:min(c.s.round, len(faults))]
-		faults = faults[len(some):]
-		err = c.round(ctx, n, some)
+	before := c.report.Seconds
+	for n, some := range slices.Collect(slices.Chunk(plan(c.s), c.s.round)) {
+		if err != nil || ctx.Err() != nil {
+			break
+		}
+		if n < c.report.Rounds {
+			continue // a run that was broken off has done it
+		}
+		if err = c.round(ctx, n, some); err == nil && ctx.Err() == nil {
+			c.report.Rounds, c.report.Seconds = n+1, before+time.Since(c.began).Seconds()
+			err = c.report.write(c.s.dir)
+		}
 	}
 	if err == nil && ctx.Err() == nil {
 		err = c.finish()
@@ -97,8 +106,11 @@ func (c *campaign) run(ctx context.Context) (found bool) {
 			c.report.found("%s", s)
 		}
 	}
-	if len(c.report.findings) == 0 {
+	if len(c.report.Findings) == 0 {
 		return false
+	}
+	if err := c.report.write(c.s.dir); err != nil {
+		fmt.Println("the report is not written:", err)
 	}
 	if err := lab.Each(c.lab.Nodes, (*lab.Node).Keep); err != nil {
 		c.report.found("%v", err)
@@ -131,7 +143,7 @@ func (c *campaign) round(ctx context.Context, n int, faults []fault) error {
 		return err
 	}
 	clients, err := load.Start(ctx, load.Options{
-		Addrs: c.lab.Addrs(), Topic: topic, Partitions: partitions, Rate: c.s.rate, Size: recordSize, Members: members, Sink: sink,
+		Addrs: c.lab.Addrs(), Topic: topic, Partitions: partitions, Rate: c.s.rate, Size: recordSize, Members: members, Guests: c.guests, Sink: sink,
 	})
 	if err != nil {
 		return err
@@ -161,15 +173,40 @@ func (c *campaign) round(ctx context.Context, n int, faults []fault) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	before := len(c.report.findings)
+	before := len(c.report.Findings)
 	c.report.judge(n, h, failed == nil)
+	c.report.guests(c.guests)
 	if failed == nil {
 		c.compare(topic)
 	}
-	if failed == nil && len(c.report.findings) == before && !c.s.keep {
-		return os.Remove(path)
+	switch {
+	case failed != nil:
+		return failed // all that there is will be kept
+	case len(c.report.Findings) > before:
+		return c.evidence(topic)
+	case c.s.keep:
+		return nil
 	}
-	return failed
+	return os.Remove(path)
+}
+
+// evidence keeps what the nodes have of a round's topic and of the groups: the run goes on, and later rounds write on.
+func (c *campaign) evidence(topic string) error {
+	for _, n := range c.lab.Nodes {
+		for _, pattern := range []string{topic + "-*", "__consumer_offsets-*", "__cluster_metadata-0"} {
+			there, err := filepath.Glob(filepath.Join(n.Data(), pattern))
+			if err != nil {
+				return err
+			}
+			for _, from := range there {
+				// Who reads along with a node that runs may meet a file that goes, or one that grows.
+				if err := os.CopyFS(filepath.Join(n.Dir, topic, filepath.Base(from)), os.DirFS(from)); err != nil {
+					fmt.Printf("of %s not everything is kept: %v\n", from, err)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // strike is one fault, and what comes after it until enough is acknowledged again.
@@ -191,7 +228,11 @@ func (c *campaign) strike(ctx context.Context, clients *load.Load, topic string,
 		err = c.ask.inSync(ctx)
 	}
 	p, gap := clients.Worst()
-	c.report.fault(f, gap)
+	c.report.fault(f, gap, c.guests)
+	for _, g := range c.guests {
+		_, gap := g.Worst()
+		told = append(told, fmt.Sprintf("%s %d ms", g.Name, gap.Milliseconds()))
+	}
 	fmt.Printf("%7.1f s  %-11s %5d ms, gap %6d ms on partition %d, back after %.1f s: %s\n", time.Since(c.began).Seconds(), f.kind, f.last.Milliseconds(),
 		gap.Milliseconds(), p, time.Since(began).Seconds(), line(told))
 	if err != nil && ctx.Err() == nil {
@@ -200,23 +241,19 @@ func (c *campaign) strike(ctx context.Context, clients *load.Load, topic string,
 	return nil
 }
 
-// enough waits until so much is acknowledged, by every partition.
+// enough waits until so much is acknowledged, by every partition, and some of every guest's.
 func (c *campaign) enough(ctx context.Context, clients *load.Load, from load.Mark) error {
 	again := time.NewTicker(2 * time.Millisecond)
 	defer again.Stop()
 	for end := time.Now().Add(patience); ; {
-		enough, silent := clients.Since(from, c.s.acks, 5)
+		missing := clients.Since(from, c.s.acks, 5)
 		switch {
-		case enough:
-			return nil
-		case ctx.Err() != nil:
+		case missing == "" || ctx.Err() != nil:
 			return nil
 		case c.lab.Strange() != nil:
 			return c.lab.Strange()
-		case time.Now().After(end) && silent >= 0:
-			return fmt.Errorf("partition %d acknowledges nothing, %v after the fault was over", silent, patience)
 		case time.Now().After(end):
-			return fmt.Errorf("too little is acknowledged %v after the fault was over", patience)
+			return fmt.Errorf("%s, %v after the fault was over", missing, patience)
 		}
 		<-again.C
 	}

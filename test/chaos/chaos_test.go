@@ -1,9 +1,13 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/milena-io/milena/internal/history"
 	"github.com/milena-io/milena/internal/kafka"
@@ -95,16 +99,42 @@ func TestAFindingIsTold(t *testing.T) {
 	for i := range ops {
 		ops[i].Index, ops[i].Invoke, ops[i].Complete = i, int64(10*i), int64(10*i+5)
 	}
-	r := newReport()
+	r := newReport("")
 	r.judge(0, history.History{Ops: ops}, true)
-	if len(r.findings) == 0 || !strings.Contains(r.findings[0], "lost-write") {
-		t.Fatalf("a lost record is found as %q", r.findings)
+	if len(r.Findings) == 0 || !strings.Contains(r.Findings[0], "lost-write") {
+		t.Fatalf("a lost record is found as %q", r.Findings)
 	}
 	ops[3].Mops[0].Poll[0].Pairs = []history.Pair{{Off: 0, V: 1}, {Off: 1, V: 2}, {Off: 2, V: 3}}
-	r = newReport()
+	r = newReport("")
 	r.judge(0, history.History{Ops: ops}, true)
-	if len(r.findings) != 0 {
-		t.Fatal(r.findings)
+	if len(r.Findings) != 0 {
+		t.Fatal(r.Findings)
+	}
+}
+
+// A run that was broken off goes on with its report, and with no other's.
+func TestAReportGoesOn(t *testing.T) {
+	dir := t.TempDir()
+	r, err := openReport(dir, "a plan")
+	if err != nil || r.Rounds != 0 {
+		t.Fatal(r, err)
+	}
+	r.Rounds, r.Sent = 3, 17
+	r.fault(fault{kind: pause}, time.Second, nil)
+	r.found("something")
+	if err := r.write(dir); err != nil {
+		t.Fatal(err)
+	}
+	again, err := openReport(dir, "a plan")
+	if err != nil || !reflect.DeepEqual(r, again) {
+		t.Fatalf("%+v, not %+v: %v", again, r, err)
+	}
+	if _, err := openReport(dir, "another plan"); err == nil || !strings.Contains(err.Error(), "a plan, not another plan") {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "report.txt"))
+	if err != nil || !strings.Contains(string(text), "pauses            1    1000 ms") || !strings.Contains(string(text), "something") {
+		t.Fatalf("%s, %v", text, err)
 	}
 }
 

@@ -5,7 +5,7 @@
 // Faults come in an order that follows from the seed, in rounds with a topic and a history each; after a round the checkers of
 // internal/history judge, and the replicas are compared byte for byte. It prints what was done, how long partitions were not writable,
 // and what was found, and ends with status 1 when anything was found. Histories, logs and disks' contents of a round that failed are
-// kept. It needs Linux and root; where it can't run it says why and ends with 0, or with 1 when -must is set.
+// kept. The report is written down after each round: with the same flags, seed and -dir a run that was broken off goes on. It needs Linux and root; where it can't run it says why and ends with 0, or with 1 when -must is set.
 package main
 
 import (
@@ -39,6 +39,17 @@ type settings struct {
 	nice   int
 	acks   int64
 	apart  bool
+	slice  bool
+	guests string
+}
+
+// plan is what the faults, and whom they meet, follow from.
+func (s *settings) plan() string {
+	text := fmt.Sprintf("seed %d, rounds of %d, apart %v, slice %v:", s.seed, s.round, s.apart, s.slice)
+	for k := range kinds {
+		text += fmt.Sprintf(" %v %d", kind(k), *s.counts[kind(k)])
+	}
+	return text
 }
 
 // roles are of all nodes: three of which each is all, or three controllers and three brokers.
@@ -65,17 +76,21 @@ func parse() *settings {
 	flag.BoolVar(&s.must, "must", false, "a machine on which this can't run is a failure")
 	flag.IntVar(&s.nice, "nice", 0, "of the nodes' processes")
 	flag.BoolVar(&s.apart, "apart", false, "three controllers and three brokers, instead of three nodes that are both")
+	flag.StringVar(&s.guests, "guests", "java,confluent-py", "clients of other libraries, beside franz-go's, in processes of their own; \"\" for none")
 	only := flag.Bool("only", false, "faults that are not named by a flag come not at all")
-	slice := flag.Bool("slice", false, "faults that are not named by a flag come a few times: minutes instead of an hour")
+	flag.BoolVar(&s.slice, "slice", false, "faults that are not named by a flag come a few times and last a quarter: a minute instead of an hour, and no guests unless they are named")
 	flag.Parse()
 	named := map[string]bool{}
 	flag.Visit(func(f *flag.Flag) { named[f.Name] = true })
+	if s.slice && !named["guests"] {
+		s.guests = ""
+	}
 	for k, f := range kinds {
 		switch {
 		case named[f.flag]:
 		case *only:
 			*s.counts[kind(k)] = 0
-		case *slice:
+		case s.slice:
 			*s.counts[kind(k)] = f.slice
 		}
 	}
@@ -93,6 +108,15 @@ func run() int {
 		fmt.Fprintln(os.Stderr, "chaos:", err)
 		return 2
 	}
+	r, err := openReport(s.dir, s.plan())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "chaos:", err)
+		return 2
+	}
+	visitors, err := guests(s.guests, s.dir)
+	if err != nil {
+		return s.skip(fmt.Errorf("a client of another library is missing, -guests says which there are to be: %w", err))
+	}
 	l, err := lab.Open(lab.Options{
 		Dir: s.dir, Images: s.images, Binary: s.binary, Roles: s.roles(), VolumeBytes: 1 << 30, Nice: s.nice, Overrides: overrides(),
 	})
@@ -100,7 +124,7 @@ func run() int {
 		return s.skip(fmt.Errorf("this machine can't have the network and the disks: %w", err))
 	}
 	fmt.Printf("chaos: seed %d, in %s\n", s.seed, s.dir)
-	c := newCampaign(s, l)
+	c := newCampaign(s, l, visitors, r)
 	found := c.run(ctx)
 	if err := l.Close(); err != nil {
 		fmt.Fprintln(os.Stderr, "chaos: left behind:", err)
@@ -108,15 +132,14 @@ func run() int {
 	}
 	c.report.print(os.Stdout)
 	switch {
+	case ctx.Err() != nil:
+		fmt.Printf("interrupted; the same flags with -seed %d -dir %s go on after round %d\n", s.seed, s.dir, r.Rounds-1)
 	case found || s.keep:
 		fmt.Printf("kept: %s\n", s.dir)
 	default:
 		if err := os.RemoveAll(s.dir); err != nil {
 			fmt.Fprintln(os.Stderr, "chaos:", err)
 		}
-	}
-	if ctx.Err() != nil {
-		fmt.Println("interrupted")
 	}
 	if found || ctx.Err() != nil {
 		return 1

@@ -33,13 +33,13 @@ var kinds = [...]struct {
 	shortest, longest time.Duration
 	do                func(*strike) error
 }{
-	leaderKill:     {"leaders", "a node that leads partitions is killed with -9", 200, 10, 0, 2500 * time.Millisecond, (*strike).killLeader},
-	controllerKill: {"controllers", "the active controller is killed with -9", 50, 4, 0, 2500 * time.Millisecond, (*strike).killController},
+	leaderKill:     {"leaders", "a node that leads partitions is killed with -9", 200, 6, 0, 2500 * time.Millisecond, (*strike).killLeader},
+	controllerKill: {"controllers", "the active controller is killed with -9", 50, 3, 0, 2500 * time.Millisecond, (*strike).killController},
 	bothKill:       {"two", "the active controller and another node are killed with -9 at once", 5, 1, 0, 2500 * time.Millisecond, (*strike).killTwo},
 	allKill:        {"all", "all nodes are killed with -9 at once", 5, 1, 0, time.Second, (*strike).killAll},
-	pause:          {"pauses", "a node stands still by SIGSTOP, and goes on", 50, 2, 200 * time.Millisecond, 12 * time.Second, (*strike).pause},
-	cut:            {"cuts", "the network between nodes is cut, one way, both ways, or all around a node", 50, 3, 200 * time.Millisecond, 12 * time.Second, (*strike).cut},
-	allPower:       {"powercuts", "all nodes lose power at once", 20, 3, 0, time.Second, (*strike).powerAll},
+	pause:          {"pauses", "a node stands still by SIGSTOP, and goes on", 50, 1, 200 * time.Millisecond, 12 * time.Second, (*strike).pause},
+	cut:            {"cuts", "the network between nodes is cut, one way, both ways, or all around a node", 50, 2, 200 * time.Millisecond, 12 * time.Second, (*strike).cut},
+	allPower:       {"powercuts", "all nodes lose power at once", 20, 2, 0, time.Second, (*strike).powerAll},
 	onePower:       {"powercut", "one node loses power", 5, 1, 0, 2500 * time.Millisecond, (*strike).powerOne},
 	rolling:        {"rolling", "each node is stopped cleanly and started again", 3, 1, 0, time.Second, (*strike).rolling},
 	quorumLoss:     {"quorum", "two nodes are stopped by SIGSTOP for longer than sessions and elections last", 3, 1, 3 * time.Second, 12 * time.Second, (*strike).loseQuorum},
@@ -63,8 +63,12 @@ func plan(s *settings) []fault {
 	var out []fault
 	for k, f := range kinds {
 		for range *s.counts[kind(k)] {
+			most := f.longest - f.shortest
+			if s.slice {
+				most /= 4
+			}
 			out = append(out, fault{
-				kind: kind(k), last: f.shortest + time.Duration(dice.Int64N(int64(f.longest-f.shortest))), calm: dice.IntN(2) == 0,
+				kind: kind(k), last: f.shortest + time.Duration(dice.Int64N(int64(most))), calm: dice.IntN(2) == 0,
 				dice: rand.New(rand.NewPCG(s.seed, dice.Uint64())),
 			})
 		}

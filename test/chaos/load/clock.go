@@ -1,6 +1,7 @@
 package load
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -78,39 +79,19 @@ func (c *Clock) Worst() (p int, gap time.Duration) {
 	return p, gap
 }
 
-// Total is everything that was acknowledged.
-func (c *Clock) Total() int64 {
+// since is how much was acknowledged since it had been so much, in all and by each partition.
+func (c *Clock) since(total int64, each []int64) (all int64, by []int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.total
-}
-
-// Mark is what was acknowledged at a moment.
-type Mark struct {
-	total int64
-	acks  []int64
-}
-
-// Mark takes it.
-func (c *Clock) Mark() Mark {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return Mark{c.total, append([]int64(nil), c.acks...)}
-}
-
-// Since reports whether so many were acknowledged since a moment in all, and so many by each partition; silent is a partition that lacks
-// any, -1 for none.
-func (c *Clock) Since(m Mark, all, each int64) (enough bool, silent int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	enough, silent = c.total-m.total >= all, -1
-	for p, n := range c.acks {
-		if n-m.acks[p] < each {
-			enough = false
-		}
-		if n == m.acks[p] {
-			silent = p
-		}
+	by = slices.Clone(c.acks)
+	for p := range by {
+		by[p] -= each[p]
 	}
-	return enough, silent
+	return c.total - total, by
+}
+
+func (c *Clock) counts() (total int64, acks []int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.total, slices.Clone(c.acks)
 }

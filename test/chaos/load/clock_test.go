@@ -24,20 +24,27 @@ func TestWorst(t *testing.T) {
 	}
 }
 
+// What is missing is told until every partition and every guest has enough.
 func TestSince(t *testing.T) {
-	c := newClock(2)
-	m := c.Mark()
+	g := &Guest{Name: "another", Clock: newClock(2)}
+	l := &Load{Clock: newClock(2), o: Options{Partitions: 2, Guests: []*Guest{g}}}
+	m := l.Mark()
+	wants := func(all int64, want string) {
+		t.Helper()
+		if got := l.Since(m, all, 1); got != want {
+			t.Fatalf("of %d there is missing %q, not %q", all, got, want)
+		}
+	}
 	for range 10 {
-		c.acked(0, time.Now())
+		l.acked(0, time.Now())
 	}
-	if enough, silent := c.Since(m, 10, 1); enough || silent != 1 {
-		t.Fatalf("%v, partition %d is silent", enough, silent)
-	}
-	c.acked(1, time.Now())
-	if enough, silent := c.Since(m, 11, 1); !enough || silent != -1 {
-		t.Fatalf("%v, partition %d is silent", enough, silent)
-	}
-	if enough, _ := c.Since(m, 12, 1); enough {
-		t.Fatal("12 of 11")
+	wants(10, "0 records of partition 1 are acknowledged")
+	l.acked(1, time.Now())
+	wants(11, "nothing of another is acknowledged")
+	g.acked(1, time.Now())
+	wants(11, "")
+	wants(12, "11 records are acknowledged, not 12")
+	if m = l.Mark(); l.Since(m, 0, 0) != "nothing of another is acknowledged" {
+		t.Fatal("what was before a mark counts after it")
 	}
 }

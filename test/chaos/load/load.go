@@ -26,9 +26,10 @@ type Options struct {
 	Addrs      []string
 	Topic      string // made by the load
 	Partitions int
-	Rate       int  // records a second, of all producers
-	Size       int  // bytes of a record
-	Members    int  // of the group
+	Rate       int // records a second, of all producers
+	Size       int // bytes of a record
+	Members    int // of the group
+	Guests     []*Guest
 	Sink       *history.Writer
 }
 
@@ -39,6 +40,7 @@ type Load struct {
 	rec     *history.Recorder
 	began   time.Time
 	process atomic.Int64 // numbers given to processes and writers
+	epochs  epochs
 
 	writing, reading context.Context // what lasts until the producers, and the rest, are told to end
 	stopWriting      context.CancelFunc
@@ -50,9 +52,16 @@ type Load struct {
 // Group is the name of the group that reads the topic.
 func (l *Load) Group() string { return l.o.Topic + "-group" }
 
+func (l *Load) groups() []string {
+	if len(l.o.Guests) == 0 {
+		return []string{l.Group()}
+	}
+	return []string{l.Group(), l.Guests()}
+}
+
 // Start makes the topic and starts the clients.
 func Start(ctx context.Context, o Options) (*Load, error) {
-	l := &Load{o: o, Clock: newClock(o.Partitions), began: time.Now()}
+	l := &Load{o: o, Clock: newClock(o.Partitions), began: time.Now(), epochs: epochs{newest: make([]int32, o.Partitions)}}
 	l.rec = history.NewRecorder(func() int64 { return int64(time.Since(l.began)) }, o.Sink)
 	if err := l.makeTopic(ctx); err != nil {
 		return nil, err
@@ -75,12 +84,14 @@ func Start(ctx context.Context, o Options) (*Load, error) {
 	for m := range o.Members {
 		l.readers.Go(func() { l.member(m) })
 	}
+	for _, g := range o.Guests {
+		g.join(l, sending)
+	}
 	return l, nil
 }
 
-// Finish ends the producers when all they sent is acknowledged, has a fresh reader read everything and the group
-// come to the end, and returns the history. Nothing
-// hurts the cluster any more. The history is complete as far as it goes also with an error.
+// Finish ends the producers when all they sent is acknowledged, has a fresh reader read everything and the groups come to the end, and
+// returns the history. Nothing hurts the cluster any more. The history is complete as far as it goes also with an error.
 func (l *Load) Finish(ctx context.Context) (history.History, error) {
 	l.stopWriting()
 	err := within(ctx, &l.writers)
@@ -93,8 +104,10 @@ func (l *Load) Finish(ctx context.Context) (history.History, error) {
 	if err == nil {
 		ends, err = l.readToTheEnd(ctx)
 	}
-	if err == nil {
-		err = l.groupToTheEnd(ctx, ends)
+	for _, group := range l.groups() {
+		if err == nil {
+			err = l.groupToTheEnd(ctx, group, ends)
+		}
 	}
 	l.stopReading()
 	l.readers.Wait()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -13,7 +14,7 @@ import (
 	"github.com/milena-io/milena/internal/kafka"
 )
 
-// watchOffsets reads what the group committed, again and again.
+// watchOffsets reads what the groups committed, again and again.
 func (l *Load) watchOffsets() {
 	client, err := l.client()
 	if err != nil {
@@ -22,17 +23,19 @@ func (l *Load) watchOffsets() {
 	}
 	defer client.Close()
 	for ; l.reading.Err() == nil; rest(l.reading, 200*time.Millisecond) {
-		if _, err := l.fetchOffsets(l.reading, client); err != nil {
-			l.broken(l.number(), "%v", err)
+		for _, group := range l.groups() {
+			if _, err := l.fetchOffsets(l.reading, client, group); err != nil {
+				l.broken(l.number(), "%v", err)
+			}
 		}
 	}
 }
 
 // fetchOffsets is one fetch of all that is committed; the error is something that nobody committed.
-func (l *Load) fetchOffsets(ctx context.Context, client *kgo.Client) (committed map[int32]int64, strange error) {
+func (l *Load) fetchOffsets(ctx context.Context, client *kgo.Client, of string) (committed map[int32]int64, strange error) {
 	req := kmsg.NewPtrOffsetFetchRequest()
 	group := kmsg.NewOffsetFetchRequestGroup()
-	group.Group = l.Group()
+	group.Group = of
 	topic := kmsg.NewOffsetFetchRequestGroupTopic()
 	topic.Topic = l.o.Topic
 	for p := range l.o.Partitions {
@@ -41,7 +44,7 @@ func (l *Load) fetchOffsets(ctx context.Context, client *kgo.Client) (committed 
 	group.Topics = append(group.Topics, topic)
 	req.Groups = append(req.Groups, group)
 	req.RequireStable = true
-	op := l.rec.BeginGroup(history.GroupOp{Group: l.Group(), F: history.GroupFetch, Generation: -1, Coordinator: -1, Epoch: kafka.NoLeaderEpoch})
+	op := l.rec.BeginGroup(history.GroupOp{Group: of, F: history.GroupFetch, Generation: -1, Coordinator: -1, Epoch: kafka.NoLeaderEpoch})
 	r, err := req.RequestWith(ctx, client)
 	op.Kind = history.Info
 	committed = map[int32]int64{}
@@ -55,7 +58,8 @@ func (l *Load) fetchOffsets(ctx context.Context, client *kgo.Client) (committed 
 				}
 				mark := history.Mark{Key: l.key(p.Partition), Off: offsetOf(p.Offset)}
 				if p.Offset >= 0 && p.Metadata != nil {
-					if mark.ID, err = strconv.ParseUint(*p.Metadata, 10, 64); err != nil {
+					text := strings.TrimSuffix(*p.Metadata, "\x00") // which confluent-kafka-python sends along
+					if mark.ID, err = strconv.ParseUint(text, 10, 64); err != nil {
 						strange = fmt.Errorf("partition %d was committed with metadata %q, which nobody sent", p.Partition, *p.Metadata)
 					}
 				}
@@ -68,15 +72,15 @@ func (l *Load) fetchOffsets(ctx context.Context, client *kgo.Client) (committed 
 	return committed, strange
 }
 
-// groupToTheEnd waits until the group has committed the ends of all partitions, which nobody writes any more.
-func (l *Load) groupToTheEnd(ctx context.Context, ends map[int32]int64) error {
+// groupToTheEnd waits until a group has committed the ends of all partitions, which nobody writes any more.
+func (l *Load) groupToTheEnd(ctx context.Context, of string, ends map[int32]int64) error {
 	client, err := l.client()
 	if err != nil {
 		return err
 	}
 	defer client.Close()
 	for ; ; rest(ctx, 50*time.Millisecond) {
-		committed, err := l.fetchOffsets(ctx, client)
+		committed, err := l.fetchOffsets(ctx, client, of)
 		if err != nil {
 			return err
 		}
@@ -90,7 +94,7 @@ func (l *Load) groupToTheEnd(ctx context.Context, ends map[int32]int64) error {
 			return nil
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("the group does not come to the end: %s", behind)
+			return fmt.Errorf("%s does not come to the end: %s", of, behind)
 		}
 	}
 }

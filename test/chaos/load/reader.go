@@ -73,6 +73,7 @@ func (l *Load) polled(fetches kgo.Fetches) []history.Poll {
 		for _, x := range p.Records {
 			one.Pairs = append(one.Pairs, history.NewPair(offsetOf(x.Offset), x.Timestamp.UnixMilli(), true, x.Key, x.Value, nil))
 		}
+		l.epochs.hears(p.Partition, p.Records[len(p.Records)-1].LeaderEpoch)
 		out = append(out, one)
 	})
 	return out
@@ -126,7 +127,8 @@ func (l *Load) readToTheEnd(ctx context.Context) (at map[int32]int64, err error)
 	}
 }
 
-// askEnds asks where the logs begin and end, again and again.
+// askEnds asks where the logs begin and end, again and again. A leader that was cut off and does not know yet that another leads, in a
+// newer epoch, tells what it knows, as in Apache Kafka: what it says is no answer to who has heard of that epoch (KIP-320).
 func (l *Load) askEnds() {
 	process := l.number()
 	client, err := l.client()
@@ -144,7 +146,7 @@ func (l *Load) askEnds() {
 			op.Kind, op.Note = history.Info, err.Error()
 		}
 		for p := range l.o.Partitions {
-			if e, found := ends.Lookup(l.o.Topic, int32(p)); found && e.Err == nil {
+			if e, found := ends.Lookup(l.o.Topic, int32(p)); found && e.Err == nil && l.epochs.hears(int32(p), e.LeaderEpoch) {
 				op.Mops = append(op.Mops, history.Mop{Bounds: &history.Bounds{Key: l.key(int32(p)), Earliest: -1, Stable: -1, Latest: offsetOf(e.Offset)}})
 			}
 		}

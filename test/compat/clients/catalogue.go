@@ -21,9 +21,9 @@ func catalogue() []driver.Client {
 			return build("confluentgo", filepath.Join("drivers", "confluentgo"), ".", "1")
 		}},
 		{Name: "kafkajs", Prepare: kafkajs, NoNullHeaders: true},
-		{Name: "confluent-py", Prepare: func() ([]string, error) { return python("confluent.py") }},
+		{Name: "confluent-py", Prepare: func() ([]string, error) { return python("confluent.py") }, Settings: true},
 		{Name: "aiokafka", Prepare: func() ([]string, error) { return python("aio.py") }},
-		{Name: "java", Prepare: java},
+		{Name: "java", Prepare: java, Settings: true},
 	}
 }
 

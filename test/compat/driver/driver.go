@@ -3,13 +3,15 @@
 //
 // A driver is a program of a few dozen lines in the client's own language (folder drivers). It is started as
 //
-//	DRIVER produce BOOTSTRAP TOPIC CODEC      Record per line on stdin; Ack per line on stdout, in the same order
-//	DRIVER consume BOOTSTRAP TOPIC GROUP      "commit" or "stop" per line on stdin; Event per line on stdout
+//	DRIVER produce BOOTSTRAP TOPIC CODEC [KEY=VALUE...]      Record per line on stdin; Ack per line on stdout, in the same order
+//	DRIVER consume BOOTSTRAP TOPIC GROUP [KEY=VALUE...]      "commit" or "stop" per line on stdin; Event per line on stdout
 //
 // with lines of JSON, bytes in base64, null for Kafka's null. A producer sends with acks=all, idempotent where the
 // client can be, to the partition named, and ends with status 0 when stdin ends and all is acknowledged. A consumer
 // joins the group, reads from its commit or else the beginning, never commits on its own, has a session timeout of six
-// seconds, and ends with status 0 after "stop", having left the group.
+// seconds, and ends with status 0 after "stop", having left the group. The drivers with Client.Settings take keys of their client's
+// configuration, and "commit TEXT": with TEXT as metadata they commit what they have said of the partitions that are theirs at that moment,
+// say "committing" with these offsets before, and "error" when it failed.
 //
 // The package owns the processes and the protocol; it never judges what comes out.
 package driver
@@ -23,7 +25,11 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
+	"syscall"
 	"time"
+
+	"github.com/milena-io/milena/test/compat/broker"
 )
 
 // patience bounds every wait for a driver. It is a bound on a hang, not a measurement.
@@ -40,6 +46,8 @@ type Client struct {
 	OwnTimestamps bool
 	// NoNullHeaders clients can't send a header without a value.
 	NoNullHeaders bool
+	// Settings says that the driver takes settings, and commits with metadata.
+	Settings bool
 	// CommitsByItself clients commit on a timer and when they leave.
 	CommitsByItself bool
 }
@@ -67,19 +75,29 @@ type Ack struct {
 	Error     string `json:"error"`
 }
 
-// Event is what a consumer says: "assigned" (Partitions is the whole assignment now), "record", "committed" or "error".
+// Event is what a consumer says: "assigned" (Partitions is the whole assignment now), "record", "committing" (Offsets), "committed" or
+// "error".
 type Event struct {
-	Event      string  `json:"event"`
-	Partitions []int32 `json:"partitions"`
-	Error      string  `json:"error"`
+	Event      string          `json:"event"`
+	Partitions []int32         `json:"partitions"`
+	Offsets    map[int32]int64 `json:"offsets"` // by partition
+	Error      string          `json:"error"`
 	Record
 }
 
 // Driver is a prepared client.
 type Driver struct {
 	Client
-	argv []string
-	logs string
+	argv     []string
+	logs     string
+	settings []string
+}
+
+// With is the driver with settings, KEY=VALUE each, of the client's own names.
+func (d *Driver) With(settings ...string) *Driver {
+	with := *d
+	with.settings = settings
+	return &with
 }
 
 // Prepare readies the client; the output of its processes is appended to the file logs.
@@ -105,7 +123,7 @@ type child struct {
 const ahead = 1 << 16
 
 func (d *Driver) start(args ...string) (*child, error) {
-	cmd := exec.Command(d.argv[0], append(append([]string{}, d.argv[1:]...), args...)...)
+	cmd := exec.Command(d.argv[0], slices.Concat(d.argv[1:], args, d.settings)...)
 	logs, err := os.OpenFile(d.logs, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
@@ -120,7 +138,8 @@ func (d *Driver) start(args ...string) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
+	cmd.SysProcAttr = &syscall.SysProcAttr{}
+	if err := broker.StartTied(cmd); err != nil {
 		return nil, err
 	}
 	c := &child{name: d.Name, cmd: cmd, in: in, lines: make(chan []byte, ahead), ended: make(chan struct{})}
@@ -141,6 +160,10 @@ func (d *Driver) start(args ...string) (*child, error) {
 func (c *child) next(ctx context.Context, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	return c.line(ctx, into)
+}
+
+func (c *child) line(ctx context.Context, into any) error {
 	select {
 	case line, open := <-c.lines:
 		if !open {

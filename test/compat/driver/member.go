@@ -30,6 +30,18 @@ func (m *Member) Next(ctx context.Context) (Event, error) {
 	return e, nil
 }
 
+// Say hands over a line.
+func (m *Member) Say(line string) error {
+	_, err := io.WriteString(m.c.in, line+"\n")
+	return err
+}
+
+// Hear waits for the next event, whatever it is, as long as ctx lasts.
+func (m *Member) Hear(ctx context.Context) (Event, error) {
+	var e Event
+	return e, m.c.line(ctx, &e)
+}
+
 // Records waits until n records came and returns them; other events are passed over.
 func (m *Member) Records(ctx context.Context, n int) ([]Record, error) {
 	records := make([]Record, 0, n)
@@ -47,7 +59,7 @@ func (m *Member) Records(ctx context.Context, n int) ([]Record, error) {
 
 // Commit commits everything consumed so far and waits for it. Records that come meanwhile are returned.
 func (m *Member) Commit(ctx context.Context) ([]Record, error) {
-	if _, err := io.WriteString(m.c.in, "commit\n"); err != nil {
+	if err := m.Say("commit"); err != nil {
 		return nil, err
 	}
 	var meanwhile []Record
@@ -67,7 +79,7 @@ func (m *Member) Commit(ctx context.Context) ([]Record, error) {
 
 // Stop lets the member leave the group and waits for it to end well.
 func (m *Member) Stop() error {
-	if _, err := io.WriteString(m.c.in, "stop\n"); err != nil {
+	if err := m.Say("stop"); err != nil {
 		return err
 	}
 	return m.c.finish()

@@ -32,6 +32,12 @@ func (p *Producer) Send(records ...Record) error {
 	return nil
 }
 
+// Ack waits for the next answer, as long as ctx lasts.
+func (p *Producer) Ack(ctx context.Context) (Ack, error) {
+	var a Ack
+	return a, p.c.line(ctx, &a)
+}
+
 // Finish ends the input, waits for the answers to the n records sent and for the producer to end well. Acks are not to
 // be had earlier: kcat looks for them only when it reads on.
 func (p *Producer) Finish(ctx context.Context, n int) ([]Ack, error) {

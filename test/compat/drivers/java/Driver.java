@@ -6,8 +6,11 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Properties;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
@@ -21,9 +24,11 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
@@ -40,10 +45,23 @@ public final class Driver {
 
     public static void main(String[] args) throws Exception {
         if (args[0].equals("produce")) {
-            produce(args[1], args[2], args[3]);
+            produce(args);
         } else {
-            consume(args[1], args[2], args[3]);
+            consume(args);
         }
+    }
+
+    /** What the driver sets, and over it what the command line sets. */
+    private static Properties settings(String[] args, String... pairs) {
+        Properties p = new Properties();
+        for (int i = 0; i < pairs.length; i += 2) {
+            p.put(pairs[i], pairs[i + 1]);
+        }
+        for (int i = 4; i < args.length; i++) {
+            String[] pair = args[i].split("=", 2);
+            p.put(pair[0], pair[1]);
+        }
+        return p;
     }
 
     private static synchronized void say(ObjectNode event) {
@@ -59,12 +77,9 @@ public final class Driver {
         return data == null ? null : Base64.getEncoder().encodeToString(data);
     }
 
-    private static void produce(String bootstrap, String topic, String codec) throws Exception {
-        Properties p = new Properties();
-        p.put("bootstrap.servers", bootstrap);
-        p.put("compression.type", codec);
-        p.put("acks", "all");
-        p.put("linger.ms", "5");
+    private static void produce(String[] args) throws Exception {
+        String topic = args[2];
+        Properties p = settings(args, "bootstrap.servers", args[1], "compression.type", args[3], "acks", "all", "linger.ms", "5");
         LinkedBlockingQueue<List<Future<RecordMetadata>>> answers = new LinkedBlockingQueue<>();
         Thread acknowledging = new Thread(() -> acknowledge(answers));
         acknowledging.start();
@@ -101,33 +116,50 @@ public final class Driver {
         }
     }
 
-    private static void consume(String bootstrap, String topic, String group) {
-        Properties p = new Properties();
-        p.put("bootstrap.servers", bootstrap);
-        p.put("group.id", group);
-        p.put("auto.offset.reset", "earliest");
-        p.put("enable.auto.commit", "false");
-        p.put("session.timeout.ms", "6000");
-        p.put("heartbeat.interval.ms", "500");
+    private static void consume(String[] args) {
+        String topic = args[2];
+        Properties p = settings(args, "bootstrap.servers", args[1], "group.id", args[3], "auto.offset.reset", "earliest",
+            "enable.auto.commit", "false", "session.timeout.ms", "6000", "heartbeat.interval.ms", "500");
         ConcurrentLinkedQueue<String> commands = new ConcurrentLinkedQueue<>();
         Thread listening = new Thread(() -> listen(commands));
         listening.setDaemon(true);
         listening.start();
         try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(p, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
-            consumer.subscribe(List.of(topic), new Assignments());
+            TreeMap<Integer, Long> said = new TreeMap<>(); // one past it, of the partitions that are owned
+            consumer.subscribe(List.of(topic), new Assignments(said));
             while (true) {
                 String command = commands.poll();
                 if ("stop".equals(command)) {
                     return;
                 }
-                if (command != null) {
+                if ("commit".equals(command)) {
                     consumer.commitSync();
                     say(JSON.createObjectNode().put("event", "committed"));
+                } else if (command != null) {
+                    commit(consumer, topic, said, command.substring("commit ".length()));
                 }
                 for (ConsumerRecord<byte[], byte[]> r : consumer.poll(Duration.ofMillis(100))) {
                     say(event(r));
+                    said.put(r.partition(), r.offset() + 1);
                 }
             }
+        }
+    }
+
+    private static void commit(KafkaConsumer<byte[], byte[]> consumer, String topic, TreeMap<Integer, Long> said, String metadata) {
+        Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+        ObjectNode event = JSON.createObjectNode().put("event", "committing");
+        ObjectNode told = event.putObject("offsets");
+        said.forEach((partition, offset) -> {
+            offsets.put(new TopicPartition(topic, partition), new OffsetAndMetadata(offset, metadata));
+            told.put(String.valueOf(partition), offset);
+        });
+        say(event);
+        try {
+            consumer.commitSync(offsets);
+            say(JSON.createObjectNode().put("event", "committed"));
+        } catch (KafkaException e) {
+            say(JSON.createObjectNode().put("event", "error").put("error", "commit: " + e));
         }
     }
 
@@ -154,6 +186,11 @@ public final class Driver {
 
     private static final class Assignments implements ConsumerRebalanceListener {
         private final TreeSet<Integer> owned = new TreeSet<>();
+        private final TreeMap<Integer, Long> said;
+
+        Assignments(TreeMap<Integer, Long> said) {
+            this.said = said;
+        }
 
         private void sayOwned() {
             ObjectNode e = JSON.createObjectNode().put("event", "assigned");
@@ -171,6 +208,7 @@ public final class Driver {
         @Override
         public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
             partitions.forEach(p -> owned.remove(p.partition()));
+            partitions.forEach(p -> said.remove(p.partition())); // who owns it next goes on from what is committed
             sayOwned();
         }
     }

@@ -7,10 +7,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from lines import header_list, header_pairs, say, stamp, to_bytes, to_text, records
 
 
-def produce(bootstrap, topic, codec):
+def produce(bootstrap, topic, codec, *settings):
     producer = Producer({
         "bootstrap.servers": bootstrap, "compression.type": codec, "enable.idempotence": True, "linger.ms": 5,
-    })
+    } | dict(pair.split("=", 1) for pair in settings))
     waiting = []  # one slot per record: acks leave in the order of the input, whatever partition answers first
 
     def emit():
@@ -42,12 +42,27 @@ def produce(bootstrap, topic, codec):
     return 1 if left else 0
 
 
-def consume(bootstrap, topic, group):
+def commit(consumer, topic, consumed, metadata):
+    """Commits what was said of the partitions that are owned, with metadata."""
+    say({"event": "committing", "offsets": consumed})
+    if not consumed:
+        say({"event": "committed"})
+        return
+    try:
+        offsets = [TopicPartition(topic, p, o, metadata) for p, o in consumed.items()]
+        refused = [str(p.error) for p in consumer.commit(offsets=offsets, asynchronous=False) if p.error]
+        say({"event": "error", "error": f"commit: {refused}"} if refused else {"event": "committed"})
+    except KafkaException as error:
+        say({"event": "error", "error": f"commit: {error}"})
+
+
+def consume(bootstrap, topic, group, *settings):
     consumer = Consumer({
         "bootstrap.servers": bootstrap, "group.id": group, "auto.offset.reset": "earliest",
         "enable.auto.commit": False, "session.timeout.ms": 6000, "heartbeat.interval.ms": 500,
-    })
-    consumed = {}
+    } | dict(pair.split("=", 1) for pair in settings))
+    consumed = {}  # one past what was said
+    owned = {}  # likewise, of the partitions that are owned
     commands = []
 
     def listen():
@@ -55,14 +70,19 @@ def consume(bootstrap, topic, group):
             commands.append(line.strip())
         commands.append("stop")
     threading.Thread(target=listen, daemon=True).start()
-    consumer.subscribe(
-        [topic],
-        on_assign=lambda _, ps: say({"event": "assigned", "partitions": [p.partition for p in ps]}),
-        on_revoke=lambda _, ps: say({"event": "assigned", "partitions": []}))
+
+    def assigned(_, partitions):
+        owned.clear()  # who owns a partition next goes on from what is committed
+        say({"event": "assigned", "partitions": [p.partition for p in partitions]})
+    consumer.subscribe([topic], on_assign=assigned, on_revoke=lambda c, _: assigned(c, []))
     while True:
         if commands:
-            if commands.pop(0) == "stop":
+            command = commands.pop(0)
+            if command == "stop":
                 break
+            if command != "commit":
+                commit(consumer, topic, owned, command.removeprefix("commit "))
+                continue
             try:
                 consumer.commit(offsets=[TopicPartition(topic, p, o) for p, o in consumed.items()], asynchronous=False)
                 say({"event": "committed"})
@@ -75,7 +95,7 @@ def consume(bootstrap, topic, group):
             if message.error().code() != KafkaError._PARTITION_EOF:
                 print("confluent:", message.error(), file=sys.stderr)
             continue
-        consumed[message.partition()] = message.offset() + 1
+        consumed[message.partition()] = owned[message.partition()] = message.offset() + 1
         say({"event": "record", "partition": message.partition(), "offset": message.offset(),
              "timestamp": stamp(message.timestamp()), "key": to_text(message.key()), "value": to_text(message.value()),
              "headers": header_list(message.headers())})
@@ -84,4 +104,4 @@ def consume(bootstrap, topic, group):
 
 
 if __name__ == "__main__":
-    sys.exit((produce if sys.argv[1] == "produce" else consume)(*sys.argv[2:5]))
+    sys.exit((produce if sys.argv[1] == "produce" else consume)(*sys.argv[2:]))

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/milena-io/milena/internal/history"
+	"github.com/milena-io/milena/internal/history/groups"
+	"github.com/milena-io/milena/internal/history/records"
+	"github.com/milena-io/milena/test/chaos/load"
+)
+
+// judge has the checkers look at a round; final says that the history ends with reads of everything.
+func (r *report) judge(n int, h history.History, final bool) {
+	rec := records.Check(h.Ops, records.Options{Final: final})
+	grp := groups.Check(h.Groups, groups.Options{})
+	r.Sent += rec.Values
+	r.Read += rec.Reads
+	r.Commits += grp.Commits
+	r.Fetches += grp.Fetches
+	for _, f := range history.BadOf(slices.Concat(rec.Findings, grp.Findings), history.Workload{Idempotent: true}) {
+		r.found("round %d: %v", n, f)
+	}
+	for _, c := range slices.Concat(rec.Counts, grp.Counts) {
+		r.Counts[c.Name] += c.N
+	}
+	for _, text := range wentBack(h.Groups) {
+		r.found("round %d: %s", n, text)
+	}
+	fmt.Printf("round %d: %d records sent, %d read, %d commits, %d fetches of offsets; readers were behind by %v (p99), %v at most\n", n, rec.Values, rec.Reads,
+		grp.Commits, grp.Fetches, rec.Lag.P99.Round(time.Millisecond), rec.Lag.Max.Round(time.Millisecond))
+}
+
+// guests takes over what guests did in a round, and tells it.
+func (r *report) guests(all []*load.Guest) {
+	for _, g := range all {
+		c := r.client(g.Name)
+		fmt.Printf("  %s: %d records acknowledged, %d read, %d commits taken, %d refused or unknown\n", g.Name, g.Acked.Load(), g.Read.Load(), g.Commits.Load(), g.Refused.Load())
+		c.Acked += g.Acked.Swap(0)
+		c.Read += g.Read.Swap(0)
+		c.Commits += g.Commits.Swap(0)
+		c.Refused += g.Refused.Swap(0)
+	}
+}
+
+// wentBack tells of committed offsets that were lower than before, as one onlooker read them one after the other: each member of these
+// groups reads on from what is committed, and commits only what it owns.
+func wentBack(events []history.GroupOp) (out []string) {
+	last := map[string]history.GroupOp{}
+	at := map[string]history.Mark{}
+	for _, e := range events {
+		if e.F != history.GroupFetch || e.Kind != history.Ok {
+			continue
+		}
+		for _, m := range e.Offsets {
+			if m.ID == 0 {
+				continue
+			}
+			key := fmt.Sprint(e.Group, " ", m.Key)
+			if before := at[key]; m.Off < before.Off {
+				out = append(out, fmt.Sprintf("committed-offset-went-back: %s from %d to %d [events %d %d]", key, before.Off, m.Off, last[key].Index, e.Index))
+			}
+			last[key], at[key] = e, m
+		}
+	}
+	return out
+}
