@@ -4,6 +4,7 @@ import (
 	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/partition"
+	"github.com/milena-io/milena/internal/quorum"
 )
 
 // Probe is what a simulation sees of a node from outside: nothing that a node does asks it.
@@ -14,6 +15,9 @@ func (n *Node) Probe() Probe { return Probe{n} }
 
 // Image is what the node acts on.
 func (p Probe) Image() *image.Image { return p.n.replicas.Image() }
+
+// Quorum is how the metadata quorum stands by this node's word.
+func (p Probe) Quorum() quorum.Description { return p.n.control.Describe() }
 
 // Incarnation is that of the process.
 func (p Probe) Incarnation() kafka.IncarnationID { return p.n.session.incarnation }

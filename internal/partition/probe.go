@@ -3,6 +3,7 @@ package partition
 import (
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
+	"github.com/milena-io/milena/internal/log/epoch"
 	"github.com/milena-io/milena/internal/machine/replica"
 	"github.com/milena-io/milena/internal/record"
 )
@@ -26,6 +27,27 @@ func Probe(p *Partition) Probed {
 		out.Leads, out.EpochStart, out.Latest = p.rep.Leads() && p.gone == nil, p.rep.EpochStart(), p.lastEpoch()
 	}
 	return out
+}
+
+// EpochsOf is which epochs an open log knows, and where each began.
+func EpochsOf(p *Partition) []epoch.Entry {
+	p.mu.Lock()
+	l := p.log
+	p.mu.Unlock()
+	if l == nil {
+		return nil
+	}
+	return l.Epochs().Entries()
+}
+
+// HeardOf is what an open log's leader has heard of the processes of its followers last: the broker epoch of each.
+func HeardOf(p *Partition) map[kafka.NodeID]kafka.BrokerEpoch {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.log == nil || !p.rep.Leads() {
+		return nil
+	}
+	return p.rep.Leading().Heard()
 }
 
 // EachBatch walks the batches of an open log from an offset to its end, committed or not, without checking that this node leads.

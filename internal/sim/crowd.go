@@ -28,6 +28,9 @@ type crowd struct {
 // topic is what everybody writes to and reads.
 const topic = "t"
 
+// group is the group that the members are in.
+const group = "g"
+
 // gather has the clients begin.
 func (c *crowd) gather(r *run) {
 	c.r, c.pool, c.ids = r, wire.NewPool(nil, false), map[kafka.ProducerID]bool{}
@@ -46,6 +49,8 @@ func (c *crowd) gather(r *run) {
 	wanderer.anywhere = true
 	c.readers = append(c.readers, wanderer)
 	newAsker(r)
+	newImpostor(r)
+	newAuditor(r)
 	c.create(topic, int32(s.Partitions), int16(s.Replicas))
 }
 
@@ -98,7 +103,7 @@ func (c *crowd) create(name string, partitions int32, replicas int16) {
 			all = append(all, kafka.TopicPartition{Topic: name, Partition: n})
 		}
 		for i := range 1 + c.r.dice.IntN(3) {
-			c.members = append(c.members, newMember(c.r, fmt.Sprintf("m%d", i), "g", all))
+			c.members = append(c.members, newMember(c.r, fmt.Sprintf("m%d", i), group, all))
 		}
 		for n := range partitions {
 			tp := kafka.TopicPartition{Topic: name, Partition: n}

@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/milena-io/milena/internal/history"
+	"github.com/milena-io/milena/internal/history/faults"
 	"github.com/milena-io/milena/internal/kafka"
 )
 
@@ -78,11 +79,21 @@ func (d *deeds) elect(tp kafka.TopicPartition) {
 func (d *deeds) reassign(tp kafka.TopicPartition) {
 	r := d.c.r
 	var to []int32
-	for _, i := range r.dice.Perm(len(r.brokers))[:r.plan.Swarm.Replicas] {
+	for _, i := range r.dice.Perm(len(r.brokers))[:d.replicas()] {
 		to = append(to, int32(r.brokers[i].id))
 	}
 	r.note("the operator wants %v on %v", tp, to)
 	d.assign(Reassigned, tp, to)
+}
+
+// replicas is how many replicas a partition is to have: as many as before, or one fewer, and later the one more again. Who repairs
+// replaced disks wants it to stay as it was.
+func (d *deeds) replicas() int {
+	s := &d.c.r.plan.Swarm
+	if s.Replicas < 3 || s.Weights[faults.Wipe] > 0 {
+		return s.Replicas
+	}
+	return s.Replicas - d.c.r.dice.IntN(2)
 }
 
 // assign gives a partition other replicas; nil calls back what is under way.

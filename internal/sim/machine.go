@@ -10,6 +10,7 @@ import (
 
 	"github.com/milena-io/milena/internal/config"
 	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/node"
 	"github.com/milena-io/milena/internal/sim/network"
@@ -24,6 +25,7 @@ type machine struct {
 	fs         *disk.Mem
 	faulty     *disk.Faulty // what the process sees of the disk
 	clock      *clock
+	acts       *image.Image   // on which the process acted last
 	proc       *world.Process // nil while none runs
 	node       *node.Node
 	ready      bool
@@ -105,6 +107,7 @@ func (m *machine) boot() {
 			m.ready = true
 			m.registered++
 			r.note("node %d serves", m.id)
+			r.watch.serves(m)
 		}
 	})
 	if err != nil {
@@ -146,6 +149,7 @@ func (m *machine) die() {
 	if m.proc == nil {
 		return
 	}
+	m.r.watch.dying(m)
 	m.proc.Kill()
 	m.r.net.Continue(m.host())
 	for _, stop := range m.closes {
@@ -162,6 +166,7 @@ func (m *machine) die() {
 // end ends the process without closing what it had open.
 func (m *machine) end() {
 	if m.proc != nil {
+		m.r.watch.dying(m)
 		m.proc.Kill()
 		m.r.net.Continue(m.host())
 		m.proc, m.node, m.ready, m.closes = nil, nil, false, nil

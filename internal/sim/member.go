@@ -20,6 +20,7 @@ type member struct {
 	coordinator kafka.NodeID
 	id          string // as the coordinator gave it; empty before
 	generation  int32
+	past        int32                  // the generation before it that this member was in, -1 for none
 	keys        []kafka.TopicPartition // owned
 	settled     bool                   // it owns keys in its generation
 	life        int                    // counts what it was; answers to an earlier one are dropped
@@ -28,7 +29,7 @@ type member struct {
 }
 
 func newMember(r *run, host, group string, all []kafka.TopicPartition) *member {
-	m := &member{c: newClient(r, host), group: group, all: all, coordinator: kafka.NoNode, generation: -1}
+	m := &member{c: newClient(r, host), group: group, all: all, coordinator: kafka.NoNode, generation: -1, past: -1}
 	m.session = time.Duration(500+r.dice.IntN(2500)) * time.Millisecond
 	m.c.later(backoff, m.join)
 	m.c.later(8*time.Second, m.crash)
@@ -170,18 +171,15 @@ func (m *member) in(d time.Duration, f func()) {
 	})
 }
 
-// commit commits offsets, again and again.
-func (m *member) commit() {
-	r := m.c.r
-	if r.phase == reading {
-		return
-	}
+// commitOf is a commit of further offsets in a generation, as a request and as an event.
+func (m *member) commitOf(generation int32, keys []kafka.TopicPartition) (*kmsg.OffsetCommitRequest, history.GroupOp) {
 	req := kmsg.NewPtrOffsetCommitRequest()
-	req.Version, req.Group, req.Generation, req.MemberID = 7, m.group, m.generation, m.id
+	req.Version, req.Group, req.Generation, req.MemberID = 7, m.group, generation, m.id
 	e := m.event(history.GroupCommit)
-	for _, k := range m.keys {
+	e.Generation = generation
+	for _, k := range keys {
 		m.offset++
-		id := r.crowd.commit()
+		id := m.c.r.crowd.commit()
 		e.Keys = append(e.Keys, k)
 		e.Offsets = append(e.Offsets, history.Mark{Key: k, Off: m.offset, ID: id})
 		t, p := kmsg.NewOffsetCommitRequestTopic(), kmsg.NewOffsetCommitRequestTopicPartition()
@@ -190,22 +188,58 @@ func (m *member) commit() {
 		t.Partitions = append(t.Partitions, p)
 		req.Topics = append(req.Topics, t)
 	}
+	return req, e
+}
+
+// commit commits offsets, again and again.
+func (m *member) commit() {
+	r := m.c.r
+	if r.phase == reading {
+		return
+	}
+	req, e := m.commitOf(m.generation, m.keys)
 	m.ask(req, e, func(resp kmsg.Response, e history.GroupOp) func() {
-		code := kafka.ErrNone
-		e.Kind = history.Ok
-		for _, t := range resp.(*kmsg.OffsetCommitResponse).Topics {
-			for _, p := range t.Partitions {
-				if c := kafka.ErrorCode(p.ErrorCode); c != kafka.ErrNone {
-					code, e.Kind, e.Code = c, history.OffsetsCommitted(c), c
-				}
-			}
-		}
+		code := committed(resp.(*kmsg.OffsetCommitResponse))
+		e.Kind, e.Code = history.OffsetsCommitted(code), code
 		r.record.EndGroup(e)
 		if code != kafka.ErrNone {
 			return m.failed(code)
 		}
 		r.reached.Of[Committed]++
 		return func() { m.in(150*time.Millisecond, m.commit) }
+	})
+}
+
+// committed is what became of a commit: the first error of it.
+func committed(in *kmsg.OffsetCommitResponse) kafka.ErrorCode {
+	for _, t := range in.Topics {
+		for _, p := range t.Partitions {
+			if p.ErrorCode != 0 {
+				return kafka.ErrorCode(p.ErrorCode)
+			}
+		}
+	}
+	return kafka.ErrNone
+}
+
+// haunt commits in the generation before, as a thread does that has not heard of the new one (F32): nobody may take it (G4).
+func (m *member) haunt() {
+	if m.past < 0 || len(m.keys) == 0 {
+		return
+	}
+	r := m.c.r
+	req, e := m.commitOf(m.past, m.keys[:1])
+	m.past = -1
+	e = r.record.BeginGroup(e)
+	m.c.to(m.coordinator).ask(req, asked, func(resp kmsg.Response, _ history.Transport) {
+		e.Kind = history.Info
+		if in, ok := resp.(*kmsg.OffsetCommitResponse); ok {
+			code := committed(in)
+			if e.Kind, e.Code = history.OffsetsCommitted(code), code; code == kafka.ErrIllegalGeneration {
+				r.reached.add(Zombies)
+			}
+		}
+		r.record.EndGroup(e)
 	})
 }
 
@@ -240,6 +274,7 @@ func (m *member) stand() {
 		m.c.r.record.EndGroup(e)
 		return func() {
 			m.settled = true
+			m.haunt()
 			m.in(100*time.Millisecond, m.commit)
 		}
 	})

@@ -48,6 +48,9 @@ func (m *member) join() {
 		e.Kind, e.Generation = history.Ok, in.Generation
 		m.c.r.record.EndGroup(e)
 		return func() {
+			if m.past = -1; m.id == in.MemberID && in.Generation > m.generation {
+				m.past = m.generation
+			}
 			m.id, m.generation = in.MemberID, in.Generation
 			m.sync(in)
 		}

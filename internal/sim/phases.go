@@ -19,7 +19,7 @@ const patience = 30 * time.Second
 // replicas in sync, each producer gets records acknowledged everywhere, and readers come to the end.
 func (r *run) converge() {
 	demand := func(what string, done func() bool, why func() any) {
-		if !r.w.RunUntil(patience, r.seldom(done)) {
+		if !r.w.RunUntil(patience, r.noticing(r.seldom(done))) {
 			r.broken("liveness", "%v after the faults were over: not %s: %v", patience, what, why())
 		}
 		r.note("healed: %s", what)

@@ -37,6 +37,9 @@ const (
 	Cancelled
 	Repaired
 	Trimmed
+	Fenced
+	Refused
+	Zombies
 	sorts
 )
 
@@ -45,6 +48,7 @@ var sortNames = [sorts]string{
 	"snapshots installed", "starts", "clean stops", "kills and power cuts", "nodes that gave up", "offset commits",
 	"partitions given to members", "leaders elected on request", "reassignments", "topics made", "topics deleted",
 	"clusters with controllers apart", "nodes rolled", "disks restored from a backup", "reassignments called back", "repairs of replaced disks", "deletions of records",
+	"fetches of an older epoch refused", "questions to who coordinates no more refused", "commits of an older generation refused",
 }
 
 // Reached counts what a run, or many, came across.
@@ -105,14 +109,19 @@ func (r *Reached) Missing() (out []string) {
 	return out
 }
 
-// logged counts what nodes tell of themselves.
-func (r *Reached) logged(message string) {
+// logged counts what nodes tell of themselves, and returns what it was; sorts for nothing that is counted.
+func (r *Reached) logged(message string) Sort {
+	s := sorts
 	switch message {
 	case "metadata leader is active":
-		r.add(Terms)
+		s = Terms
 	case "Truncated to where the leader's log goes on otherwise.":
-		r.add(Truncations)
+		s = Truncations
 	case "metadata snapshot of the leader installed":
-		r.add(Installed)
+		s = Installed
+	default:
+		return sorts
 	}
+	r.add(s)
+	return s
 }

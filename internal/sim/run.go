@@ -112,7 +112,7 @@ func (r *run) phases() {
 	r.repair()
 	r.trim()
 	r.unleash()
-	r.w.Run(r.plan.Heal)
+	r.w.RunUntil(r.plan.Heal, r.noticing(never))
 	r.heal()
 	r.converge()
 	r.read()

@@ -103,7 +103,9 @@ func (d *diary) Handle(_ context.Context, rec slog.Record) error {
 		add(a)
 	}
 	rec.Attrs(add)
-	d.r.reached.logged(rec.Message)
+	if d.r.reached.logged(rec.Message) == Truncations {
+		d.r.watch.cut(d.who, rec)
+	}
 	d.r.trace.note(line)
 	return nil
 }

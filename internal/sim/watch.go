@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ type watch struct {
 	dice    *rand.Rand   // its own: looking changes nothing
 	newest  *image.Image // the furthest that any node has acted on
 	watched map[kafka.TopicIDPartition]*watched
+	quorum  quorum
 }
 
 // watched is one partition.
@@ -34,6 +36,7 @@ type watched struct {
 	index int
 	leads lead
 	isr   int
+	at    kafka.PartitionEpoch // that was looked at last
 }
 
 // sight is what was seen of a replica last: when its machine is down that is what is left of it.
@@ -42,6 +45,7 @@ type sight struct {
 	log    []replicas.Batch
 	told   int               // of log, which the rules have seen
 	latest kafka.LeaderEpoch // of log
+	inside replicas.Inside
 }
 
 // changed notes that so many batches of the log are what they were. A process may end, and the next run, between two looks: what changed
@@ -59,7 +63,7 @@ func (x *sight) changed(same int) {
 
 // begin looks at everything from now on, at moments that nobody expects.
 func (w *watch) begin(r *run) {
-	w.r, w.watched = r, map[kafka.TopicIDPartition]*watched{}
+	w.r, w.watched, w.quorum = r, map[kafka.TopicIDPartition]*watched{}, newQuorum(r)
 	w.dice = rand.New(rand.NewPCG(r.plan.Swarm.Seed, 11))
 	w.again()
 }
@@ -151,6 +155,8 @@ func (w *watch) look(id kafka.TopicIDPartition, happened func(*replicas.State)) 
 		s.Brokers = append(s.Brokers, replicas.Broker{Node: b.ID, Epoch: b.Epoch, Incarnation: b.Incarnation, Fenced: b.Fenced})
 	}
 	of.index++
+	of.at = reg.PartitionEpoch
+	s.Inside = map[kafka.NodeID]replicas.Inside{}
 	for _, m := range w.r.brokers {
 		x := of.seen[m.id]
 		if x == nil {
@@ -163,7 +169,10 @@ func (w *watch) look(id kafka.TopicIDPartition, happened func(*replicas.State)) 
 		}
 		if there || slices.Contains(reg.Replicas(), m.id) {
 			s.Replicas = append(s.Replicas, x.Replica)
-			x.Changed, x.Batches, x.told = x.End, nil, len(x.log)
+			if x.Up {
+				s.Inside[m.id] = w.inside(m, id, x, len(reg.ISR()) > of.isr)
+			}
+			x.Changed, x.Batches, x.inside.Epochs, x.told = x.End, nil, nil, len(x.log)
 		}
 	}
 	w.count(of, reg)
@@ -207,9 +216,22 @@ func (w *watch) see(m *machine, id kafka.TopicIDPartition, x *sight) bool {
 	}
 	if now.End != x.End || now.Latest != x.latest {
 		w.reread(p, x, now.End)
+		x.inside.Epochs = x.inside.Epochs[:0]
+		for _, e := range partition.EpochsOf(p) {
+			x.inside.Epochs = append(x.inside.Epochs, replicas.EpochStart(e))
+		}
 	}
 	x.End, x.latest = now.End, now.Latest
 	return true
+}
+
+// inside is what else is to be seen of a replica that runs; of a leader whose ISR has grown also whom it has heard.
+func (w *watch) inside(m *machine, id kafka.TopicIDPartition, x *sight, grown bool) replicas.Inside {
+	out := x.inside
+	if p := m.node.Probe().Replica(id); grown && x.Leads && p != nil {
+		out.Heard = partition.HeardOf(p)
+	}
+	return out
 }
 
 // buried looks at what the disk of a machine whose process has just ended holds.
@@ -217,9 +239,12 @@ func (w *watch) buried(m *machine) {
 	left := w.worst(m.fs)
 	for _, id := range w.ids() {
 		if x := w.watched[id].seen[m.id]; x != nil {
+			_, end := logOn(left, w.watched[id].tp)
+			w.promised(x, w.watched[id].tp, end)
 			w.bury(x, w.watched[id].tp, left)
 		}
 	}
+	w.quorum.buried(m, left)
 }
 
 // replaced looks at what is on the disk that a machine has been given. Nobody knows of it before the next process registers.
@@ -243,7 +268,7 @@ func (w *watch) worst(fs *disk.Mem) *disk.Mem {
 
 // bury notes what a disk holds of a replica that nobody runs any more.
 func (w *watch) bury(x *sight, tp kafka.TopicPartition, left *disk.Mem) {
-	x.Up, x.Leads = false, false
+	x.Up, x.Leads, x.inside.Epochs = false, false, nil
 	log, _ := logOn(left, tp)
 	same := 0
 	for same < len(log) && same < len(x.log) && log[same] == x.log[same] {
@@ -266,33 +291,36 @@ func (w *watch) ids() []kafka.TopicIDPartition {
 	return out
 }
 
-// logOn reads a log from a disk as it is, batch after batch for as long as they check.
-func logOn(fs *disk.Mem, tp kafka.TopicPartition) (log []replicas.Batch, found bool) {
+// logOn reads a log from a disk as it is, batch after batch for as long as they check, and where it ends.
+func logOn(fs *disk.Mem, tp kafka.TopicPartition) (log []replicas.Batch, end kafka.Offset) {
 	dir := "data/" + tp.String()
 	entries, err := fs.List(dir)
 	if err != nil {
-		return nil, false
+		return nil, kafka.NoOffset
 	}
 	for _, e := range entries {
 		if !strings.HasSuffix(e.Name, ".log") {
 			continue
 		}
 		f, err := fs.Open(dir+"/"+e.Name, 0)
-		if err != nil {
-			return log, true
+		base, named := strconv.ParseInt(strings.TrimSuffix(e.Name, ".log"), 10, 64)
+		if err != nil || named != nil {
+			return log, end
 		}
+		end = max(end, kafka.Offset(base))
 		b := make([]byte, e.Size)
 		n, _ := f.ReadAt(b, 0)
 		for b = b[:n]; len(b) > 0; {
 			one, rest, err := record.Next(b)
 			if err != nil || one.CheckCRC() != nil || len(log) > 0 && one.BaseOffset() != log[len(log)-1].Last+1 {
-				return log, true
+				return log, end
 			}
+			end = one.NextOffset()
 			log = append(log, replicas.Batch{Base: one.BaseOffset(), Last: one.LastOffset(), Epoch: one.LeaderEpoch(), CRC: one.CRC()})
 			b = rest
 		}
 	}
-	return log, true
+	return log, end
 }
 
 // upTo returns how many batches lie below an offset.

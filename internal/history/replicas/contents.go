@@ -42,6 +42,29 @@ func (w *Watch) learn(s *State) {
 	}
 }
 
+// epochs holds R3 for what a log knows of its epochs: each began within it, and each batch lies in its own.
+func (w *Watch) epochs(s *State) {
+	for i := range s.Replicas {
+		r := &s.Replicas[i]
+		epochs := s.Inside[r.Node].Epochs
+		if s.Compacted || epochs == nil {
+			continue
+		}
+		for _, e := range epochs {
+			if e.Start > r.End {
+				w.add("R3 log-matching", []int{s.Index}, "the log of node %d ends at %d, and knows of epoch %d that it began at %d", r.Node, r.End, e.Epoch, e.Start)
+			}
+		}
+		for _, b := range r.Batches {
+			n, _ := slices.BinarySearchFunc(epochs, b.Base+1, func(e EpochStart, o kafka.Offset) int { return cmp.Compare(e.Start, o) })
+			if b.Base >= r.Start && (n == 0 || epochs[n-1].Epoch != b.Epoch) {
+				w.add("R3 log-matching", []int{s.Index}, "the log of node %d has offset %d in epoch %d, and knows its epochs as %v", r.Node, b.Base, b.Epoch, epochs)
+				break
+			}
+		}
+	}
+}
+
 // before returns how many batches begin below an offset.
 func (m *mirror) before(o kafka.Offset) int {
 	n, _ := slices.BinarySearchFunc(m.batches, o, func(b Batch, o kafka.Offset) int { return cmp.Compare(b.Base, o) })

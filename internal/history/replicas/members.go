@@ -118,6 +118,12 @@ func (w *Watch) expansions(s *State) {
 	if w.before == nil || w.before.Registered.LeaderEpoch != s.Registered.LeaderEpoch {
 		return
 	}
+	for _, n := range s.Registered.ISR {
+		heard, told := s.Inside[s.Registered.Leader].Heard[n]
+		if b := s.broker(n); told && b != nil && heard < b.Epoch && !slices.Contains(w.before.Registered.ISR, n) {
+			w.add("R8 expansion", []int{w.before.Index, s.Index}, "node %d is in sync now as process %d, and the leader has heard of process %d only", n, b.Epoch, heard)
+		}
+	}
 	l := s.replica(s.Registered.Leader)
 	if l == nil || !l.Up || !l.Leads || l.Epoch != s.Registered.LeaderEpoch {
 		return
@@ -139,7 +145,7 @@ func (w *Watch) expansions(s *State) {
 // reassigned holds R13: when a reassignment is done, the replicas that hold what is committed are not fewer than before, or
 // enough for the smaller of both replication factors.
 func (w *Watch) reassigned(s *State) {
-	if w.before == nil || len(w.before.Registered.Adding) == 0 || len(s.Registered.Adding) > 0 {
+	if w.before == nil || len(s.Registered.Adding) > 0 || sameNodes(w.before.Registered.Replicas, s.Registered.Replicas) && len(w.before.Registered.Adding) == 0 {
 		return
 	}
 	a, b := &w.before.Registered, &s.Registered
@@ -147,6 +153,11 @@ func (w *Watch) reassigned(s *State) {
 	if before, now := w.holders(s, old), w.holders(s, b.Replicas); now < min(before, len(old), len(b.Replicas)) {
 		w.add("R13 reassignment", []int{w.before.Index, s.Index}, "of replicas %v %d hold what is committed; of %v, which they replaced, %d did", b.Replicas, now, old, before)
 	}
+}
+
+// sameNodes reports whether two lists name the same nodes, in whatever order.
+func sameNodes(a, b []kafka.NodeID) bool {
+	return len(a) == len(b) && !slices.ContainsFunc(a, func(n kafka.NodeID) bool { return !slices.Contains(b, n) })
 }
 
 func (w *Watch) holders(s *State, nodes []kafka.NodeID) (n int) {

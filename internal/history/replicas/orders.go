@@ -1,6 +1,10 @@
 package replicas
 
-import "github.com/milena-io/milena/internal/kafka"
+import (
+	"slices"
+
+	"github.com/milena-io/milena/internal/kafka"
+)
 
 // truncations holds R10: a log is cut on a leader's word only while everything that was asked still is so, and a running
 // replica never cuts below its own high watermark.
@@ -14,7 +18,13 @@ func (w *Watch) truncations(s *State) {
 	for i := range s.Replicas {
 		r := &s.Replicas[i]
 		old := w.was(r.Node)
-		if old == nil || !old.Up || !r.Up || old.Incarnation != r.Incarnation || s.Unclean {
+		if old == nil {
+			continue
+		}
+		if a, b := &w.before.Registered, &s.Registered; b.PartitionEpoch > a.PartitionEpoch+1 || !slices.Contains(a.Replicas, r.Node) || !slices.Contains(b.Replicas, r.Node) {
+			continue // it may have been taken away and given back, and begun anew
+		}
+		if !old.Up || !r.Up || old.Incarnation != r.Incarnation || s.Unclean {
 			continue
 		}
 		if r.End < old.High {

@@ -77,6 +77,7 @@ func (w *Watch) Check(s State) []history.Finding {
 	w.truncations(&s)
 	w.starts(&s)
 	w.learn(&s)
+	w.epochs(&s)
 	w.leads(&s)
 	w.watermarks(&s)
 	w.commit(&s)

@@ -33,6 +33,18 @@ type Replica struct {
 	Batches     []Batch
 }
 
+// Inside is what else may be seen of a replica that runs; the zero value is nothing.
+type Inside struct {
+	Epochs []EpochStart                       // that its log knows, where that has changed
+	Heard  map[kafka.NodeID]kafka.BrokerEpoch // of the registered leader: the process of each follower that it heard last
+}
+
+// EpochStart is a leader epoch that a log knows, and where it began.
+type EpochStart struct {
+	Epoch kafka.LeaderEpoch
+	Start kafka.Offset
+}
+
 // Registration is the partition in the controller's committed state.
 type Registration struct {
 	Leader         kafka.NodeID
@@ -118,6 +130,7 @@ type State struct {
 	Deleted     kafka.Offset // whoever leads begins here or later: records before it were deleted, and that was acknowledged
 	Compacted   bool         // logs are compacted each for itself: contents are not compared
 	Replicas    []Replica
+	Inside      map[kafka.NodeID]Inside // what else was seen of replicas that run
 	Acks        []Ack
 	Alterations []Alteration
 	Truncations []Truncation

@@ -190,6 +190,15 @@ func (r *Replica) lags(f *follower, now kafka.Instant, lag time.Duration) bool {
 	return r.counted(f) < r.end && now.Mono-f.caughtUp > lag
 }
 
+// Heard is the process of each follower that was heard last, by its broker epoch; -1 for none.
+func (l Leading) Heard() map[kafka.NodeID]kafka.BrokerEpoch {
+	out := map[kafka.NodeID]kafka.BrokerEpoch{}
+	for i := range l.r.followers {
+		out[l.r.followers[i].node] = l.r.followers[i].brokerEpoch
+	}
+	return out
+}
+
 // Known is what the leader knows of a follower, for those who show it or choose among replicas to read from.
 type Known struct {
 	Node                kafka.NodeID

@@ -173,7 +173,7 @@ func all() int {
 // listen runs a worker and hands on what it says.
 func listen(self string, from uint64, hear func(*news)) error {
 	c := exec.Command(self, "-first", fmt.Sprint(from), "-stride", fmt.Sprint(*workers), "-for", length.String(), "-tries", fmt.Sprint(*tries), "-vary", *vary)
-	c.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=800")
+	c.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=800", "GOMEMLIMIT=1GiB")
 	c.Stderr = os.Stderr
 	out, err := c.StdoutPipe()
 	if err != nil {

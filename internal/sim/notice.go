@@ -1,0 +1,135 @@
+package sim
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/milena-io/milena/internal/history"
+	"github.com/milena-io/milena/internal/history/replicas"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/partition"
+)
+
+// noticing has the watch look at a partition in the moment in which the first node acts on a change of it: who joined the in-sync
+// replicas an instant too early has caught up at the next look. It is asked between any two events.
+func (r *run) noticing(done func() bool) func() bool {
+	return func() bool {
+		r.watch.notice()
+		return done()
+	}
+}
+
+func never() bool { return false }
+
+func (w *watch) notice() {
+	for _, m := range w.r.machines {
+		if m.node == nil {
+			continue
+		}
+		img := m.node.Probe().Image()
+		if img == m.acts {
+			continue
+		}
+		m.acts = img
+		w.quorum.acts(m, img.Offset())
+		if w.newest != nil && img.Offset() <= w.newest.Offset() {
+			continue
+		}
+		w.newest = img
+		for t := range img.Topics() {
+			for n, p := range t.Partitions() {
+				id := kafka.TopicIDPartition{TopicID: t.ID, Partition: n}
+				if of := w.watched[id]; of == nil || of.at != p.PartitionEpoch {
+					w.look(id, nil)
+				}
+			}
+		}
+	}
+}
+
+// cut hears of a node that has cut a log on a leader's word, and looks at it: what was answered in one epoch is not to be obeyed in
+// another (R10).
+func (w *watch) cut(host string, line slog.Record) {
+	named, to, asked := "", kafka.NoOffset, kafka.NoLeaderEpoch
+	line.Attrs(func(a slog.Attr) bool {
+		switch a.Key {
+		case "partition":
+			named = a.Value.String()
+		case "offset":
+			to = kafka.Offset(a.Value.Int64())
+		case "leaderEpoch":
+			asked = kafka.LeaderEpoch(a.Value.Int64())
+		}
+		return true
+	})
+	i := slices.IndexFunc(w.r.machines, func(m *machine) bool { return m.host() == host })
+	at := strings.LastIndexByte(named, '-')
+	if w.newest == nil || i < 0 || at < 0 || w.r.machines[i].node == nil {
+		return
+	}
+	t := w.newest.TopicNamed(named[:at])
+	number, err := strconv.Atoi(named[at+1:])
+	if t == nil || err != nil {
+		return
+	}
+	id := kafka.TopicIDPartition{TopicID: t.ID, Partition: int32(number)}
+	p := w.r.machines[i].node.Probe().Replica(id)
+	if _, known := w.newest.Partition(id); !known || p == nil {
+		return
+	}
+	c := replicas.Truncation{Node: w.r.machines[i].id, To: to}
+	c.Asked.LeaderEpoch, c.Is.LeaderEpoch = asked, partition.Probe(p).Registration.LeaderEpoch
+	w.r.w.After(0, func() { // the node is in the middle of what it does
+		if _, known := w.newest.Partition(id); known {
+			w.look(id, func(s *replicas.State) { s.Truncations = append(s.Truncations, c) })
+		}
+	})
+}
+
+// dying takes a last look at a process that is about to end: what it has promised by now is held against its disk.
+func (w *watch) dying(m *machine) {
+	if m.node == nil {
+		return
+	}
+	for _, id := range w.ids() {
+		_, known := w.newest.Partition(id)
+		if x := w.watched[id].seen[m.id]; x != nil && known {
+			w.see(m, id, x)
+		}
+	}
+}
+
+// serves looks at a process that has just begun, at a moment that nobody expects: before its logs are flushed the first time they are
+// durable only if what the last process left was made so.
+func (w *watch) serves(m *machine) {
+	if w.watched == nil || w.r.plan.Swarm.Cached {
+		return
+	}
+	proc := m.proc
+	w.r.w.After(time.Duration(w.dice.IntN(10))*time.Millisecond, func() {
+		if m.proc != proc || m.node == nil {
+			return
+		}
+		w.dying(m)
+		left := w.worst(m.fs)
+		for _, id := range w.ids() {
+			if x := w.watched[id].seen[m.id]; x != nil {
+				_, end := logOn(left, w.watched[id].tp)
+				w.promised(x, w.watched[id].tp, end)
+			}
+		}
+	})
+}
+
+// promised holds S1 and S5: what a replica called durable is on its disk whatever becomes of the rest.
+func (w *watch) promised(x *sight, tp kafka.TopicPartition, end kafka.Offset) {
+	if w.r.plan.Swarm.Cached || tp.Topic == kafka.OffsetsTopic || !x.Up || x.Durable <= max(end, x.Start) {
+		return
+	}
+	w.r.findings = append(w.r.findings, history.Finding{Name: "S1 durable", Verdict: history.Always,
+		Text: fmt.Sprintf("%v: node %d called everything durable up to %d, and its disk has it up to %d", tp, x.Node, x.Durable, end)})
+}

@@ -1,0 +1,98 @@
+package sim
+
+import (
+	"encoding/json"
+
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/kafka"
+)
+
+// quorum is what the watch knows of the metadata quorum (R14).
+type quorum struct {
+	r     *run
+	acted kafka.Offset // the furthest that any node has acted on
+	led   map[kafka.LeaderEpoch]kafka.NodeID
+	last  kafka.LeaderEpoch                  // that was led
+	kept  map[kafka.NodeID]kafka.LeaderEpoch // what the disk of a voter that is down says of its epoch
+}
+
+func newQuorum(r *run) quorum {
+	return quorum{r: r, acted: kafka.NoOffset, led: map[kafka.LeaderEpoch]kafka.NodeID{}, last: kafka.NoLeaderEpoch, kept: map[kafka.NodeID]kafka.LeaderEpoch{}}
+}
+
+// acts hears that a node acts on the metadata up to an offset: then a majority of the voters has it. One that is down counts.
+func (q *quorum) acts(m *machine, upTo kafka.Offset) {
+	if upTo <= q.acted {
+		return
+	}
+	q.acted = upTo
+	voters, have := 0, 0
+	for _, v := range q.r.machines {
+		if !v.controls() {
+			continue
+		}
+		voters++
+		if v.node == nil || q.ends(v) > upTo {
+			have++
+		}
+	}
+	if have <= voters/2 {
+		q.r.broken("R14 quorum", "node %d acts on the metadata up to offset %d, and %d of %d voters have it", m.id, upTo, have, voters)
+	}
+}
+
+// ends returns where a voter's log ends, and notes what it leads: an epoch has one leader.
+func (q *quorum) ends(v *machine) (end kafka.Offset) {
+	d := v.node.Probe().Quorum()
+	for i := range d.Voters {
+		if d.Voters[i].ID == v.id {
+			end = d.Voters[i].LogEnd
+		}
+	}
+	if d.Leading {
+		if other, led := q.led[d.Epoch]; led && other != v.id {
+			q.r.broken("R14 quorum", "nodes %d and %d both lead the quorum in epoch %d", other, v.id, d.Epoch)
+		}
+		q.led[d.Epoch], q.last = v.id, max(q.last, d.Epoch)
+	}
+	return end
+}
+
+// buried looks at the epoch that a voter's disk remembers: of each epoch that was led a majority knows, for it voted. A voter that
+// runs counts.
+func (q *quorum) buried(m *machine, left *disk.Mem) {
+	if !m.controls() {
+		return
+	}
+	q.kept[m.id] = epochOn(left)
+	voters, know := 0, 0
+	for _, v := range q.r.machines {
+		if !v.controls() {
+			continue
+		}
+		voters++
+		if v.proc != nil || q.kept[v.id] >= q.last {
+			know++
+		}
+	}
+	if know <= voters/2 && q.r.watch.newest != nil {
+		q.r.broken("R14 quorum", "node %d led the quorum in epoch %d, and the disks of %d of %d voters know of it", q.led[q.last], q.last, know, voters)
+	}
+}
+
+// epochOn reads the epoch from a voter's disk, -1 where there is none.
+func epochOn(fs *disk.Mem) kafka.LeaderEpoch {
+	state := struct {
+		Epoch kafka.LeaderEpoch `json:"leaderEpoch"`
+	}{kafka.NoLeaderEpoch}
+	f, err := fs.Open("data/"+kafka.MetadataTopic+"-0/quorum-state", 0)
+	if err != nil {
+		return kafka.NoLeaderEpoch
+	}
+	b := make([]byte, 4096)
+	n, _ := f.ReadAt(b, 0)
+	if json.Unmarshal(b[:n], &state) != nil {
+		return kafka.NoLeaderEpoch
+	}
+	return state.Epoch
+}
