@@ -87,7 +87,7 @@ func replication() []Seeded {
 		{OutOfRangeRestarts, "a follower that is out of range begins anew, whatever it holds", "R10", []string{"R", "lost-write"}, "machine/replica TestScripts"},
 		{AckOnResign, "a leader that is replaced, stops or fails acknowledges what waits", "R6", []string{"R", "lost-write"}, "partition TestFollowersHoldTheHighWatermark"},
 		{FlushCoversLater, "a flush counts for what was appended while it ran", "S1", []string{"S", "R", "lost-write"}, "partition TestFlushMessages"},
-		{FlushErrorIgnored, "a flush that failed counts as one", "the fsync study of ATC'20; S5", []string{"S", "R", "lost-write"}, "node TestADirectoryDies"},
+		{FlushErrorIgnored, "a flush that failed counts as one", "the fsync study of ATC'20; S5", []string{"S", "R", "lost-write"}, "partition TestAFailedFlushAcknowledgesNothing"},
 		{ResumedEpoch, "a process leads in an epoch that an earlier process of the node was given", "D6; R4", []string{"R4", "R3"}, "node TestNoPlaceIsForgottenInACrash"},
 	}
 }

@@ -64,7 +64,7 @@ func run() error {
 		}
 	}
 	if *byRooms {
-		return rooms(h.among)
+		return rooms(h.among, h.cores)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
