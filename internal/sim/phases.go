@@ -41,7 +41,7 @@ func (r *run) converge() {
 		}
 		return stuck
 	}
-	demand("every partition takes writes", func() bool { return len(progress()) == 0 }, func() any { return progress() })
+	demand("every partition takes writes", func() bool { return len(progress()) == 0 }, func() any { return append(progress(), r.behind()...) })
 	demand("every group is stable", func() bool { return len(r.unsettled()) == 0 }, func() any { return r.unsettled() })
 	demand("every replica is in sync", func() bool { return len(r.behind()) == 0 }, func() any { return r.behind() })
 }
@@ -69,7 +69,7 @@ func (r *run) behind() (out []string) {
 	for t := range img.Topics() {
 		for n, p := range t.Partitions() {
 			if tp := (kafka.TopicPartition{Topic: t.Name, Partition: n}); p.Leader < 0 || len(p.ISR()) < len(p.Replicas()) {
-				out = append(out, fmt.Sprintf("%v led by %d, in sync %v%s", tp, p.Leader, p.ISR(), r.watch.standing(kafka.TopicIDPartition{TopicID: t.ID, Partition: n})))
+				out = append(out, fmt.Sprintf("%v led by %d, replicas %v, in sync %v, eligible %v, last known %v%s", tp, p.Leader, p.Replicas(), p.ISR(), p.ELR(), p.LastKnownELR(), r.watch.standing(kafka.TopicIDPartition{TopicID: t.ID, Partition: n})))
 			}
 		}
 	}

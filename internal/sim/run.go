@@ -80,7 +80,8 @@ func fit(s faults.Swarm) faults.Swarm {
 	s.Partitions = (s.Partitions + 1) / 2 // each costs nearly as much as another run, and shows little that the first ones don't
 	if s.Cached {
 		s.Weights[faults.Crash] += s.Weights[faults.PowerCut] + s.Weights[faults.AllPower]
-		s.Without(faults.PowerCut, faults.AllPower, faults.SyncFails, faults.DirFails)
+		// A process that is killed is eligible no more (ADR 0020), so that what is left may be one disk alone.
+		s.Without(faults.PowerCut, faults.AllPower, faults.SyncFails, faults.DirFails, faults.Wipe, faults.Restore)
 	}
 	if !s.Variety.Apart {
 		s.Without(faults.Wipe, faults.Restore) // a voter that has lost its disk has to be replaced by hand
