@@ -71,7 +71,7 @@ func boundOf(tp kafka.TopicPartition, epoch kafka.LeaderEpoch, which int64) *kms
 	req := kmsg.NewPtrListOffsetsRequest()
 	req.Version, req.ReplicaID = 6, -1
 	t, p := kmsg.NewListOffsetsRequestTopic(), kmsg.NewListOffsetsRequestTopicPartition()
-	t.Topic, p.Partition, p.Timestamp, p.CurrentLeaderEpoch = tp.Topic, tp.Partition, which, int32(epoch)
+	t.Topic, p.Partition, p.Timestamp, p.CurrentLeaderEpoch = nameOf(tp.Topic), tp.Partition, which, int32(epoch)
 	t.Partitions = append(t.Partitions, p)
 	req.Topics = append(req.Topics, t)
 	return req

@@ -70,7 +70,7 @@ func (c *client) refresh(then func()) {
 	}
 	c.asks = true
 	req := kmsg.NewPtrMetadataRequest()
-	req.Version = 9
+	req.Version = 12
 	c.any().ask(req, asked/2, func(resp kmsg.Response, _ history.Transport) {
 		c.asks = false
 		if m, ok := resp.(*kmsg.MetadataResponse); ok {
@@ -92,6 +92,9 @@ func (c *client) learn(m *kmsg.MetadataResponse) {
 		}
 		for _, p := range t.Partitions {
 			tp := kafka.TopicPartition{Topic: *t.Topic, Partition: p.Partition}
+			if *t.Topic == again {
+				tp = keyOf(t.TopicID, int(p.Partition))
+			}
 			known, ok := c.parts[tp]
 			if ok && kafka.LeaderEpoch(p.LeaderEpoch) < known.epoch {
 				continue

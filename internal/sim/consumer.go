@@ -29,6 +29,7 @@ type position struct {
 	epoch   kafka.LeaderEpoch // of the last record, -1 before the first
 	end     kafka.Offset      // where the reader stops; -1 for never
 	asked   bool              // a Fetch for it is under way
+	id      kafka.TopicID     // of a topic of several lives
 	from    kafka.NodeID      // whom a reader asks next that reads from any replica
 	op      history.Op
 }
@@ -134,6 +135,9 @@ func (k *consumer) poll(node kafka.NodeID, of []*position) {
 		if k.anywhere {
 			part.LastFetchedEpoch = -1 // a follower may not yet have cut what the leader doesn't have
 		}
+		if !p.id.IsZero() {
+			req.Version, t.TopicID = 13, p.id
+		}
 		t.Partitions = append(t.Partitions, part)
 		req.Topics = append(req.Topics, t)
 		p.asked = true
@@ -146,7 +150,7 @@ func (k *consumer) poll(node kafka.NodeID, of []*position) {
 			p.asked = false
 			var out *kmsg.FetchResponseTopicPartition
 			if ok {
-				out = found(in, p.tp)
+				out = found(in, p)
 			}
 			k.took(p, out)
 		}
@@ -154,13 +158,13 @@ func (k *consumer) poll(node kafka.NodeID, of []*position) {
 	})
 }
 
-func found(in *kmsg.FetchResponse, tp kafka.TopicPartition) *kmsg.FetchResponseTopicPartition {
+func found(in *kmsg.FetchResponse, of *position) *kmsg.FetchResponseTopicPartition {
 	for i := range in.Topics {
-		if in.Topics[i].Topic != tp.Topic {
+		if t := &in.Topics[i]; t.TopicID != of.id || of.id.IsZero() && t.Topic != of.tp.Topic {
 			continue
 		}
 		for j := range in.Topics[i].Partitions {
-			if p := &in.Topics[i].Partitions[j]; p.Partition == tp.Partition {
+			if p := &in.Topics[i].Partitions[j]; p.Partition == of.tp.Partition {
 				return p
 			}
 		}

@@ -22,6 +22,7 @@ type crowd struct {
 	operator  *deeds // nil for none
 	numbers   int    // of processes given
 	ids       map[kafka.ProducerID]bool
+	phoenix   *phoenix // nil for none
 	trims     map[kafka.TopicPartition]*trimmed
 }
 
@@ -65,6 +66,7 @@ func (c *crowd) operate() {
 	if c.r.plan.Swarm.Seed%2 == 1 {
 		c.operator = newDeeds(c.r)
 	}
+	c.rise()
 }
 
 // commit gives a number that no other commit has.

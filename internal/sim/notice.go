@@ -92,9 +92,11 @@ func (w *watch) cut(host string, line slog.Record) {
 
 // dying takes a last look at a process that is about to end: what it has promised by now is held against its disk.
 func (w *watch) dying(m *machine) {
-	if m.node == nil {
+	if m.node == nil || w.watched == nil {
 		return
 	}
+	w.learn()
+	w.forget()
 	for _, id := range w.ids() {
 		_, known := w.newest.Partition(id)
 		if x := w.watched[id].seen[m.id]; x != nil && known {
@@ -118,7 +120,7 @@ func (w *watch) serves(m *machine) {
 		left := w.worst(m.fs)
 		for _, id := range w.ids() {
 			if x := w.watched[id].seen[m.id]; x != nil {
-				_, end := logOn(left, w.watched[id].tp)
+				_, end := logOn(left, w.watched[id].tp, id.TopicID)
 				w.promised(x, w.watched[id].tp, end)
 			}
 		}

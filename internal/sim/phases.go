@@ -34,7 +34,7 @@ func (r *run) converge() {
 	progress := func() (stuck []string) {
 		for _, p := range r.crowd.producers {
 			for _, l := range p.lanes {
-				if p.acks == -1 && l.acked == marks[l] {
+				if p.acks == -1 && l.acked == marks[l] && !l.over {
 					stuck = append(stuck, p.c.host+" on "+l.tp.String())
 				}
 			}
@@ -97,22 +97,26 @@ func (r *run) read() {
 	for _, k := range r.crowd.readers {
 		k.over = true
 	}
-	final := newConsumer(r, "final", r.plan.Swarm.Seed%2 == 0)
 	c := newClient(r, "asks")
 	left := 0
-	for n := range r.plan.Swarm.Partitions {
+	var all []*consumer
+	parts, ids := r.crowd.bounded()
+	for i, tp := range parts {
+		final := newConsumer(r, "final", r.plan.Swarm.Seed%2 == 0)
+		all = append(all, final)
 		left++
-		tp := kafka.TopicPartition{Topic: topic, Partition: int32(n)}
 		r.begins(c, tp, func(start kafka.Offset) {
 			r.bounds(c, tp, func(tp kafka.TopicPartition, end kafka.Offset) {
-				final.seek(final.assign(tp, end), start)
+				p := final.assign(tp, end)
+				p.id = ids[i]
+				final.seek(p, start)
 				left--
 			})
 		})
 	}
 	if !r.w.RunUntil(patience, func() bool {
-		for _, p := range final.positions {
-			if !p.done() {
+		for _, k := range all {
+			if len(k.positions) == 0 || !k.positions[0].done() {
 				return false
 			}
 		}

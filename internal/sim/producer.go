@@ -38,6 +38,8 @@ type lane struct {
 	records  int32
 	attempts []history.Attempt
 	acked    int
+	id       kafka.TopicID // of a topic of several lives
+	over     bool          // its topic is deleted
 }
 
 func newProducer(r *run, host string, acks int16, idempotent bool) *producer {
@@ -47,9 +49,12 @@ func newProducer(r *run, host string, acks int16, idempotent bool) *producer {
 }
 
 // join has the producer write to a partition, too.
-func (p *producer) join(tp kafka.TopicPartition) {
+func (p *producer) join(tp kafka.TopicPartition) { p.joinLife(tp, kafka.TopicID{}) }
+
+// joinLife has the producer write to a partition of one life of a topic.
+func (p *producer) joinLife(tp kafka.TopicPartition, id kafka.TopicID) {
 	n := p.c.r.crowd.processes()
-	l := &lane{p: p, tp: tp, process: n, writer: uint64(n)}
+	l := &lane{p: p, tp: tp, process: n, writer: uint64(n), id: id}
 	p.lanes = append(p.lanes, l)
 	p.c.later(p.every, l.turn)
 }
@@ -57,7 +62,7 @@ func (p *producer) join(tp kafka.TopicPartition) {
 // turn is the moment for the lane's next batch.
 func (l *lane) turn() {
 	p := l.p
-	if p.quiet {
+	if p.quiet || l.over {
 		return
 	}
 	if p.idempotent && p.id < 0 {
@@ -127,6 +132,9 @@ func (l *lane) send() {
 	req.Version, req.Acks, req.TimeoutMillis = 9, l.p.acks, 1500
 	t, p := kmsg.NewProduceRequestTopic(), kmsg.NewProduceRequestTopicPartition()
 	t.Topic, p.Partition, p.Records = l.tp.Topic, l.tp.Partition, l.batch
+	if !l.id.IsZero() {
+		req.Version, t.TopicID = 13, l.id
+	}
 	t.Partitions = append(t.Partitions, p)
 	req.Topics = append(req.Topics, t)
 	c.to(at.node).ask(req, asked, func(resp kmsg.Response, how history.Transport) {
@@ -138,13 +146,17 @@ func (l *lane) send() {
 		}
 		l.attempts = append(l.attempts, a)
 		if a.Transport == history.Answered && a.Code == kafka.ErrNone && l.p.acks == -1 && base >= 0 {
-			c.r.watch.acked(l.tp, at.node, base, l.records)
+			c.r.watch.acked(l.tp, l.id, at.node, base, l.records)
 		}
 		l.answered(a, base)
 	})
 }
 
 func (l *lane) retry() {
+	if l.over {
+		l.settle(kafka.ErrUnknownTopicId, kafka.NoOffset)
+		return
+	}
 	if _, known := l.p.c.leader(l.tp); known {
 		l.send()
 		return
@@ -186,6 +198,9 @@ func (l *lane) settle(code kafka.ErrorCode, base kafka.Offset) {
 	if l.op.Kind == history.Ok {
 		l.acked += int(l.records)
 		r.reached.Of[Acked] += int(l.records)
+		if !l.id.IsZero() {
+			r.reached.Of[AckedAgain] += int(l.records)
+		}
 	}
 	l.batch = nil
 	l.sequence += l.records

@@ -40,6 +40,8 @@ const (
 	Fenced
 	Refused
 	Zombies
+	Risen
+	AckedAgain
 	sorts
 )
 
@@ -49,6 +51,7 @@ var sortNames = [sorts]string{
 	"partitions given to members", "leaders elected on request", "reassignments", "topics made", "topics deleted",
 	"clusters with controllers apart", "nodes rolled", "disks restored from a backup", "reassignments called back", "repairs of replaced disks", "deletions of records",
 	"fetches of an older epoch refused", "questions to who coordinates no more refused", "commits of an older generation refused",
+	"topics made again", "records acknowledged to these",
 }
 
 // Reached counts what a run, or many, came across.

@@ -7,8 +7,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/milena-io/milena/internal/disk"
@@ -111,9 +109,12 @@ func (w *watch) forget() {
 }
 
 // acked is an acknowledgement with acks=all that has just arrived.
-func (w *watch) acked(tp kafka.TopicPartition, leader kafka.NodeID, base kafka.Offset, records int32) {
+func (w *watch) acked(tp kafka.TopicPartition, topic kafka.TopicID, leader kafka.NodeID, base kafka.Offset, records int32) {
 	w.learn()
 	t := w.newest.TopicNamed(tp.Topic)
+	if !topic.IsZero() {
+		t = w.newest.Topic(topic)
+	}
 	if t == nil {
 		return
 	}
@@ -201,7 +202,7 @@ func (w *watch) see(m *machine, id kafka.TopicIDPartition, x *sight) bool {
 	now := partition.Probe(p)
 	if !now.Open {
 		if x.Up || m.stopping { // it was closed, perhaps without having been seen open
-			w.bury(x, w.watched[id].tp, w.worst(m.fs))
+			w.bury(x, id, w.worst(m.fs))
 		}
 		return true
 	}
@@ -239,9 +240,9 @@ func (w *watch) buried(m *machine) {
 	left := w.worst(m.fs)
 	for _, id := range w.ids() {
 		if x := w.watched[id].seen[m.id]; x != nil {
-			_, end := logOn(left, w.watched[id].tp)
+			_, end := logOn(left, w.watched[id].tp, id.TopicID)
 			w.promised(x, w.watched[id].tp, end)
-			w.bury(x, w.watched[id].tp, left)
+			w.bury(x, id, left)
 		}
 	}
 	w.quorum.buried(m, left)
@@ -252,7 +253,7 @@ func (w *watch) replaced(m *machine) {
 	for _, id := range w.ids() {
 		if x := w.watched[id].seen[m.id]; x != nil {
 			x.Replaced, x.Start = true, 0
-			w.bury(x, w.watched[id].tp, m.fs)
+			w.bury(x, id, m.fs)
 		}
 	}
 }
@@ -267,9 +268,9 @@ func (w *watch) worst(fs *disk.Mem) *disk.Mem {
 }
 
 // bury notes what a disk holds of a replica that nobody runs any more.
-func (w *watch) bury(x *sight, tp kafka.TopicPartition, left *disk.Mem) {
+func (w *watch) bury(x *sight, id kafka.TopicIDPartition, left *disk.Mem) {
 	x.Up, x.Leads, x.inside.Epochs = false, false, nil
-	log, _ := logOn(left, tp)
+	log, _ := logOn(left, w.watched[id].tp, id.TopicID)
 	same := 0
 	for same < len(log) && same < len(x.log) && log[same] == x.log[same] {
 		same++
@@ -289,38 +290,6 @@ func (w *watch) ids() []kafka.TopicIDPartition {
 		return cmp.Or(bytes.Compare(a.TopicID[:], b.TopicID[:]), cmp.Compare(a.Partition, b.Partition))
 	})
 	return out
-}
-
-// logOn reads a log from a disk as it is, batch after batch for as long as they check, and where it ends.
-func logOn(fs *disk.Mem, tp kafka.TopicPartition) (log []replicas.Batch, end kafka.Offset) {
-	dir := "data/" + tp.String()
-	entries, err := fs.List(dir)
-	if err != nil {
-		return nil, kafka.NoOffset
-	}
-	for _, e := range entries {
-		if !strings.HasSuffix(e.Name, ".log") {
-			continue
-		}
-		f, err := fs.Open(dir+"/"+e.Name, 0)
-		base, named := strconv.ParseInt(strings.TrimSuffix(e.Name, ".log"), 10, 64)
-		if err != nil || named != nil {
-			return log, end
-		}
-		end = max(end, kafka.Offset(base))
-		b := make([]byte, e.Size)
-		n, _ := f.ReadAt(b, 0)
-		for b = b[:n]; len(b) > 0; {
-			one, rest, err := record.Next(b)
-			if err != nil || one.CheckCRC() != nil || len(log) > 0 && one.BaseOffset() != log[len(log)-1].Last+1 {
-				return log, end
-			}
-			end = one.NextOffset()
-			log = append(log, replicas.Batch{Base: one.BaseOffset(), Last: one.LastOffset(), Epoch: one.LeaderEpoch(), CRC: one.CRC()})
-			b = rest
-		}
-	}
-	return log, end
 }
 
 // upTo returns how many batches lie below an offset.
