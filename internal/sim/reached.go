@@ -42,6 +42,7 @@ const (
 	Zombies
 	Risen
 	AckedAgain
+	Tuned
 	sorts
 )
 
@@ -51,7 +52,7 @@ var sortNames = [sorts]string{
 	"partitions given to members", "leaders elected on request", "reassignments", "topics made", "topics deleted",
 	"clusters with controllers apart", "nodes rolled", "disks restored from a backup", "reassignments called back", "repairs of replaced disks", "deletions of records",
 	"fetches of an older epoch refused", "questions to who coordinates no more refused", "commits of an older generation refused",
-	"topics made again", "records acknowledged to these",
+	"topics made again", "records acknowledged to these", "changes of configs",
 }
 
 // Reached counts what a run, or many, came across.

@@ -83,8 +83,8 @@ func fit(s faults.Swarm) faults.Swarm {
 		// A process that is killed is eligible no more (ADR 0020), so that what is left may be one disk alone.
 		s.Without(faults.PowerCut, faults.AllPower, faults.SyncFails, faults.DirFails, faults.Wipe, faults.Restore)
 	}
-	if !s.Variety.Apart {
-		s.Without(faults.Wipe, faults.Restore) // a voter that has lost its disk has to be replaced by hand
+	if !s.Variety.Apart || s.Variety.Configs && s.Replicas > 1 {
+		s.Without(faults.Wipe, faults.Restore) // a voter has to be replaced by hand, and what one disk has may be all there is
 	}
 	s.Without(faults.DirFails)
 	return s
@@ -112,6 +112,7 @@ func (r *run) phases() {
 	r.crowd.operate()
 	r.repair()
 	r.trim()
+	r.tune()
 	r.unleash()
 	r.w.RunUntil(r.plan.Heal, r.noticing(never))
 	r.heal()

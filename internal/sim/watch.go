@@ -145,7 +145,7 @@ func (w *watch) look(id kafka.TopicIDPartition, happened func(*replicas.State)) 
 		w.watched[id] = of
 	}
 	s := replicas.State{
-		Index: of.index, MinISR: w.r.plan.Swarm.MinISR, Cached: w.r.plan.Swarm.Cached, Compacted: t.Name == kafka.OffsetsTopic,
+		Index: of.index, MinISR: w.r.minISR(w.newest, t.Name), Cached: w.r.plan.Swarm.Cached, Compacted: t.Name == kafka.OffsetsTopic,
 		Deleted: w.r.trimmed(of.tp).done,
 		Registered: replicas.Registration{
 			Leader: reg.Leader, LeaderEpoch: reg.LeaderEpoch, PartitionEpoch: reg.PartitionEpoch, Replicas: reg.Replicas(), Adding: reg.Adding(),
@@ -208,7 +208,7 @@ func (w *watch) see(m *machine, id kafka.TopicIDPartition, x *sight) bool {
 	}
 	x.Up, x.Incarnation, x.Leads, x.Epoch, x.EpochStart = true, m.node.Probe().Incarnation(), now.Leads, now.Registration.LeaderEpoch, now.EpochStart
 	x.ISR, x.Durable, x.High, x.Start = now.Registration.ISR, now.Durable, now.High, now.LogStart
-	if reg, _ := w.newest.Partition(id); now.Registration.PartitionEpoch != reg.PartitionEpoch {
+	if reg, ok := w.newest.Partition(id); !ok || now.Registration.PartitionEpoch != reg.PartitionEpoch || m.node.Probe().Image().Offset() < w.newest.Offset() {
 		x.ISR = nil
 	}
 	x.Visible = kafka.NoOffset

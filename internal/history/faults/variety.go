@@ -8,11 +8,12 @@ type Variety struct {
 	Apart   bool `json:",omitempty"` // three controllers and three brokers instead of nodes that are both
 	Deletes bool `json:",omitempty"` // records are deleted (DeleteRecords)
 	Again   bool `json:",omitempty"` // a topic is deleted and made again under its name
+	Configs bool `json:",omitempty"` // min.insync.replicas is changed while records are written
 }
 
 // Vary draws the variety of a seed.
 func Vary(seed uint64) Variety {
 	dice := rand.New(rand.NewPCG(seed, 13))
 	one := func(in int) bool { return dice.IntN(in) == 0 }
-	return Variety{Apart: one(6), Deletes: one(3), Again: one(4)}
+	return Variety{Apart: one(6), Deletes: one(3), Again: one(4), Configs: one(4)}
 }
