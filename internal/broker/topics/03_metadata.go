@@ -2,6 +2,7 @@ package topics
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -19,7 +20,9 @@ const autoCreateTimeout = 5 * time.Second
 // Metadata serves Metadata v0-13: brokers at their addresses on the listener that was asked (surface 25), topics by name
 // or, from v12 on, by id (KIP-516). null asks for all topics, an empty list for none, before v1 for all (surface 4).
 // A missing topic is created where the request and auto.create.topics.enable allow it, and the answer tells of it;
-// Apache Kafka answers UNKNOWN_TOPIC_OR_PARTITION first and the client has to ask again.
+// Apache Kafka answers UNKNOWN_TOPIC_OR_PARTITION first and the client has to ask again. While every broker is fenced, as the only one is
+// when it stops, fenced ones are told of: librdkafka from 2.10 on forgets the brokers that it isn't told of, and who is told of none may
+// stay away until metadata.recovery.rebootstrap.trigger.ms, five minutes, although the cluster is back at once.
 func (t *Topics) Metadata(req *wire.Request) {
 	in := req.Body.(*kmsg.MetadataRequest)
 	q := metadataQuestion{req: req, in: in, all: in.Topics == nil || in.Version == 0 && len(in.Topics) == 0}
@@ -126,12 +129,9 @@ func (t *Topics) answerMetadata(q *metadataQuestion, created map[string]kafka.Er
 		out.AuthorizedOperations = allClusterOperations
 	}
 	out.ControllerID = int32(kafka.NoNode)
-	for b := range img.LiveBrokers() {
-		if e, ok := b.Endpoint(q.req.Peer.Listener); ok {
-			rb := kmsg.NewMetadataResponseBroker()
-			rb.NodeID, rb.Host, rb.Port, rb.Rack = int32(b.ID), e.Host, int32(e.Port), b.Rack
-			out.Brokers = append(out.Brokers, rb)
-		}
+	out.Brokers = reached(img.LiveBrokers(), q.req.Peer.Listener)
+	if len(out.Brokers) == 0 {
+		out.Brokers = reached(img.Brokers(), q.req.Peer.Listener)
 	}
 	if n := uint64(len(out.Brokers)); n > 0 {
 		// Under KRaft any broker does: it passes on what is the controller's.
@@ -156,6 +156,18 @@ func (t *Topics) answerMetadata(q *metadataQuestion, created map[string]kafka.Er
 		}
 	}
 	q.req.Reply(wire.Reply{Message: out})
+}
+
+// reached lists brokers as clients of a listener reach them.
+func reached(brokers iter.Seq[*image.Broker], listener string) (out []kmsg.MetadataResponseBroker) {
+	for b := range brokers {
+		if e, ok := b.Endpoint(listener); ok {
+			rb := kmsg.NewMetadataResponseBroker()
+			rb.NodeID, rb.Host, rb.Port, rb.Rack = int32(b.ID), e.Host, int32(e.Port), b.Rack
+			out = append(out, rb)
+		}
+	}
+	return out
 }
 
 // topicView shows topics as one client sees them.
