@@ -12,6 +12,7 @@ import (
 
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/must"
+	"github.com/milena-io/milena/internal/partition"
 	"github.com/milena-io/milena/internal/record"
 	"github.com/milena-io/milena/internal/wire"
 )
@@ -174,6 +175,41 @@ func TestANodeThatStopsHandsOver(t *testing.T) {
 			if len(have) != len(w.at) {
 				t.Errorf("seed %d: t-%d has %d records of %d", seed, i, len(have), len(w.at))
 			}
+		}
+	}
+}
+
+// Once it has handed over, a node that stops serves for a moment, and fetches nothing any more: nobody waits for what it would write.
+func TestWhoGoesFollowsNobody(t *testing.T) {
+	c := newThree(t, 1)
+	c.create(1, "t", 6)
+	for p := range int32(6) {
+		c.writer("t", p, -1)
+	}
+	c.w.Run(200 * time.Millisecond)
+	stopped := false
+	c.at(1).node.Stop(func(error) { stopped = true })
+	c.await("others lead", time.Second, func() bool { return !slices.Contains(c.leaders(1, "t"), 1) && !slices.Contains(c.leaders(2, "t"), 1) })
+	ends := func(id int32) (out []kafka.Offset) {
+		probe := c.at(id).node.Probe()
+		for p := range int32(6) {
+			tp := kafka.TopicIDPartition{TopicID: probe.Image().TopicNamed("t").ID, Partition: p}
+			out = append(out, partition.Probe(probe.Replica(tp)).End)
+		}
+		return out
+	}
+	c.w.Run(20 * time.Millisecond) // what was under way has come
+	mine, theirs := ends(1), ends(2)
+	c.w.Run(100 * time.Millisecond)
+	if stopped {
+		t.Fatal("it has stopped before anything could be seen")
+	}
+	if now := ends(1); !slices.Equal(now, mine) {
+		t.Errorf("it goes on from %v to %v", mine, now)
+	}
+	for i, end := range ends(2) {
+		if end <= theirs[i] {
+			t.Errorf("t-%d: nobody writes any more", i)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/milena-io/milena/internal/config"
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/listen"
+	"github.com/milena-io/milena/internal/peer"
 	"github.com/milena-io/milena/internal/wire"
 )
 
@@ -41,7 +42,7 @@ func (d *door) bind(n *Node, all []config.Listener) error {
 		if err != nil {
 			return fmt.Errorf("listener %s cannot bind %s: %w; free the port or choose another with --override listeners=%s://HOST:PORT", l.Name, addr, err, l.Name)
 		}
-		d.bound[l.Name] = b
+		d.bound[l.Name] = peer.Prompt(b)
 	}
 	return nil
 }

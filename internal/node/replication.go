@@ -91,13 +91,13 @@ func (r *replication) Wish(p *partition.Partition) { r.wishes.Wish(p) }
 func (r *replication) Durable(p *partition.Partition) { r.fetchers.Durable(p) }
 
 // follow has a partition fetched from whoever leads it, if that is another; it has taken its registration. Who has no other
-// replica is left alone.
+// replica is left alone, and a broker that goes fetches nothing that the others don't wait for: its disk and theirs may be one.
 func (r *replication) follow(img *image.Image, id kafka.TopicIDPartition, p *partition.Partition, reg *image.Partition) {
 	if len(reg.Replicas()) > 1 {
 		r.wishes.Know(p, id)
 	}
 	leader := img.Broker(reg.Leader)
-	if leader == nil || leader.ID == r.n.replicas.self {
+	if leader == nil || leader.ID == r.n.replicas.self || r.goes(img) && !slices.Contains(reg.ISR(), r.n.replicas.self) {
 		r.fetchers.Unfollow(id)
 		return
 	}
@@ -107,6 +107,12 @@ func (r *replication) follow(img *image.Image, id kafka.TopicIDPartition, p *par
 		return
 	}
 	r.fetchers.Follow(id, p, leader.ID, net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))))
+}
+
+// goes reports whether this broker is on its way out, as the metadata has it.
+func (r *replication) goes(img *image.Image) bool {
+	b := img.Broker(r.n.replicas.self)
+	return b != nil && b.ShuttingDown && b.Incarnation == r.n.session.incarnation
 }
 
 // forget ends what is done for a partition that is here no more.

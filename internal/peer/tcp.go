@@ -94,7 +94,7 @@ func (c *tcpConn) connect(ctx context.Context) (net.Conn, error) {
 	results := make(chan result, len(ips))
 	for _, ip := range ips {
 		c.world.Go(func() {
-			var d net.Dialer
+			d := net.Dialer{Control: control}
 			nc, err := d.DialContext(ctx, "tcp", net.JoinHostPort(ip, port))
 			results <- result{nc, err}
 		})
