@@ -19,6 +19,7 @@ import (
 	"github.com/milena-io/milena/internal/node"
 	"github.com/milena-io/milena/internal/record"
 	"github.com/milena-io/milena/internal/sim/network"
+	"github.com/milena-io/milena/internal/staterecord"
 	"github.com/milena-io/milena/internal/wire"
 	"github.com/milena-io/milena/internal/world"
 )
@@ -47,6 +48,22 @@ type machine struct {
 	ends   bool
 	log    strings.Builder
 	stops  []func()
+
+	features []staterecord.FeatureRange // of another version; nil for this one's
+	ahead    time.Duration              // of its wall clock
+}
+
+// skewed is a process whose machine's wall clock goes before or after the others'.
+type skewed struct {
+	*world.Process
+	ahead time.Duration
+}
+
+// Now is the present as that machine tells it.
+func (s skewed) Now() kafka.Instant {
+	now := s.Process.Now()
+	now.WallMs += s.ahead.Milliseconds()
+	return now
 }
 
 func newCluster(t testing.TB, seed uint64) *cluster {
@@ -129,7 +146,7 @@ func (c *cluster) start(id int) {
 	m.proc, m.ready, m.stops, m.gaveUp = world.NewProcess(c.w), nil, nil, nil
 	m.faults = disk.NewFaulty(m.fs)
 	n, err := node.Start(node.Options{
-		World: m.proc, FS: m.faults, Values: config.Values{Scope: config.Broker, Set: m.set}, Logger: slog.New(slog.NewTextHandler(&m.log, nil)),
+		World: skewed{m.proc, m.ahead}, Features: m.features, FS: m.faults, Values: config.Values{Scope: config.Broker, Set: m.set}, Logger: slog.New(slog.NewTextHandler(&m.log, nil)),
 		Dialer: c.net.Dialer(host), Failed: func(err error) {
 			if m.gaveUp = err; !m.ends {
 				c.t.Errorf("node %d gave up: %v", id, err)

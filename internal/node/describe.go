@@ -96,7 +96,7 @@ func (n description) AlterReplicaLogDir(tp kafka.TopicPartition, dir string) err
 }
 
 // Features lists the features that this node supports.
-func (n description) Features() []staterecord.FeatureRange { return cluster.Supported() }
+func (n description) Features() []staterecord.FeatureRange { return n.settings.supported() }
 
 // KRaftVersion returns the kraft.version of the metadata log.
 func (n description) KRaftVersion() int16 { return n.control.KRaftVersion() }

@@ -51,6 +51,16 @@ func (e *edge) bind(n *Node) error {
 	return nil
 }
 
+// ofControllers is controllers' listeners, as registrations tell them; none where a lone node has none.
+func (e *edge) ofControllers() (out []staterecord.Endpoint) {
+	for _, v := range e.voter {
+		if v.Port != 0 {
+			out = append(out, staterecord.Endpoint{Name: v.Name, Host: v.Host, Port: v.Port, SecurityProtocol: staterecord.Plaintext})
+		}
+	}
+	return out
+}
+
 // open opens both doors, and has that of the controllers serve.
 func (e *edge) open(n *Node) error {
 	if err := e.clients.open(n); err != nil {

@@ -77,6 +77,7 @@ func TestUpdateFeaturesAllOrNone(t *testing.T) {
 
 func TestUpdateFeaturesAsAQuestion(t *testing.T) {
 	r := newRig(t)
+	r.enlisted()
 	before := r.n.feed.Offset()
 	req := raising(2, raise{"metadata.version", 30, 1})
 	req.ValidateOnly = true
@@ -88,6 +89,7 @@ func TestUpdateFeaturesAsAQuestion(t *testing.T) {
 
 func TestApiVersionsTellsFeatures(t *testing.T) {
 	r := newRig(t)
+	r.enlisted()
 	for version, want := range map[int16]string{
 		0: "[] []", 2: "[] []",
 		3: "[kraft.version 1-1 metadata.version 7-30] [kraft.version 1 eligible.leader.replicas.version 1 metadata.version 30]",

@@ -91,6 +91,14 @@ func (r *rig) boot() {
 	r.main = r.connect("PLAINTEXT")
 }
 
+// enlisted waits until the controller of the node is registered, after which nothing is written that nobody asks for.
+func (r *rig) enlisted() {
+	r.t.Helper()
+	if !r.w.RunUntil(time.Minute, func() bool { return r.n.control.enlist.has(r.n.feed.Image()) }) {
+		r.t.Fatal("the controller is not registered")
+	}
+}
+
 func (r *rig) options() Options {
 	o := Options{
 		World: r.proc, FS: r.fs, Values: config.Values{Scope: config.Broker, Set: r.set}, Logger: slog.New(r.logs),

@@ -29,7 +29,11 @@ func (l *life) Fail(err error) {
 	l.failed = err
 	l.mu.Unlock()
 	n := l.n
-	n.log("kafka.log").Error("The node cannot go on. What was acknowledged is safe on disk; fix the disk and start again.", "stage", "storage", "error", err)
+	if fault.IsKind(err, fault.Disk) || fault.IsKind(err, fault.Corrupt) || fault.IsKind(err, fault.Full) {
+		n.log("kafka.log").Error("The node cannot go on. What was acknowledged is safe on disk; fix the disk and start again.", "stage", "storage", "error", err)
+	} else {
+		n.log("kafka.server").Error("The node cannot go on. What was acknowledged is safe on disk.", "error", err)
+	}
 	n.o.World.Go(func() {
 		n.session.over(err)
 		if n.o.Failed != nil {

@@ -30,6 +30,7 @@ import (
 	"github.com/milena-io/milena/internal/listen"
 	"github.com/milena-io/milena/internal/log"
 	"github.com/milena-io/milena/internal/peer"
+	"github.com/milena-io/milena/internal/staterecord"
 	"github.com/milena-io/milena/internal/storage"
 	"github.com/milena-io/milena/internal/upkeep"
 	"github.com/milena-io/milena/internal/wire"
@@ -49,6 +50,8 @@ type Options struct {
 	Observer listen.Observer // may be nil
 	// Descriptors is how many files and sockets the node may have open; 0 for what the process may.
 	Descriptors int
+	// Features is what this process can run of each feature; nil for what this version can. Another range is a node of another version.
+	Features []staterecord.FeatureRange
 	// Dialer opens connections to other nodes; nil is TCP.
 	Dialer peer.Dialer
 	// Synced is told of every sync of a file and how long it took; may be nil.
@@ -143,8 +146,13 @@ func (n *Node) assemble() error {
 		act = n.follow
 	}
 	n.feed = feed.New(func(d image.Delta) {
+		if err := n.fits(d); err != nil {
+			n.life.Fail(err)
+			return
+		}
 		act(d)
 		n.control.vigil.notice(d)
+		n.control.enlist.notice(d)
 		n.replicas.news.brokers(d)
 	}, n.life.Fail)
 	if err := n.edge.bind(n); err != nil {

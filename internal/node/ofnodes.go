@@ -1,14 +1,18 @@
 package node
 
 import (
+	"net"
+	"strconv"
 	"time"
 
 	"github.com/milena-io/milena/internal/broker/nodes"
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/peer"
 	"github.com/milena-io/milena/internal/quorum"
 	"github.com/milena-io/milena/internal/record"
+	"github.com/milena-io/milena/internal/staterecord"
 	"github.com/milena-io/milena/internal/wire"
 )
 
@@ -117,4 +121,34 @@ type neighbour struct{ *Node }
 func (n neighbour) Shown() kafka.Offset { return n.feed.Offset() + 1 }
 
 // Suspect asks whether a broker's process has ended (architecture D11).
-func (n neighbour) Suspect(b *image.Broker, done func(dead bool)) { n.suspect(b, done) }
+func (n neighbour) Suspect(b *image.Broker, done func(dead bool, alive string)) {
+	n.examine(b, func(f peer.Finding) { done(f.Life == peer.Gone, met(f)) })
+}
+
+// Meet implements nodes.Node. A process that is this one need not be asked.
+func (n neighbour) Meet(c *image.Controller, done func(alive string)) {
+	var at staterecord.Endpoint
+	for _, e := range c.Endpoints {
+		if at.Name == "" || e.Name == n.settings.controllerListener() {
+			at = e
+		}
+	}
+	switch {
+	case !n.control.Active() || at.Name == "" && c.Incarnation != n.session.incarnation:
+		done("")
+	case c.Incarnation == n.session.incarnation:
+		done("it is the active controller")
+	default:
+		p := peer.Prober{Peers: n.replicas.others.peers, Self: n.identity, Timeout: probeTimeout}
+		p.Probe(peer.Suspect{Addr: net.JoinHostPort(at.Host, strconv.Itoa(int(at.Port))), Node: c.ID, Incarnation: c.Incarnation},
+			func(f peer.Finding) { done(met(f)) })
+	}
+}
+
+// met says where a process was met that lives.
+func met(f peer.Finding) string {
+	if f.Life != peer.Alive {
+		return ""
+	}
+	return f.Reason
+}

@@ -7,21 +7,28 @@ import (
 
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/record"
+	"github.com/milena-io/milena/internal/world"
 )
 
 // What a controller asks of the quorum for itself (KIP-853, KIP-1186): a voter that listens elsewhere than the log says has that told, and
 // with controller.quorum.auto.join.enable who has no vote wants one, in the place of the vote that its node.id had with another directory.
 // It is asked when another leads, and until it is so once in controller.quorum.fetch.timeout.ms, as by Apache Kafka.
 
+// wish is what a controller asks of the quorum for itself, under the seat's lock.
+type wish struct {
+	next   world.Timer // when it is looked at again
+	asking bool
+}
+
 // petition asks, if there is anything to ask.
 func (s *seat) petition() {
 	req := s.wanted()
 	s.mu.Lock()
-	if req == nil || s.asking || s.closed {
+	if req == nil || s.wish.asking || s.closed {
 		s.mu.Unlock()
 		return
 	}
-	s.asking = true
+	s.wish.asking = true
 	s.mu.Unlock()
 	n := s.n
 	every := n.o.Values.Millis("controller.quorum.fetch.timeout.ms")
@@ -31,8 +38,8 @@ func (s *seat) petition() {
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.asking = false; !s.closed {
-			s.wish = n.o.World.After(every, s.petition)
+		if s.wish.asking = false; !s.closed {
+			s.wish.next = n.o.World.After(every, s.petition)
 		}
 	}
 	if q := s.own(); q != nil && q.Active() {

@@ -75,10 +75,10 @@ func (s *seat) found() (err error) {
 
 // start begins: until this node has a place nothing else does. A broker that knows its cluster has one.
 func (s *seat) start() {
+	s.lookout.later()
 	switch roles := s.n.settings.node.Roles; {
 	case s.own() != nil:
 		s.vote()
-		s.n.run()
 	case !roles.Controller && s.n.ClusterID() != "":
 		s.formed(quorum.Formed{Cluster: s.n.ClusterID()})
 	default:
@@ -98,10 +98,9 @@ func (s *seat) formed(f quorum.Formed) {
 	}
 	if f.Votes {
 		s.vote()
-	} else {
-		s.observe()
+		return
 	}
-	if s.at().part() != nil {
+	if s.observe(); s.at().part() != nil {
 		s.n.run()
 	}
 }
@@ -137,8 +136,17 @@ func (s *seat) take(p place) {
 	s.forming.Runs(s.voters)
 }
 
-// vote takes part in the quorum that was opened.
-func (s *seat) vote() { s.own().Start() }
+// vote takes part in the quorum that was opened, and goes on with the start.
+func (s *seat) vote() {
+	q := s.own()
+	if q == nil {
+		return // it ends
+	}
+	s.soleHeir(func() {
+		q.Start()
+		s.n.run()
+	})
+}
 
 // observe follows the metadata log without a vote.
 func (s *seat) observe() {
@@ -196,6 +204,8 @@ func (s *seat) unseated() {
 		return
 	}
 	was.quorum.Close()
+	s.n.log("kafka.raft").Warn("This node was taken out of the voters of the metadata quorum, or is not among them yet. It follows the log of those; "+
+		"`kafka-metadata-quorum add-controller`, or controller.quorum.auto.join.enable, gives it a vote.", "node", int32(s.n.settings.NodeID()))
 	s.observe()
 	s.advanced()
 }

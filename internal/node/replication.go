@@ -257,11 +257,6 @@ func (r *replication) close() {
 	r.comparer.Close()
 }
 
-// suspect asks whether the process of a broker's registered incarnation has ended (architecture D11).
-func (n *Node) suspect(b *image.Broker, done func(dead bool)) {
-	n.examine(b, func(f peer.Finding) { done(f.Life == peer.Gone) })
-}
-
 // among is where other nodes reach a broker. A process that is only a controller has no listener of that name, and takes the first.
 func (n *Node) among(b *image.Broker) (e staterecord.Endpoint, ok bool) {
 	if e, ok = b.Endpoint(n.settings.node.Listeners.InterBroker); !ok && len(b.Endpoints) > 0 && !n.settings.node.Roles.Broker {
@@ -270,7 +265,7 @@ func (n *Node) among(b *image.Broker) (e staterecord.Endpoint, ok bool) {
 	return e, ok
 }
 
-// examine is suspect, and tells what was found.
+// examine asks whether the process of a broker's registered incarnation lives (architecture D11).
 func (n *Node) examine(b *image.Broker, done func(peer.Finding)) {
 	e, ok := n.among(b)
 	if !ok {

@@ -21,6 +21,8 @@ type seat struct {
 	n        *Node
 	mail     mail
 	vigil    vigil
+	enlist   enlistment
+	lookout  lookout
 	control  *remote.Control
 	forward  *remote.Forwarder
 	upstream *remote.Upstream
@@ -28,17 +30,16 @@ type seat struct {
 
 	mu     sync.Mutex
 	place  place
-	led    term        // as of the last advance
-	heard  []*func()   // who wants to know that more is committed
-	wish   world.Timer // of the next look at what to ask of the voters
-	asking bool        // it is being asked
+	led    term      // as of the last advance
+	heard  []*func() // who wants to know that more is committed
+	wish   wish
 	closed bool
 }
 
 // newSeat takes the seat; nothing is asked or formed before start.
 func newSeat(n *Node) (*seat, error) {
 	s := &seat{n: n}
-	s.mail.seat, s.vigil.s = s, s
+	s.mail.seat, s.vigil.s, s.lookout.s, s.enlist.n = s, s, s, n
 	o := remote.Options{
 		World: n.o.World, Peers: n.replicas.others.peers, Self: n.settings.NodeID(), ClusterID: n.ClusterID, Await: n.feed.WaitFor, Where: s.where(),
 	}
@@ -86,11 +87,12 @@ func (s *seat) sole() bool {
 func (s *seat) close() {
 	s.mu.Lock()
 	s.closed = true
-	p, wish := s.place, s.wish
+	p, next := s.place, s.wish.next
 	s.mu.Unlock()
-	if wish != nil {
-		wish.Stop()
+	if next != nil {
+		next.Stop()
 	}
+	s.lookout.close()
 	s.forming.Stop()
 	s.control.Close()
 	s.forward.Close()

@@ -7,7 +7,6 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/machine/controller"
-	"github.com/milena-io/milena/internal/staterecord"
 	"github.com/milena-io/milena/internal/storage"
 	"github.com/milena-io/milena/internal/world"
 )
@@ -28,6 +27,7 @@ type session struct {
 	full    bool // it was told that there is no room to register with
 	dead    []deadDir
 	leaving departure
+	told    string // why it was not registered last
 }
 
 const (
@@ -56,7 +56,7 @@ func (s *session) register(until time.Duration) {
 	}
 	s.n.control.Submit(startTimeout, controller.RegisterBroker{
 		Broker: st.NodeID(), Incarnation: s.incarnation, Rack: st.rack(), Endpoints: s.n.edge.endpoints,
-		Features: staterecord.Known(), LogDirs: dirs, Noted: noted, PreviousEpoch: storage.LastEpoch(s.n.storage),
+		Features: s.n.settings.features(), LogDirs: dirs, Noted: noted, PreviousEpoch: storage.LastEpoch(s.n.storage),
 		Colocated: s.n.control.Active() || s.n.control.sole(),
 	}, func(reply any, err error) {
 		if err == nil {
@@ -84,9 +84,19 @@ func (s *session) notRegistered(until time.Duration, err error) {
 	if code == kafka.ErrKafkaStorageError {
 		passes = true // the disk of whoever controls is full, or gone, and another may come to control
 	}
+	if code == kafka.ErrUnsupportedVersion {
+		err = outdated(err)
+	}
 	if s.n.control.sole() && code != kafka.ErrDuplicateBrokerRegistration || !passes || last {
 		s.over(err)
 		return
+	}
+	s.mu.Lock()
+	again := s.told == err.Error()
+	s.told = err.Error()
+	s.mu.Unlock()
+	if !again {
+		s.n.log("kafka.server").Warn("The broker is not registered yet; it asks again.", "broker", int32(s.n.settings.NodeID()), "error", err)
 	}
 	s.registerLater(registerRetry, until)
 }

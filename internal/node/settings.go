@@ -181,7 +181,7 @@ func (s *settings) controllerOptions() controller.Options {
 		Node:              s.NodeID(),
 		DefaultPartitions: int32(s.static.Int("num.partitions")), DefaultReplicas: int16(s.static.Int("default.replication.factor")),
 		SessionTimeout: s.static.Millis("broker.session.timeout.ms"), Seed: s.n.o.World.Uint64(),
-		Static: s.static.Set, Supported: cluster.Supported(), Rebalance: s.rebalance(),
+		Static: s.static.Set, Supported: s.supported(), Rebalance: s.rebalance(),
 	}
 }
 
@@ -191,6 +191,22 @@ func (s *settings) rebalance() time.Duration {
 		return 0
 	}
 	return time.Duration(min(max(s.static.Int("leader.imbalance.check.interval.seconds"), 1), math.MaxInt32)) * time.Second
+}
+
+// features is what this process can run.
+func (s *settings) features() []staterecord.FeatureRange {
+	if s.n.o.Features != nil {
+		return s.n.o.Features
+	}
+	return staterecord.Known()
+}
+
+// supported is what this process has built, and offers.
+func (s *settings) supported() []staterecord.FeatureRange {
+	if s.n.o.Features != nil {
+		return s.n.o.Features
+	}
+	return cluster.Supported()
 }
 
 func (s *settings) quorumConfig() quorum.Config {

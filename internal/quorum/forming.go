@@ -2,8 +2,12 @@ package quorum
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"net"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -105,6 +109,57 @@ func (f *Forming) Start() {
 
 // Stop ends the asking.
 func (f *Forming) Stop() { f.locked(func() { f.done = true }) }
+
+// Waits says what a forming that is not done waits for, and what would help; empty when it is done.
+func (f *Forming) Waits() (reason string) {
+	f.locked(func() {
+		var silent, there []string
+		for _, s := range f.o.Seats {
+			if _, ok := f.heard[s.ID]; s.ID != f.o.Self.ID && !ok {
+				silent = append(silent, seatName(s))
+			}
+		}
+		for id, h := range f.heard {
+			there = append(there, fmt.Sprintf("%d (%s)", id, h.Stage))
+		}
+		slices.Sort(there)
+		listed := slices.Contains(f.seats(), int32(f.o.Self.ID))
+		switch {
+		case f.done:
+		case listed && len(silent) > 0:
+			reason = fmt.Sprintf("a new cluster begins when all of controller.quorum.voters are there; nothing was heard of %s: start them, and see that they listen where "+
+				"that list says and are of no other cluster", strings.Join(silent, ", "))
+		case listed:
+			reason = fmt.Sprintf("all of controller.quorum.voters are there, and have not agreed: %s; node %d decides", strings.Join(there, ", "), f.seats()[0])
+		case len(f.seats()) > 0:
+			reason = fmt.Sprintf("none of controller.quorum.voters that answers has a cluster: heard of %s, and nothing of %s", list(there), list(silent))
+		default:
+			reason = fmt.Sprintf("of controller.quorum.bootstrap.servers (%s) none that answers has a cluster (heard of %s): controllers that name each other by "+
+				"that key alone begin none. Begin one with the same controller.quorum.voters=ID@HOST:PORT,... on all of its first controllers, or with one controller that names "+
+				"nobody but itself", strings.Join(silent, ", "), list(there))
+		}
+	})
+	return reason
+}
+
+func list(names []string) string {
+	if len(names) == 0 {
+		return "nobody"
+	}
+	return strings.Join(names, ", ")
+}
+
+// seatName is a seat as the configuration writes it.
+func seatName(v Voter) string {
+	at := ""
+	if len(v.Endpoints) > 0 {
+		at = net.JoinHostPort(v.Endpoints[0].Host, strconv.Itoa(int(v.Endpoints[0].Port)))
+	}
+	if v.ID == kafka.NoNode {
+		return at
+	}
+	return fmt.Sprintf("%d@%s", v.ID, at)
+}
 
 // Runs tells the forming who votes now, once the quorum runs: whoever asks later learns it.
 func (f *Forming) Runs(voters func() []Voter) { f.locked(func() { f.voters = voters }) }

@@ -179,10 +179,13 @@ type seatQuorum struct {
 func (q seatQuorum) Leader() (kafka.NodeID, kafka.LeaderEpoch) { return q.s.q.Leader() }
 func (q seatQuorum) Voters() []record.Voter                    { return q.s.town.voters }
 
-func (s *seat) ClusterID() string                             { return clusterID }
-func (s *seat) Table(string) *wire.Table                      { return s.table }
-func (s *seat) Shown() kafka.Offset                           { return s.feed.Offset() + 1 }
-func (s *seat) Suspect(b *image.Broker, done func(dead bool)) { s.town.suspect(b, done) }
+func (s *seat) ClusterID() string        { return clusterID }
+func (s *seat) Table(string) *wire.Table { return s.table }
+func (s *seat) Shown() kafka.Offset      { return s.feed.Offset() + 1 }
+func (s *seat) Suspect(b *image.Broker, done func(dead bool, alive string)) {
+	s.town.suspect(b, func(dead bool) { done(dead, "") })
+}
+func (s *seat) Meet(_ *image.Controller, done func(alive string)) { done("") }
 
 // plain are the settings of a broker without any.
 type plain struct{ topics.Settings }

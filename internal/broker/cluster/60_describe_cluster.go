@@ -1,11 +1,14 @@
 package cluster
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/staterecord"
 	"github.com/milena-io/milena/internal/wire"
 )
 
@@ -72,18 +75,28 @@ func (c *Cluster) brokers(listener string, fenced bool, out *kmsg.DescribeCluste
 	}
 }
 
-// controllers fills in the voters with a listener of the same name, and who of them is active.
+// controllers fills in the registered controllers that have a listener of the same name, and who is active (KIP-919). Voters that are
+// not registered, or not yet, are where the log of the quorum says.
 func (c *Cluster) controllers(listener string, out *kmsg.DescribeClusterResponse) {
-	q := c.node.Quorum()
+	q, img := c.node.Quorum(), c.image()
 	out.ControllerID = int32(q.Leader)
-	for _, v := range q.Voters {
-		for _, e := range v.Endpoints {
-			if e.Name != listener {
-				continue
+	add := func(id kafka.NodeID, all []staterecord.Endpoint) {
+		for _, e := range all {
+			if e.Name == listener {
+				rb := kmsg.NewDescribeClusterResponseBroker()
+				rb.NodeID, rb.Host, rb.Port = int32(id), e.Host, int32(e.Port)
+				out.Brokers = append(out.Brokers, rb)
+				return
 			}
-			rb := kmsg.NewDescribeClusterResponseBroker()
-			rb.NodeID, rb.Host, rb.Port = int32(v.ID), e.Host, int32(e.Port)
-			out.Brokers = append(out.Brokers, rb)
 		}
 	}
+	for r := range img.Controllers() {
+		add(r.ID, r.Endpoints)
+	}
+	for _, v := range q.Voters {
+		if img.Controller(v.ID) == nil {
+			add(v.ID, v.Endpoints)
+		}
+	}
+	slices.SortFunc(out.Brokers, func(a, b kmsg.DescribeClusterResponseBroker) int { return cmp.Compare(a.NodeID, b.NodeID) })
 }

@@ -13,7 +13,7 @@ import (
 
 // Envelope serves Envelope v0 (KIP-590): a client's request that another node passes on, with the client's principal and address.
 // It is answered as if the client had asked here. Only what brokers forward may be inside, INVALID_REQUEST otherwise; an answer that
-// says NOT_CONTROLLER anywhere makes NOT_CONTROLLER of the Envelope, so that it is passed on to whom it is meant for.
+// says anywhere that this node does not control makes NOT_CONTROLLER of the Envelope, so that it is passed on to whom it is meant for.
 func (n *Nodes) Envelope(req *wire.Request) {
 	in := req.Body.(*kmsg.EnvelopeRequest)
 	out := in.ResponseKind().(*kmsg.EnvelopeResponse)
@@ -81,7 +81,7 @@ func seal(table *wire.Table, d *wire.Decoded, r wire.Reply) (code int16, data []
 	if r.Message == nil || r.Close {
 		return int16(kafka.ErrUnknownServerError), nil
 	}
-	if tellsOf(r.Message, kafka.ErrNotController) {
+	if elsewhere(r.Message) {
 		return int16(kafka.ErrNotController), nil
 	}
 	encoded := table.Encode(wire.NewPool(nil, false), d, r)
@@ -89,4 +89,11 @@ func seal(table *wire.Table, d *wire.Decoded, r wire.Reply) (code int16, data []
 	data = append(data, encoded.Head.B[lengthBytes:]...)
 	encoded.Free()
 	return 0, data
+}
+
+// elsewhere reports whether an answer says that another node is to be asked. The quorum's own APIs, and a controller that is stopping, say
+// NOT_LEADER_OR_FOLLOWER; nothing that is forwarded says so of a partition. To DescribeQuorum it is an answer: nobody leads.
+func elsewhere(m kmsg.Response) bool {
+	_, question := m.(*kmsg.DescribeQuorumResponse)
+	return tellsOf(m, kafka.ErrNotController) || !question && tellsOf(m, kafka.ErrNotLeaderOrFollower)
 }

@@ -109,6 +109,14 @@ func TestNotControllerInsideIsNotControllerOutside(t *testing.T) {
 	s.err = refusal(kafka.ErrNotController)
 	out = ask[*kmsg.EnvelopeResponse](s, s.n.Envelope, wrapped(kmsg.NewPtrUnregisterBrokerRequest(), 0), 0)
 	wantCode(t, out.ErrorCode, kafka.ErrNotController)
+	// A controller that is stopping, and a quorum's leader that leads no more, say it in other words.
+	s.err = refusal(kafka.ErrNotLeaderOrFollower)
+	out = ask[*kmsg.EnvelopeResponse](s, s.n.Envelope, wrapped(kmsg.NewPtrRemoveRaftVoterRequest(), 0), 0)
+	wantCode(t, out.ErrorCode, kafka.ErrNotController)
+	s.answer = creating(kafka.ErrNotLeaderOrFollower)
+	out = ask[*kmsg.EnvelopeResponse](s, s.n.Envelope, wrapped(creation(), 7), 0)
+	wantCode(t, out.ErrorCode, kafka.ErrNotController)
+	s.answer = nil
 	s.err = refusal(kafka.ErrBrokerIdNotRegistered)
 	out = ask[*kmsg.EnvelopeResponse](s, s.n.Envelope, wrapped(kmsg.NewPtrUnregisterBrokerRequest(), 0), 0)
 	wantCode(t, out.ErrorCode, kafka.ErrNone)

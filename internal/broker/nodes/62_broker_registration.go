@@ -5,6 +5,7 @@ import (
 
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/machine/controller"
 	"github.com/milena-io/milena/internal/remote/commands"
 	"github.com/milena-io/milena/internal/wire"
 )
@@ -27,14 +28,32 @@ func (n *Nodes) BrokerRegistration(req *wire.Request) {
 		return
 	}
 	cmd := commands.ReadRegisterBroker(in)
+	other := n.o.Image().Controller(cmd.Broker)
+	if other == nil || other.Incarnation == cmd.Incarnation {
+		n.registerBroker(cmd, answer)
+		return
+	}
+	n.o.Node.Meet(other, func(alive string) { // a node.id is one process's, whatever that is
+		if alive != "" {
+			answer(nil, GivenTwice(cmd.Broker, alive))
+			return
+		}
+		n.registerBroker(cmd, answer)
+	})
+}
+
+func (n *Nodes) registerBroker(cmd controller.RegisterBroker, answer func(reply any, err error)) {
 	n.o.Controller.Submit(n.o.Timeout, cmd, func(reply any, err error) {
 		old := n.o.Image().Broker(cmd.Broker)
 		if fault.CodeOf(err) != kafka.ErrDuplicateBrokerRegistration || old == nil {
 			answer(reply, err)
 			return
 		}
-		n.o.Node.Suspect(old, func(dead bool) {
+		n.o.Node.Suspect(old, func(dead bool, alive string) {
 			if !dead {
+				if alive != "" {
+					err = GivenTwice(cmd.Broker, alive)
+				}
 				answer(nil, err)
 				return
 			}
@@ -42,4 +61,10 @@ func (n *Nodes) BrokerRegistration(req *wire.Request) {
 			n.o.Controller.Submit(n.o.Timeout, cmd, answer)
 		})
 	})
+}
+
+// GivenTwice refuses a node whose id another process has that lives, by the word of who met it.
+func GivenTwice(id kafka.NodeID, alive string) error {
+	return fault.New("nodes.Register", kafka.ErrDuplicateBrokerRegistration, "node.id %d is given twice: another process has it and lives, %s. "+
+		"Give one of the two another node.id and an empty directory, or stop it.", id, alive)
 }

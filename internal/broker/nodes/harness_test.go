@@ -23,6 +23,7 @@ type stand struct {
 	table    *wire.Table
 	budget   *wire.Budget
 	img      *image.Image
+	lives    string // where a process of an older registration is met
 	commands []controller.Command
 	reply    any
 	err      error // of commands, and of the quorum
@@ -46,7 +47,7 @@ func newStand(t testing.TB) *stand {
 	})
 	s.table = wire.NewTable(map[kafka.APIKey]wire.Handler{
 		kafka.KeyCreateTopics: func(req *wire.Request) { s.inner = req; s.answer(req) }, kafka.KeyUnregisterBroker: s.n.UnregisterBroker,
-		kafka.KeyBrokerHeartbeat: s.n.BrokerHeartbeat,
+		kafka.KeyBrokerHeartbeat: s.n.BrokerHeartbeat, kafka.KeyRemoveRaftVoter: s.n.RemoveRaftVoter,
 	})
 	return s
 }
@@ -64,9 +65,10 @@ func (s *stand) ClusterID() string {
 	return "here"
 }
 
-func (s *stand) Table(string) *wire.Table                 { return s.table }
-func (s *stand) Shown() kafka.Offset                      { return 55 }
-func (s *stand) Suspect(_ *image.Broker, done func(bool)) { done(false) }
+func (s *stand) Table(string) *wire.Table                         { return s.table }
+func (s *stand) Shown() kafka.Offset                              { return 55 }
+func (s *stand) Suspect(_ *image.Broker, done func(bool, string)) { done(false, s.lives) }
+func (s *stand) Meet(_ *image.Controller, done func(string))      { done(s.lives) }
 
 func (s *stand) Leader() (kafka.NodeID, kafka.LeaderEpoch) { return 2, 7 }
 func (s *stand) Voters() []record.Voter {

@@ -46,8 +46,11 @@ type Node interface {
 	// Shown is the end below which everything is visible on this node.
 	Shown() kafka.Offset
 	// Suspect asks whether the process of a broker's registered incarnation has ended, which its successor gives reason to
-	// think. dead is true only if that is proven.
-	Suspect(b *image.Broker, done func(dead bool))
+	// think. dead is true only if that is proven; alive says where it was met, and is empty where it wasn't.
+	Suspect(b *image.Broker, done func(dead bool, alive string))
+	// Meet asks whether the process of a controller's registered incarnation lives; alive says where it was met. Only the active
+	// controller asks.
+	Meet(c *image.Controller, done func(alive string))
 }
 
 // Options are what the area is made of.
