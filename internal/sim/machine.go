@@ -29,9 +29,10 @@ type machine struct {
 	proc       *world.Process // nil while none runs
 	node       *node.Node
 	ready      bool
-	stopping   bool // it was told to stop
-	lost       bool // syncs of the process failed: what it wrote is in memory as long as the kernel keeps it, and on no disk
-	registered int  // so many processes have served
+	stopping   bool           // it was told to stop
+	lost       bool           // syncs of the process failed: what it wrote is in memory as long as the kernel keeps it, and on no disk
+	oneDir     *world.Process // whose second log directory has failed
+	registered int            // so many processes have served
 	closes     []func()
 	ills       ills
 }
@@ -133,6 +134,9 @@ func (m *machine) gaveUp(proc *world.Process, err error) {
 	r := m.r
 	r.note("node %d gives up: %v", m.id, err)
 	r.reached.add(GaveUp)
+	if m.oneDir == proc && !m.lost && errors.Is(err, disk.ErrIO) {
+		r.broken("gave-up", "node %d gave up, and only its second log directory had failed: %v", m.id, err)
+	}
 	if !errors.Is(err, disk.ErrIO) && !errors.Is(err, disk.ErrNoSpace) && m.ills.full == 0 {
 		r.broken("gave-up", "node %d gave up and no disk had failed: %v", m.id, err)
 	}
@@ -234,7 +238,7 @@ func (m *machine) state() string {
 
 // snapshots counts the snapshots of the metadata log on the disk, but for the one that it began with.
 func (m *machine) snapshots() (n int) {
-	entries, err := m.fs.List("data/__cluster_metadata-0")
+	entries, err := m.fs.List(firstDir + "/__cluster_metadata-0")
 	if err != nil {
 		return 0
 	}

@@ -83,6 +83,8 @@ func (m *machine) suffer(e faults.Event) (end func()) {
 			m.faulty.Add(disk.Fault{Op: disk.OpSync, Err: disk.ErrIO})
 		}
 		return m.fill
+	case faults.DirFails:
+		return m.failDir()
 	case faults.FullDisk:
 		m.ills.full++
 		m.fill()

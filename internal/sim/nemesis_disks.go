@@ -26,3 +26,23 @@ func (m *machine) restore() (end func()) {
 		m.down(func() { m.replace(old) })()
 	}
 }
+
+// failDir has every sync in the second log directory fail, which takes that offline and nothing else. At the end the process starts
+// anew, which it takes to have the directory back.
+func (m *machine) failDir() (end func()) {
+	proc := m.proc
+	if proc == nil || m.ills.full > 0 {
+		return func() {}
+	}
+	m.oneDir = proc
+	m.faulty.Add(disk.Fault{Op: disk.OpSync, Path: secondDir, Err: disk.ErrIO})
+	return func() {
+		if m.proc != proc {
+			return
+		}
+		m.fill()
+		m.r.reached.add(DirBack)
+		m.lost = true
+		m.down(m.die)()
+	}
+}

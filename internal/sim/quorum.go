@@ -85,7 +85,7 @@ func epochOn(fs *disk.Mem) kafka.LeaderEpoch {
 	state := struct {
 		Epoch kafka.LeaderEpoch `json:"leaderEpoch"`
 	}{kafka.NoLeaderEpoch}
-	f, err := fs.Open("data/"+kafka.MetadataTopic+"-0/quorum-state", 0)
+	f, err := fs.Open(firstDir+"/"+kafka.MetadataTopic+"-0/quorum-state", 0)
 	if err != nil {
 		return kafka.NoLeaderEpoch
 	}

@@ -43,6 +43,8 @@ const (
 	Risen
 	AckedAgain
 	Tuned
+	DirLost
+	DirBack
 	sorts
 )
 
@@ -53,6 +55,7 @@ var sortNames = [sorts]string{
 	"clusters with controllers apart", "nodes rolled", "disks restored from a backup", "reassignments called back", "repairs of replaced disks", "deletions of records",
 	"fetches of an older epoch refused", "questions to who coordinates no more refused", "commits of an older generation refused",
 	"topics made again", "records acknowledged to these", "changes of configs",
+	"log directories lost", "processes started anew to have one back",
 }
 
 // Reached counts what a run, or many, came across.
@@ -124,7 +127,10 @@ func (r *Reached) logged(message string) Sort {
 	case "metadata snapshot of the leader installed":
 		s = Installed
 	default:
-		return sorts
+		if !strings.HasPrefix(message, "Stopping serving replicas in dir "+secondDir) {
+			return sorts
+		}
+		s = DirLost
 	}
 	r.add(s)
 	return s

@@ -86,7 +86,9 @@ func fit(s faults.Swarm) faults.Swarm {
 	if !s.Variety.Apart || s.Variety.Configs && s.Replicas > 1 {
 		s.Without(faults.Wipe, faults.Restore) // a voter has to be replaced by hand, and what one disk has may be all there is
 	}
-	s.Without(faults.DirFails)
+	if !s.Variety.Dirs {
+		s.Without(faults.DirFails)
+	}
 	return s
 }
 

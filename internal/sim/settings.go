@@ -28,7 +28,7 @@ func (r *run) settings(id kafka.NodeID) map[string]string {
 		roles, listeners = append(roles, role.name), append(listeners, role.listener+"://"+m.host()+":"+role.port)
 	}
 	return map[string]string{
-		"node.id": fmt.Sprint(id), "process.roles": strings.Join(roles, ","), "log.dirs": "data", "controller.listener.names": "CONTROLLER",
+		"node.id": fmt.Sprint(id), "process.roles": strings.Join(roles, ","), "log.dirs": strings.Join(r.dirs(), ","), "controller.listener.names": "CONTROLLER",
 		"listeners":                      strings.Join(listeners, ","),
 		"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
 		"controller.quorum.voters":       strings.Join(listed, ","),
@@ -74,4 +74,18 @@ func (m *machine) roles() (out []role) {
 		out = append(out, role{"controller", "CONTROLLER", controllers})
 	}
 	return out
+}
+
+// A machine's log directories; the metadata log is in the first.
+const (
+	firstDir  = "data"
+	secondDir = "more"
+)
+
+// dirs are the log directories of every node.
+func (r *run) dirs() []string {
+	if r.plan.Swarm.Variety.Dirs {
+		return []string{firstDir, secondDir}
+	}
+	return []string{firstDir}
 }

@@ -13,11 +13,17 @@ import (
 // logOn reads a log from a disk as it is, batch after batch for as long as they check, and where it ends. What is there
 // of an earlier topic of that name isn't it.
 func logOn(fs *disk.Mem, tp kafka.TopicPartition, id kafka.TopicID) (log []replicas.Batch, end kafka.Offset) {
-	dir := "data/" + tp.String()
-	entries, err := fs.List(dir)
-	if err != nil || !of(fs, dir, id) {
-		return nil, kafka.NoOffset
+	for _, dir := range []string{firstDir, secondDir} {
+		dir += "/" + tp.String()
+		if entries, err := fs.List(dir); err == nil && of(fs, dir, id) {
+			return batchesIn(fs, dir, entries)
+		}
 	}
+	return nil, kafka.NoOffset
+}
+
+// batchesIn reads a log's batches for as long as they check.
+func batchesIn(fs *disk.Mem, dir string, entries []disk.Entry) (log []replicas.Batch, end kafka.Offset) {
 	for _, e := range entries {
 		if !strings.HasSuffix(e.Name, ".log") {
 			continue
