@@ -41,6 +41,9 @@ func (r *run) converge() {
 		}
 		return stuck
 	}
+	if r.plan.Swarm.Variety.Voters {
+		demand("every controller votes", func() bool { return len(r.voteless()) == 0 }, func() any { return r.voteless() })
+	}
 	demand("every partition takes writes", func() bool { return len(progress()) == 0 }, func() any { return append(progress(), r.behind()...) })
 	demand("every group is stable", func() bool { return len(r.unsettled()) == 0 }, func() any { return r.unsettled() })
 	demand("every replica is in sync", func() bool { return len(r.behind()) == 0 }, func() any { return r.behind() })

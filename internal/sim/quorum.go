@@ -20,7 +20,8 @@ func newQuorum(r *run) quorum {
 	return quorum{r: r, acted: kafka.NoOffset, led: map[kafka.LeaderEpoch]kafka.NodeID{}, last: kafka.NoLeaderEpoch, kept: map[kafka.NodeID]kafka.LeaderEpoch{}}
 }
 
-// acts hears that a node acts on the metadata up to an offset: then a majority of the voters has it. One that is down counts.
+// acts hears that a node acts on the metadata up to an offset: then a majority of the voters has it. One that is down counts, and one that
+// doesn't say yet who votes, or says that its vote was taken: it had one when that was committed.
 func (q *quorum) acts(m *machine, upTo kafka.Offset) {
 	if upTo <= q.acted {
 		return
@@ -32,7 +33,9 @@ func (q *quorum) acts(m *machine, upTo kafka.Offset) {
 			continue
 		}
 		voters++
-		if v.node == nil || q.ends(v) > upTo {
+		if v.node == nil {
+			have++
+		} else if end, votes := q.ends(v); !votes || end > upTo {
 			have++
 		}
 	}
@@ -41,12 +44,12 @@ func (q *quorum) acts(m *machine, upTo kafka.Offset) {
 	}
 }
 
-// ends returns where a voter's log ends, and notes what it leads: an epoch has one leader.
-func (q *quorum) ends(v *machine) (end kafka.Offset) {
+// ends returns where a controller's log ends and whether it says that it has a vote, and notes what it leads: an epoch has one leader.
+func (q *quorum) ends(v *machine) (end kafka.Offset, votes bool) {
 	d := v.node.Probe().Quorum()
 	for i := range d.Voters {
 		if d.Voters[i].ID == v.id {
-			end = d.Voters[i].LogEnd
+			end, votes = d.Voters[i].LogEnd, true
 		}
 	}
 	if d.Leading {
@@ -55,7 +58,7 @@ func (q *quorum) ends(v *machine) (end kafka.Offset) {
 		}
 		q.led[d.Epoch], q.last = v.id, max(q.last, d.Epoch)
 	}
-	return end
+	return end, votes
 }
 
 // buried looks at the epoch that a voter's disk remembers: of each epoch that was led a majority knows, for it voted. A voter that

@@ -115,6 +115,7 @@ func (r *run) phases() {
 	r.repair()
 	r.trim()
 	r.tune()
+	r.seat()
 	r.unleash()
 	r.w.RunUntil(r.plan.Heal, r.noticing(never))
 	r.heal()

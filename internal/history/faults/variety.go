@@ -10,11 +10,12 @@ type Variety struct {
 	Again   bool `json:",omitempty"` // a topic is deleted and made again under its name
 	Configs bool `json:",omitempty"` // min.insync.replicas is changed while records are written
 	Dirs    bool `json:",omitempty"` // every broker has two log directories, of which one may fail alone
+	Voters  bool `json:",omitempty"` // controllers lose their votes and get them back
 }
 
 // Vary draws the variety of a seed.
 func Vary(seed uint64) Variety {
 	dice := rand.New(rand.NewPCG(seed, 13))
 	one := func(in int) bool { return dice.IntN(in) == 0 }
-	return Variety{Apart: one(6), Deletes: one(3), Again: one(4), Configs: one(4), Dirs: one(4)}
+	return Variety{Apart: one(6), Deletes: one(3), Again: one(4), Configs: one(4), Dirs: one(4), Voters: one(4)}
 }
