@@ -6,7 +6,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
+	"github.com/milena-io/milena/internal/history/faults"
 	"github.com/milena-io/milena/internal/must"
 )
 
@@ -28,6 +30,10 @@ func TestSameSeedSameTrace(t *testing.T) {
 		if r := Run(s, Options{}); r.Trace != first[s] {
 			t.Errorf("seed %d: trace %016x, and %016x before", s, r.Trace, first[s])
 		}
+	}
+	everything := Options{Faults: 3 * time.Second, Variety: &faults.Variety{Apart: true, Deletes: true, Again: true, Configs: true, Dirs: true, Voters: true}}
+	if a, b := Run(5, everything), Run(5, everything); a.Trace != b.Trace || a.Failed() {
+		t.Errorf("with everything that a seed may draw: trace %016x, and %016x before\n%v", b.Trace, a.Trace, &a)
 	}
 	if first[3] == first[11] {
 		t.Error("two seeds have one trace: the hash sees nothing")

@@ -10,7 +10,7 @@ import (
 func TestASeedIsAPlan(t *testing.T) {
 	var met [Kinds]int
 	single, sizes, isr := 0, map[int]int{}, map[int]int{}
-	partitions := map[int]int{}
+	partitions, varieties := map[int]int{}, map[Variety]int{}
 	const length = 10 * time.Second
 	for seed := range uint64(2000) {
 		s := Draw(seed)
@@ -21,6 +21,7 @@ func TestASeedIsAPlan(t *testing.T) {
 		sizes[s.Nodes]++
 		isr[s.MinISR]++
 		partitions[s.Partitions]++
+		varieties[s.Variety]++
 		of := map[Kind]bool{}
 		bad := map[string]bool{}
 		for i, e := range p.Events {
@@ -34,7 +35,10 @@ func TestASeedIsAPlan(t *testing.T) {
 					t.Fatalf("seed %d: %v in a cluster of %d", seed, e, s.Nodes)
 				}
 			}
-			if e.Kind == SyncFails {
+			if (e.Kind == Wipe || e.Kind == Restore) && s.MinISR < 2 {
+				t.Fatalf("seed %d: what is acknowledged may be on the disk that goes: %v", seed, e)
+			}
+			if slices.Contains([]Kind{SyncFails, Wipe, Restore, DirFails}, e.Kind) {
 				bad[e.String()[len(e.String())-3:]] = true
 				if len(e.Nodes) > (s.Replicas-1)/2 || len(bad) > 1 {
 					t.Fatalf("seed %d: too many disks fail for anything to be promised: %v", seed, e)
@@ -52,6 +56,9 @@ func TestASeedIsAPlan(t *testing.T) {
 		if n == 0 {
 			t.Errorf("no plan has %v", Kind(k))
 		}
+	}
+	if varieties[Variety{}] < 100 || len(varieties) < 32 {
+		t.Errorf("%d varieties, and %d seeds have nothing but faults", len(varieties), varieties[Variety{}])
 	}
 	if single < 100 || len(sizes) != 3 || len(isr) != 2 || len(partitions) != 8 {
 		t.Errorf("the seeds are too much alike: %d have one kind of fault, nodes %v, min.insync %v, partitions %v", single, sizes, isr, partitions)
