@@ -20,8 +20,8 @@ import (
 
 // RanLast reports whether one of us, and not Apache Kafka, ran last on a metadata log: the newest LEADER_CHANGE tells, for every
 // process begins an epoch. The epoch that was noted last may hold none yet: the note comes before the batch. Where the newest is so
-// long ago that a snapshot has taken its place, the snapshot tells, which was written by whoever ran last. false too when that cannot
-// be told.
+// long ago that a snapshot has taken its place, the snapshot tells, which was written by whoever ran last. Of a log that was torn, in
+// whichever segment, what is before the tear tells: the rest is what recovery cuts. false too when that cannot be told.
 func RanLast(fsys disk.FS, dir string) (bool, error) {
 	data, err := checkpoint.Load(fsys, dir+"/leader-epoch-checkpoint", 1<<20)
 	if err != nil && !fault.IsKind(err, fault.Corrupt) {
@@ -33,8 +33,8 @@ func RanLast(fsys disk.FS, dir string) (bool, error) {
 	}
 	for _, e := range slices.Backward(entries) {
 		ours, found, err := changeFrom(fsys, dir, e.Start)
-		if err != nil || found {
-			return ours && err == nil, ignoreDamage(err)
+		if err = ignoreDamage(err); err != nil || found {
+			return ours && err == nil, err
 		}
 	}
 	ours, err := snapshotOurs(fsys, dir, entries[0].Start)

@@ -56,3 +56,26 @@ func TestAnEpochThatWasOnlyNoted(t *testing.T) {
 		}
 	}
 }
+
+// TestATornLogTellsByWhatIsBeforeTheTear: power may go before a segment is durable that the next one already follows. Recovery cuts what
+// is torn, and who ran last is told by what stays.
+func TestATornLogTellsByWhatIsBeforeTheTear(t *testing.T) {
+	const dir = "data/__cluster_metadata-0"
+	for _, ours := range []bool{true, false} {
+		fsys := disk.NewMem()
+		must.OK(fsys.MkdirAll(dir))
+		change := record.LeaderChange{Leader: 1, Milena: ours}
+		head := record.NewControl(0, 1, 1, record.ControlRecord{Type: record.ControlLeaderChange, Value: change.Append(nil)})
+		torn := record.NewControl(head.NextOffset(), 1, 1, record.ControlRecord{Type: record.ControlLeaderChange, Value: change.Append(nil)})
+		next := record.NewControl(torn.NextOffset(), 1, 1, record.ControlRecord{Type: record.ControlLeaderChange, Value: change.Append(nil)})
+		for base, bytes := range map[int64][]byte{0: append(head, torn[:len(torn)-7]...), int64(torn.NextOffset()): next} {
+			f := must.Get(fsys.Open(fmt.Sprintf("%s/%020d.log", dir, base), disk.Create|disk.Write))
+			must.Get(f.WriteAt(bytes, 0))
+			must.OK(f.Close())
+		}
+		got, err := RanLast(fsys, dir)
+		if err != nil || got != ours {
+			t.Errorf("ours %v: %v, %v", ours, got, err)
+		}
+	}
+}

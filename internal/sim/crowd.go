@@ -40,8 +40,10 @@ func (c *crowd) gather(r *run) {
 	for i := range 2 {
 		c.producers = append(c.producers, newProducer(r, fmt.Sprintf("p%d", i), -1, s.Idempotent))
 	}
-	if r.dice.IntN(6) == 0 {
-		c.producers = append(c.producers, newProducer(r, "p2", 1, false))
+	if r.dice.IntN(4) == 0 { // what only the leader has yet is long where it is acknowledged so
+		hasty := newProducer(r, "p2", 1, false)
+		hasty.every /= 4
+		c.producers = append(c.producers, hasty)
 	}
 	for i := range 2 {
 		c.readers = append(c.readers, newConsumer(r, fmt.Sprintf("r%d", i), s.Seed%2 == 0))

@@ -109,6 +109,7 @@ func (m *machine) boot() {
 			m.registered++
 			r.note("node %d serves", m.id)
 			r.watch.serves(m)
+			r.watch.ambush.at(aJoiner, m)
 		}
 	})
 	if err != nil {

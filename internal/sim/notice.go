@@ -43,12 +43,25 @@ func (w *watch) notice() {
 		for t := range img.Topics() {
 			for n, p := range t.Partitions() {
 				id := kafka.TopicIDPartition{TopicID: t.ID, Partition: n}
-				if of := w.watched[id]; of == nil || of.at != p.PartitionEpoch {
+				of := w.watched[id]
+				if of == nil || of.at != p.PartitionEpoch {
+					was := w.leads(of)
 					w.look(id, nil)
+					if t.Name == topic {
+						w.ambush.elected(was, p)
+					}
 				}
 			}
 		}
 	}
+}
+
+// leads is who led a partition when it was looked at last.
+func (w *watch) leads(of *watched) lead {
+	if of == nil {
+		return lead{node: kafka.NoNode, epoch: kafka.NoLeaderEpoch}
+	}
+	return of.leads
 }
 
 // cut hears of a node that has cut a log on a leader's word, and looks at it: what was answered in one epoch is not to be obeyed in
@@ -77,6 +90,7 @@ func (w *watch) cut(host string, line slog.Record) {
 		return
 	}
 	id := kafka.TopicIDPartition{TopicID: t.ID, Partition: int32(number)}
+	w.ambush.at(aCut, w.r.machines[i])
 	p := w.r.machines[i].node.Probe().Replica(id)
 	if _, known := w.newest.Partition(id); !known || p == nil {
 		return

@@ -88,7 +88,7 @@ func (r *run) read() {
 	if !r.w.RunUntil(patience, func() bool {
 		for _, p := range r.crowd.producers {
 			for _, l := range p.lanes {
-				if l.batch != nil {
+				if len(l.flight) > 0 {
 					return false
 				}
 			}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -11,8 +12,8 @@ import (
 	"github.com/milena-io/milena/internal/record"
 )
 
-// producer writes to every partition, a batch at a time to each, which it sends until its fate is known, as the Java client
-// does: the same bytes, with the same sequence number where it is idempotent.
+// producer writes to every partition, a batch at a time to each or up to five, which it sends until the fate of each is known, as the Java
+// client does: the same bytes, with the same sequence number where it is idempotent.
 type producer struct {
 	c          *client
 	idempotent bool
@@ -22,6 +23,7 @@ type producer struct {
 	asks       bool
 	lanes      []*lane
 	every      time.Duration
+	window     int  // max.in.flight.requests.per.connection
 	quiet      bool // it begins nothing new
 }
 
@@ -33,18 +35,33 @@ type lane struct {
 	writer   uint64
 	count    uint64 // records made
 	sequence int32
-	op       history.Op
-	batch    []byte // of op; nil between two
-	records  int32
-	attempts []history.Attempt
+	flight   []*parcel // whose fate isn't known, in the order of their sequence numbers
+	stalled  bool      // one has failed: when the rest is answered, too, all are sent again in their order
+	waking   bool      // they are about to be
 	acked    int
 	id       kafka.TopicID // of a topic of several lives
 	over     bool          // its topic is deleted
 }
 
+// parcel is a batch on its way.
+type parcel struct {
+	op       history.Op
+	batch    []byte
+	records  int32
+	sequence int32 // of the first
+	attempts []history.Attempt
+	out      bool // it was sent, and not answered
+}
+
+// inFlight is Kafka's default of max.in.flight.requests.per.connection, and as many batches of a producer as a broker remembers.
+const inFlight = 5
+
 func newProducer(r *run, host string, acks int16, idempotent bool) *producer {
 	p := &producer{c: newClient(r, host), acks: acks, idempotent: idempotent, id: kafka.NoProducerID, epoch: -1}
-	p.every = time.Duration(10+r.dice.IntN(80)) * time.Millisecond
+	p.every, p.window = time.Duration(10+r.dice.IntN(80))*time.Millisecond, 1
+	if idempotent && r.dice.IntN(2) == 0 {
+		p.window = inFlight
+	}
 	return p
 }
 
@@ -69,8 +86,15 @@ func (l *lane) turn() {
 		p.introduce(l.turn)
 		return
 	}
-	l.compose()
-	l.send()
+	if len(l.flight) < p.window {
+		l.flight = append(l.flight, l.compose())
+		if !l.stalled {
+			l.send(l.flight[len(l.flight)-1])
+		}
+	}
+	if p.window > 1 {
+		p.c.later(p.every, l.turn)
+	}
 }
 
 // introduce asks for a producer id.
@@ -97,8 +121,9 @@ func (p *producer) introduce(then func()) {
 }
 
 // compose makes the next batch and writes it into the history.
-func (l *lane) compose() {
+func (l *lane) compose() *parcel {
 	p, r := l.p, l.p.c.r
+	x := &parcel{records: int32(1 + r.dice.IntN(4)), sequence: l.sequence}
 	o := record.Plain()
 	if p.idempotent {
 		o.ProducerID, o.ProducerEpoch, o.BaseSequence = p.id, kafka.ProducerEpoch(p.epoch), l.sequence
@@ -106,8 +131,7 @@ func (l *lane) compose() {
 	b := record.NewBuilder(o)
 	op := history.Op{Process: l.process, F: history.DoSend}
 	now := r.w.Now().WallMs
-	l.records = int32(1 + r.dice.IntN(4))
-	for range l.records {
+	for range x.records {
 		v := history.Value(l.writer, l.count)
 		l.count++
 		payload := history.Payload(nil, v, 16+r.dice.IntN(150))
@@ -116,27 +140,29 @@ func (l *lane) compose() {
 			Key: l.tp, V: v, Off: kafka.NoOffset, Time: now, CRC: history.Sum(now, nil, payload, nil),
 		}})
 	}
-	l.batch, l.attempts = must.Get(b.Build()), nil
-	l.op = r.record.Begin(op)
+	l.sequence += x.records
+	x.batch, x.op = must.Get(b.Build()), r.record.Begin(op)
+	return x
 }
 
-// send sends the batch to whoever leads.
-func (l *lane) send() {
+// send sends a batch to whoever leads.
+func (l *lane) send(x *parcel) {
 	c := l.p.c
 	at, known := c.leader(l.tp)
 	if !known {
-		c.refresh(func() { c.later(backoff, l.retry) })
+		l.stall()
 		return
 	}
 	req := kmsg.NewPtrProduceRequest()
 	req.Version, req.Acks, req.TimeoutMillis = 9, l.p.acks, 1500
 	t, p := kmsg.NewProduceRequestTopic(), kmsg.NewProduceRequestTopicPartition()
-	t.Topic, p.Partition, p.Records = l.tp.Topic, l.tp.Partition, l.batch
+	t.Topic, p.Partition, p.Records = l.tp.Topic, l.tp.Partition, x.batch
 	if !l.id.IsZero() {
 		req.Version, t.TopicID = 13, l.id
 	}
 	t.Partitions = append(t.Partitions, p)
 	req.Topics = append(req.Topics, t)
+	x.out = true
 	c.to(at.node).ask(req, asked, func(resp kmsg.Response, how history.Transport) {
 		a := history.Attempt{Transport: how}
 		base := kafka.NoOffset
@@ -144,70 +170,90 @@ func (l *lane) send() {
 			out := in.Topics[0].Partitions[0]
 			a.Code, base = kafka.ErrorCode(out.ErrorCode), kafka.Offset(out.BaseOffset)
 		}
-		l.attempts = append(l.attempts, a)
+		x.attempts, x.out = append(x.attempts, a), false
 		if a.Transport == history.Answered && a.Code == kafka.ErrNone && l.p.acks == -1 && base >= 0 {
-			c.r.watch.acked(l.tp, l.id, at.node, base, l.records)
+			c.r.watch.acked(l.tp, l.id, at.node, base, x.records)
 		}
-		l.answered(a, base)
+		l.answered(x, a, base)
 	})
 }
 
-func (l *lane) retry() {
-	if l.over {
-		l.settle(kafka.ErrUnknownTopicId, kafka.NoOffset)
+// stall has nothing more sent, and all that is not settled again once nothing is on its way: sooner a batch might overtake one that was
+// sent before it.
+func (l *lane) stall() {
+	l.stalled = true
+	if l.waking || slices.ContainsFunc(l.flight, func(x *parcel) bool { return x.out }) {
 		return
 	}
-	if _, known := l.p.c.leader(l.tp); known {
-		l.send()
-		return
+	l.waking = true
+	again := func() {
+		l.waking, l.stalled = false, false
+		for _, x := range slices.Clone(l.flight) {
+			switch {
+			case l.over:
+				l.settle(x, kafka.ErrUnknownTopicId, kafka.NoOffset)
+			case !l.stalled:
+				l.send(x)
+			}
+		}
 	}
-	l.p.c.refresh(func() { l.p.c.later(backoff, l.retry) })
+	if c := l.p.c; len(l.flight) > 0 {
+		c.refresh(func() { c.later(backoff, again) })
+	} else {
+		again()
+	}
 }
 
 // answered acts on what became of an attempt.
-func (l *lane) answered(a history.Attempt, base kafka.Offset) {
+func (l *lane) answered(x *parcel, a history.Attempt, base kafka.Offset) {
 	c := l.p.c
 	switch {
 	case a.Transport == history.Answered && (a.Code == kafka.ErrNone || a.Code == kafka.ErrDuplicateSequenceNumber):
-		l.settle(a.Code, base)
+		l.settle(x, a.Code, base)
 	case l.p.acks != -1: // it doesn't try again: what one replica lost would be there twice
 		c.wrong(l.tp)
-		l.settle(a.Code, kafka.NoOffset)
+		l.settle(x, a.Code, kafka.NoOffset)
 	case a.Transport != history.Answered || a.Code.Retriable():
 		c.wrong(l.tp)
-		c.refresh(func() { c.later(backoff, l.retry) })
+		l.stall()
+	case a.Code == kafka.ErrOutOfOrderSequenceNumber && x != l.flight[0]:
+		l.stall() // the one before it has not come there
 	default:
-		l.p.fatal(l, a.Code)
-		l.settle(a.Code, kafka.NoOffset)
+		l.p.fatal(l, x, a.Code)
+		l.settle(x, a.Code, kafka.NoOffset)
+	}
+	if l.stalled {
+		l.stall()
 	}
 }
 
 // settle ends the operation.
-func (l *lane) settle(code kafka.ErrorCode, base kafka.Offset) {
+func (l *lane) settle(x *parcel, code kafka.ErrorCode, base kafka.Offset) {
 	r := l.p.c.r
-	l.op.Kind, l.op.Code = history.Settle(l.attempts, history.Produced), code
-	if l.p.acks != -1 && l.op.Kind == history.Ok {
-		l.op.Kind = history.Info // acknowledged by one, which may lose it
+	x.op.Kind, x.op.Code = history.Settle(x.attempts, history.Produced), code
+	if l.p.acks != -1 && x.op.Kind == history.Ok {
+		x.op.Kind = history.Info // acknowledged by one, which may lose it
 	}
 	if code == kafka.ErrNone && base >= 0 {
-		for i := range l.op.Mops {
-			l.op.Mops[i].Send.Off = base + kafka.Offset(i)
+		for i := range x.op.Mops {
+			x.op.Mops[i].Send.Off = base + kafka.Offset(i)
 		}
 	}
-	r.record.End(l.op)
-	if l.op.Kind == history.Ok {
-		l.acked += int(l.records)
-		r.reached.Of[Acked] += int(l.records)
+	r.record.End(x.op)
+	if x.op.Kind == history.Ok {
+		l.acked += int(x.records)
+		r.reached.Of[Acked] += int(x.records)
 		if !l.id.IsZero() {
-			r.reached.Of[AckedAgain] += int(l.records)
+			r.reached.Of[AckedAgain] += int(x.records)
 		}
 	}
-	l.batch = nil
-	l.sequence += l.records
-	l.p.c.later(l.p.every, l.turn)
+	l.flight = slices.DeleteFunc(l.flight, func(y *parcel) bool { return y == x })
+	if l.p.window == 1 {
+		l.p.c.later(l.p.every, l.turn)
+	}
 }
 
 // fatal is an error after which a Java producer would throw: of an idempotent one that sends in order none is right.
-func (p *producer) fatal(l *lane, code kafka.ErrorCode) {
-	p.c.r.broken("producer", "producer %d epoch %d at sequence %d of %v: %v", p.id, p.epoch, l.sequence, l.tp, code)
+func (p *producer) fatal(l *lane, x *parcel, code kafka.ErrorCode) {
+	p.c.r.broken("producer", "producer %d epoch %d at sequence %d of %v: %v", p.id, p.epoch, x.sequence, l.tp, code)
 }

@@ -47,6 +47,7 @@ const (
 	DirBack
 	Unseated
 	Seated
+	Ambushed
 	sorts
 )
 
@@ -57,7 +58,7 @@ var sortNames = [sorts]string{
 	"clusters with controllers apart", "nodes rolled", "disks restored from a backup", "reassignments called back", "repairs of replaced disks", "deletions of records",
 	"fetches of an older epoch refused", "questions to who coordinates no more refused", "commits of an older generation refused",
 	"topics made again", "records acknowledged to these", "changes of configs",
-	"log directories lost", "processes started anew to have one back", "votes taken", "votes given back",
+	"log directories lost", "processes started anew to have one back", "votes taken", "votes given back", "ambushes",
 }
 
 // Reached counts what a run, or many, came across.

@@ -36,7 +36,7 @@ func (r *run) settings(id kafka.NodeID) map[string]string {
 		"broker.heartbeat.interval.ms": fmt.Sprint(beat), "broker.session.timeout.ms": fmt.Sprint(beat * (2 + dice.IntN(5))),
 		"controller.quorum.election.timeout.ms":           of(500, 1000), // below that heartbeats are most of a run
 		"metadata.log.max.record.bytes.between.snapshots": of(2000, 8000, 20<<20),
-		"metadata.log.segment.bytes":                      of(8<<20, 8<<20, 1<<30),
+		"metadata.log.segment.bytes":                      of(2000, 8<<20),
 		"replica.lag.time.max.ms":                         of(500, 1500, 5000),
 		"replica.fetch.wait.max.ms":                       of(50, 200, 500),
 		"replica.fetch.max.bytes":                         of(2000, 1<<20),

@@ -24,6 +24,7 @@ type watch struct {
 	newest  *image.Image // the furthest that any node has acted on
 	watched map[kafka.TopicIDPartition]*watched
 	quorum  quorum
+	ambush  ambush
 }
 
 // watched is one partition.
@@ -62,6 +63,7 @@ func (x *sight) changed(same int) {
 // begin looks at everything from now on, at moments that nobody expects.
 func (w *watch) begin(r *run) {
 	w.r, w.watched, w.quorum = r, map[kafka.TopicIDPartition]*watched{}, newQuorum(r)
+	w.ambush = newAmbush(r)
 	w.dice = rand.New(rand.NewPCG(r.plan.Swarm.Seed, 11))
 	w.again()
 }
