@@ -15,7 +15,7 @@ import (
 )
 
 func (a *app) reassignCommand() *cobra.Command {
-	return a.group("reassign", "Move replicas between brokers", a.reassignPlan(), a.reassignApply(), a.reassignStatus(), a.reassignCancel())
+	return a.group("reassign", "Move replicas between brokers", a.reassignPlan(), a.reassignApply(), a.reassignStatus(), a.reassignCancel(), a.reassignRefetch())
 }
 
 // planDoc is a plan, as `reassign plan -o json` prints it: what kafka-reassign-partitions takes, and more beside it.

@@ -1,0 +1,57 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+)
+
+// A replica is thrown away and fetched again, also the one that leads; nothing is lost, and the replicas are in the order that they had.
+func TestRefetch(t *testing.T) {
+	s := newSeveral(t)
+	s.create("t", "-p", "1", "-r", "3")
+	s.produce("t", strings.Repeat("abcdefghijklmnop\n", 2000))
+	s.until("all in sync", []string{"healthy   "}, "cluster", "health")
+	before := decode[explainedDoc](t, s.ok("explain", "partition", "t", "0", "-o", "json"), "explain.partition")
+	for _, id := range []int32{before.Replicas[1], before.Replicas[0]} {
+		d := decode[refetchedDoc](t, s.ok("reassign", "refetch", "t", "0", "--broker", string('0'+rune(id)), "--yes", "-o", "json"), "reassign.refetch")
+		if !d.Done || d.Broker != id || d.Bytes < 10_000 || len(d.Replicas) != 3 {
+			t.Errorf("%+v", d)
+		}
+		s.until("all in sync", []string{"healthy   "}, "cluster", "health")
+		now := decode[explainedDoc](t, s.ok("explain", "partition", "t", "0", "-o", "json"), "explain.partition")
+		if idList(now.Replicas) != idList(before.Replicas) || len(now.ISR) != 3 {
+			t.Errorf("the replicas are %v, in sync %v; they were %v", now.Replicas, now.ISR, before.Replicas)
+		}
+		if now.Leader == id {
+			t.Errorf("broker %d leads, which has just begun anew", id)
+		}
+	}
+	if out := s.ok("consume", "t", "--from", "start"); strings.Count(out, "abcdefghijklmnop") != 2000 {
+		t.Errorf("%d records are left", strings.Count(out, "abcdefghijklmnop"))
+	}
+}
+
+func TestRefetchRefuses(t *testing.T) {
+	s := newSeveral(t)
+	s.create("one", "-p", "1", "-r", "1")
+	s.create("two", "-p", "1", "-r", "2", "-c", "min.insync.replicas=1")
+	on := decode[explainedDoc](t, s.ok("explain", "partition", "one", "0", "-o", "json"), "explain.partition").Leader
+	pair := decode[explainedDoc](t, s.ok("explain", "partition", "two", "0", "-o", "json"), "explain.partition").Replicas
+	off := 6 - pair[0] - pair[1]
+	id := func(n int32) string { return string('0' + rune(n)) }
+	for _, tc := range []struct {
+		exit int
+		says string
+		args []string
+	}{
+		{exitUsage, "of which broker", []string{"two", "0"}},
+		{exitUsage, "nobody is there to ask", []string{"two", "0", "--broker", id(pair[0])}},
+		{exitFailed, "the only replica", []string{"one", "0", "--broker", id(on), "-y"}},
+		{exitFailed, "has no replica", []string{"two-0", "--broker", id(off), "-y"}},
+		{exitFailed, "does not exist", []string{"two", "7", "--broker", "1", "-y"}},
+	} {
+		if r := s.run(append([]string{"reassign", "refetch"}, tc.args...)...); r.exit != tc.exit || !strings.Contains(r.err, tc.says) {
+			t.Errorf("%v: exit %d, %q; want %d, %q", tc.args, r.exit, r.err, tc.exit, tc.says)
+		}
+	}
+}
