@@ -57,15 +57,15 @@ func (f Following) Take(a Answer) (bytes int, ok bool, err error) {
 		return 0, false, err
 	}
 	bytes, err = p.appendFetched(a.Asked.LeaderEpoch, a.Records)
-	o := p.log.Offsets()
-	calls := p.settle(p.rep.Appended(o.End))
-	if fault.IsKind(err, fault.Disk) {
+	if fault.IsKind(err, fault.Disk) { // the log may have been half emptied
 		broken := err // and not err itself, which would be allocated with each answer
-		calls = append(p.fail(broken), func() { p.at().Failed(broken) })
+		calls := append(p.fail(broken), func() { p.at().Failed(broken) })
 		p.mu.Unlock()
 		run(calls)
 		return bytes, true, err
 	}
+	o := p.log.Offsets()
+	calls := p.settle(p.rep.Appended(o.End))
 	if bytes > 0 {
 		p.Traffic.ReplicationIn.Add(uint64(bytes))
 		if r := p.cfg.Throttles.Follower.of(p.name.Partition); r != nil {
