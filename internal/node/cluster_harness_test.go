@@ -40,7 +40,8 @@ type machine struct {
 	id     int32
 	set    map[string]string
 	fs     *disk.Mem
-	faults *disk.Faulty // around the disk of the process that runs
+	faults *disk.Faulty  // around the disk of the process that runs
+	slow   time.Duration // how long each of its syncs takes that begins now
 	proc   *world.Process
 	node   *node.Node
 	ready  *error
@@ -65,6 +66,15 @@ func (s skewed) Now() kafka.Instant {
 	now.WallMs += s.ahead.Milliseconds()
 	return now
 }
+
+// device is a machine's disk as its process has it.
+type device struct {
+	*disk.Faulty
+	m *machine
+}
+
+// Latency is how long a sync takes.
+func (d device) Latency() time.Duration { return d.m.slow }
 
 func newCluster(t testing.TB, seed uint64) *cluster {
 	c := &cluster{t: t, w: world.NewVirtual(seed)}
@@ -146,7 +156,7 @@ func (c *cluster) start(id int) {
 	m.proc, m.ready, m.stops, m.gaveUp = world.NewProcess(c.w), nil, nil, nil
 	m.faults = disk.NewFaulty(m.fs)
 	n, err := node.Start(node.Options{
-		World: skewed{m.proc, m.ahead}, Features: m.features, FS: m.faults, Values: config.Values{Scope: config.Broker, Set: m.set}, Logger: slog.New(slog.NewTextHandler(&m.log, nil)),
+		World: skewed{m.proc, m.ahead}, Features: m.features, FS: device{m.faults, m}, Values: config.Values{Scope: config.Broker, Set: m.set}, Logger: slog.New(slog.NewTextHandler(&m.log, nil)),
 		Dialer: c.net.Dialer(host), Failed: func(err error) {
 			if m.gaveUp = err; !m.ends {
 				c.t.Errorf("node %d gave up: %v", id, err)

@@ -117,7 +117,7 @@ func Start(o Options, ready func(error)) (*Node, error) {
 	n.upkeep = upkeep.New(upkeep.Options{
 		World: o.World, Static: o.Values, Layers: n.settings.layers, Storage: n.storage, Logger: o.Logger, Began: n.life.began,
 		Recovering: o.Recovering, Recovered: n.replicas.news.recovered, Replicas: n.replicas, Life: &n.life,
-		Scrubbed: n.replicas.others.scrubbed,
+		Scrubbed: n.replicas.others.scrubbed, Stalls: n.session.hangs,
 	})
 	if err := n.assemble(); err != nil {
 		n.abandon()

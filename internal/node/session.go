@@ -146,12 +146,13 @@ func (s *session) beat() {
 	interval := s.n.settings.static.Millis("broker.heartbeat.interval.ms")
 	cmd := controller.Heartbeat{
 		Broker: s.n.settings.NodeID(), Epoch: epoch, MetadataOffset: s.n.feed.Offset(), OfflineDirs: dead, Cordoned: s.n.cordonedDirs(),
-		WantShutdown: s.leaving.wants(),
+		WantShutdown: s.leaving.wants(), Stalled: s.n.upkeep.Stalled(),
 	}
 	s.n.control.Submit(interval, cmd, func(reply any, err error) {
 		next := interval
 		if b, ok := reply.(controller.Beat); ok && err == nil {
 			s.reported(dead)
+			s.handedOver(cmd.Stalled)
 			switch {
 			case cmd.WantShutdown:
 				s.leaving.heard(b)

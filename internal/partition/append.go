@@ -87,6 +87,9 @@ func (p *Partition) appendLocked(a Append, done func(Appended)) (result Appended
 	if err := p.lead(a.Epoch); err != nil {
 		return Refused(err), nil, false
 	}
+	if p.givesWay() {
+		return Refused(p.hung()), nil, false
+	}
 	result.LogStart = p.log.Offsets().LogStart
 	if a.Acks == -1 && !p.rep.EnoughInSync() {
 		result.Err = fault.New("partition", kafka.ErrNotEnoughReplicas,

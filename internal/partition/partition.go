@@ -49,6 +49,8 @@ type Env struct {
 	News   News // may be nil
 	// Replication talks to other brokers for the partitions; nil on a node without any.
 	Replication Replication
+
+	hung atomic.Bool // a flush hangs, and the controller knows
 }
 
 // Replication is what carries on between brokers what partitions want. It is called without locks, and has to be quick.

@@ -89,6 +89,7 @@ func (l *leadership) adopt() {
 type handover struct {
 	to    member
 	began bool // Raft was told; before, what was proposed has to be committed
+	now   bool // without that: it never will be here
 	timer world.Timer
 	done  func(error)
 }
@@ -96,7 +97,13 @@ type handover struct {
 // TransferTo hands the leadership to a voter, or with NoNode to the one whose log is longest: for a controlled shutdown.
 // What was proposed is committed first, so that nobody is told of a loss; commands that come meanwhile are refused with
 // NOT_CONTROLLER. done is called once: with nil when this node leads no more.
-func (q *Quorum) TransferTo(node kafka.NodeID, done func(error)) {
+func (q *Quorum) TransferTo(node kafka.NodeID, done func(error)) { q.transfer(node, false, done) }
+
+// StepAside is TransferTo for a leader whose disk hangs: what it has proposed it will hear of no more, and waits for none of it. Whoever
+// leads next has what the others have; who waits here is told that it may take effect.
+func (q *Quorum) StepAside(done func(error)) { q.transfer(kafka.NoNode, true, done) }
+
+func (q *Quorum) transfer(node kafka.NodeID, now bool, done func(error)) {
 	q.locked(func() {
 		err := q.err
 		switch {
@@ -106,7 +113,7 @@ func (q *Quorum) TransferTo(node kafka.NodeID, done func(error)) {
 		case q.lead.handing != nil:
 			err = fault.New("quorum.TransferTo", kafka.ErrRequestTimedOut, "the leadership is being handed to node %d already", q.lead.handing.to.ID)
 		default:
-			err = q.lead.handTo(node, done)
+			err = q.lead.handTo(node, now, done)
 		}
 		if err != nil {
 			q.later(func() { done(err) })
@@ -114,7 +121,7 @@ func (q *Quorum) TransferTo(node kafka.NodeID, done func(error)) {
 	})
 }
 
-func (l *leadership) handTo(node kafka.NodeID, done func(error)) error {
+func (l *leadership) handTo(node kafka.NodeID, now bool, done func(error)) error {
 	to, ok := l.successor(node)
 	if !ok && node == kafka.NoNode {
 		return fault.New("quorum.TransferTo", kafka.ErrInvalidRequest, "no other voter was heard of, there is nobody to hand the leadership to")
@@ -122,7 +129,7 @@ func (l *leadership) handTo(node kafka.NodeID, done func(error)) error {
 	if !ok {
 		return fault.New("quorum.TransferTo", kafka.ErrVoterNotFound, "node %d is no other voter of this quorum", node)
 	}
-	h := &handover{to: to, done: done}
+	h := &handover{to: to, now: now, done: done}
 	l.handing = h
 	h.timer = l.q.o.World.After(l.q.o.Config.ElectionTimeout, func() { l.q.locked(func() { l.expireHandover(h) }) })
 	return nil
@@ -151,7 +158,10 @@ func (l *leadership) successor(node kafka.NodeID) (best member, found bool) {
 // advanceHandover lets Raft hand over as soon as nothing is under way any more.
 func (l *leadership) advanceHandover() {
 	h := l.handing
-	if h == nil || h.began || !l.role.active || len(l.props.values) > 0 || l.q.committed != l.q.engine.store.pos.end() {
+	settled := func() bool {
+		return l.role.active && len(l.props.values) == 0 && l.q.committed == l.q.engine.store.pos.end()
+	}
+	if h == nil || h.began || !h.now && !settled() {
 		return
 	}
 	h.began = true

@@ -56,6 +56,7 @@ func (r *run) settings(id kafka.NodeID) map[string]string {
 		"log.message.timestamp.after.max.ms":              "172800000", // the clocks of nodes are an hour apart
 		"auto.create.topics.enable":                       "false",
 		"leader.imbalance.check.interval.seconds":         of(1, 5, 300),
+		"milena.flush.stall.ms":                           of(200, 1000, 5000),
 	}
 }
 

@@ -41,6 +41,7 @@ type watched struct {
 // sight is what was seen of a replica last: when its machine is down that is what is left of it.
 type sight struct {
 	replicas.Replica
+	of     *partition.Partition // of a machine that was up
 	log    []replicas.Batch
 	told   int               // of log, which the rules have seen
 	latest kafka.LeaderEpoch // of log
@@ -201,6 +202,11 @@ func (w *watch) see(m *machine, id kafka.TopicIDPartition, x *sight) bool {
 		x.Up, x.Leads = false, false
 		return false
 	}
+	if x.Up && x.of != p && x.Incarnation == m.node.Probe().Incarnation() {
+		w.watched[id].watch.Forget(m.id)
+		*x = sight{Replica: replicas.Replica{Node: m.id}}
+	}
+	x.of = p
 	now := partition.Probe(p)
 	if !now.Open {
 		if x.Up || m.stopping { // it was closed, perhaps without having been seen open

@@ -5,47 +5,58 @@ import (
 	"time"
 
 	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/kafka"
 )
 
 // stallEvery is how often flushes are looked at.
 const stallEvery = time.Second
 
 // stall is a log directory whose flush has been under way for longer than milena.flush.stall.ms (fault F11): a device that
-// hangs, or is much slower than it was. Producers with acks=all on it wait, which is all that is right while nobody else has
-// their records.
+// hangs, or is much slower than it was. Producers with acks=all on it wait; the controller is told, and has others lead that are in
+// sync (architecture D5).
 type stall struct {
 	since time.Duration // when the flush began
 	told  time.Duration // its age when the log last told of it; zero: not yet
 }
 
-// flushers are the flush services of all log directories.
-func (u *Upkeep) flushers() []*disk.Flusher {
-	var out []*disk.Flusher
-	for _, v := range u.o.Storage.All() {
-		out = append(out, v.Flusher)
-	}
-	return out
-}
-
 // WatchFlushes looks for flushes that hang.
 func (u *Upkeep) WatchFlushes() {
-	limit := u.o.Static.Millis("milena.flush.stall.ms")
 	stalls := map[string]*stall{}
-	u.repeat("milena.flush.stall.ms", stallEvery, func() error {
-		for _, f := range u.flushers() {
+	u.repeat("milena.flush.stall.ms", min(stallEvery, u.stallLimit()), func() error {
+		changed := false
+		for _, v := range u.o.Storage.All() {
+			f := v.Flusher
 			s := stalls[f.Name()]
 			if s == nil {
 				s = &stall{}
 				stalls[f.Name()] = s
 			}
-			u.watchFlush(f, s, limit)
+			hung := s.told > 0
+			u.watchFlush(f, s)
+			changed = changed || hung != (s.told > 0)
+		}
+		if changed && u.o.Stalls != nil {
+			u.o.Stalls()
 		}
 		return nil
 	})
 }
 
+func (u *Upkeep) stallLimit() time.Duration { return u.o.Static.Millis("milena.flush.stall.ms") }
+
+// Stalled lists the log directories whose flush hangs at the moment.
+func (u *Upkeep) Stalled() (out []kafka.DirectoryID) {
+	now := u.o.World.Now().Mono
+	for _, v := range u.o.Storage.Serving() {
+		if since, busy := v.Flusher.UnderWay(); busy && now-since >= u.stallLimit() {
+			out = append(out, v.ID())
+		}
+	}
+	return out
+}
+
 // watchFlush tells of a flush that hangs, again each time its age has doubled, and of its end.
-func (u *Upkeep) watchFlush(f *disk.Flusher, s *stall, limit time.Duration) {
+func (u *Upkeep) watchFlush(f *disk.Flusher, s *stall) {
 	now := u.o.World.Now().Mono
 	since, busy := f.UnderWay()
 	if s.told > 0 && (!busy || since != s.since) {
@@ -53,7 +64,7 @@ func (u *Upkeep) watchFlush(f *disk.Flusher, s *stall, limit time.Duration) {
 		*s = stall{}
 	}
 	age := now - since
-	if !busy || age < limit || age < 2*s.told {
+	if !busy || age < u.stallLimit() || age < 2*s.told {
 		return
 	}
 	s.since, s.told = since, age
@@ -61,16 +72,22 @@ func (u *Upkeep) watchFlush(f *disk.Flusher, s *stall, limit time.Duration) {
 		f.Name(), age.Round(time.Millisecond), u.stranded()), "dir", f.Name(), "age", age.String())
 }
 
-// stranded says what becomes of the partitions that are led from a directory whose flush hangs. Where another replica is in
-// sync, here is the place to move their leadership to it (architecture D5); a node alone keeps them all.
+// stranded says what becomes of the partitions that are led from a directory whose flush hangs.
 func (u *Upkeep) stranded() string {
+	others := 0
+	for range u.o.Replicas.Image().Brokers() {
+		others++
+	}
+	if others > 1 {
+		return "Producers with acks=all wait for it; the controller is asked to have other replicas lead that are in sync."
+	}
 	return "Producers with acks=all wait for it; no other replica could take the leadership over."
 }
 
 // FlushAge is how long the flush of a directory has been under way; zero while none is.
 func (u *Upkeep) FlushAge(dir string) time.Duration {
-	for _, f := range u.flushers() {
-		if since, busy := f.UnderWay(); busy && f.Name() == dir {
+	for _, v := range u.o.Storage.All() {
+		if since, busy := v.Flusher.UnderWay(); busy && v.Flusher.Name() == dir {
 			return max(u.o.World.Now().Mono-since, 0)
 		}
 	}

@@ -36,7 +36,8 @@ func APIs() []API {
 	produce.Served = 3
 	registration := api(kafka.KeyBrokerRegistration, 0, 4, 0, internal, "4 s 16 [s s 2 2] [s 2 2] s? 1@1 *16@2 8@3")
 	ends := api(kafka.KeyOffsetForLeaderEpoch, 2, 4, 4, none, "4@3 [s [4 4@2 4]]")
-	registration.tagged, ends.tagged = true, true
+	beat := api(kafka.KeyBrokerHeartbeat, 0, 1, 0, internal, "4 8 8 1 1 <0:*16 1:*16?>")
+	registration.tagged, ends.tagged, beat.tagged = true, true, true
 	return []API{
 		produce,
 		api(kafka.KeyFetch, 4, 18, 12, both, "4@0-14 4 4 4@3 1@4 4@7 4@7 [s@0-12 16@13 [4 4@9 8 4@12 8@5 4 <0:16 1:8>]]"+
@@ -77,7 +78,7 @@ func APIs() []API {
 		api(kafka.KeyDescribeCluster, 0, 2, 0, both, "1 1@1 1@2"),
 		api(kafka.KeyDescribeProducers, 0, 0, 0, none, "[s *4]"),
 		registration,
-		api(kafka.KeyBrokerHeartbeat, 0, 1, 0, internal, "4 8 8 1 1 <0:*16 1:*16?>"),
+		beat,
 		api(kafka.KeyUnregisterBroker, 0, 0, 0, forwarded, "4"),
 		api(kafka.KeyAllocateProducerIds, 0, 0, 0, internal, "4 8"),
 		api(kafka.KeyControllerRegistration, 0, 0, 0, internal, "4 16 1 [s s 2 2] [s 2 2]"),

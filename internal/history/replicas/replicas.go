@@ -11,6 +11,8 @@
 package replicas
 
 import (
+	"slices"
+
 	"github.com/milena-io/milena/internal/history"
 	"github.com/milena-io/milena/internal/kafka"
 )
@@ -92,6 +94,14 @@ func (w *Watch) Check(s State) []history.Finding {
 	out := told[w.told:]
 	w.told = len(told)
 	return out
+}
+
+// Forget drops what was seen of a node's replica: it was taken away and given back since, and is another one now.
+func (w *Watch) Forget(n kafka.NodeID) {
+	if w.before != nil {
+		w.before.Replicas = slices.DeleteFunc(slices.Clone(w.before.Replicas), func(r Replica) bool { return r.Node == n })
+	}
+	delete(w.logs, n)
 }
 
 // Counts returns how often each invariant was found broken.

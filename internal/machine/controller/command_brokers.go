@@ -52,6 +52,7 @@ type Heartbeat struct {
 	WantShutdown   bool
 	OfflineDirs    []kafka.DirectoryID
 	Cordoned       []kafka.DirectoryID // that take no new replicas (KIP-1066); nil for no word, empty for none
+	Stalled        []kafka.DirectoryID // whose flushes hang (architecture D5)
 }
 
 // Beat is the reply to Heartbeat.

@@ -56,6 +56,9 @@ func electOne(d *decision, configs *topicConfigs, t *image.Topic, id int32, p *i
 		return Problem{kafka.ErrElectionNotNeeded, "Leader election not needed for topic partition."}
 	}
 	c := newChange(t.ID, id, p, configs.rules(t.Name), d.leaders().of(p))
+	if !unclean && d.sessions.hangs(p.Preferred(), p.Directory(p.Preferred())) {
+		return Problem{kafka.ErrPreferredLeaderNotAvailable, "The preferred leader's disk hangs."}
+	}
 	c.preferred = !unclean
 	c.rules.unclean = c.rules.unclean || unclean
 	switch {

@@ -50,6 +50,8 @@ func heartbeat(d *decision, c Heartbeat) (any, error) {
 			// Kafka's way, and one step shorter for a broker that is alone: nobody else has to learn of new leaders.
 			beat.MayShutdown = true
 		}
+	default:
+		s.stalls(d, b, c.Stalled)
 	}
 	if beat.MayShutdown {
 		beat.Fenced = b.Fenced || beat.Fenced || fence(d, b)

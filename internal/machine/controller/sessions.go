@@ -29,9 +29,10 @@ type session struct {
 	broker     kafka.NodeID
 	epoch      kafka.BrokerEpoch
 	heard      kafka.Instant
-	applied    kafka.Offset // how far the broker has applied the metadata log
-	shutdownAt kafka.Offset // what the others must have applied before the broker may stop
-	dead       bool         // the process is proven to have ended
+	applied    kafka.Offset        // how far the broker has applied the metadata log
+	shutdownAt kafka.Offset        // what the others must have applied before the broker may stop
+	dead       bool                // the process is proven to have ended
+	stalled    []kafka.DirectoryID // whose flushes hang
 }
 
 // renew gives every broker a fresh session that is not fenced, as Apache Kafka does. A fenced one leads nothing: its next incarnation need

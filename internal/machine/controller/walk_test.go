@@ -202,7 +202,11 @@ func (w *walk) pass() {
 	w.now = w.now.Add(time.Duration(w.chance.IntN(5)) * time.Second)
 	for id := kafka.NodeID(1); id <= 6; id++ {
 		if b := w.m.Committed().Broker(id); w.up[id] && b != nil {
-			w.step(Heartbeat{Broker: id, Epoch: b.Epoch, MetadataOffset: w.next - 1})
+			h := Heartbeat{Broker: id, Epoch: b.Epoch, MetadataOffset: w.next - 1}
+			if w.chance.IntN(12) == 0 {
+				h.Stalled = b.LogDirs
+			}
+			w.step(h)
 		}
 	}
 	for _, cmd := range w.m.Due(w.now) {

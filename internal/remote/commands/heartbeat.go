@@ -13,6 +13,9 @@ func WriteHeartbeat(c controller.Heartbeat) *kmsg.BrokerHeartbeatRequest {
 	m.BrokerID, m.BrokerEpoch, m.CurrentMetadataOffset = int32(c.Broker), int64(c.Epoch), int64(c.MetadataOffset)
 	m.WantFence, m.WantShutdown = c.WantFence, c.WantShutdown
 	m.OfflineLogDirs, m.CordonedLogDirs = uuids(c.OfflineDirs), uuids(c.Cordoned)
+	if len(c.Stalled) > 0 {
+		m.UnknownTags.Set(tagStalled, appendDirectories(nil, c.Stalled))
+	}
 	return m
 }
 
@@ -21,6 +24,7 @@ func ReadHeartbeat(m *kmsg.BrokerHeartbeatRequest) controller.Heartbeat {
 	return controller.Heartbeat{
 		Broker: kafka.NodeID(m.BrokerID), Epoch: kafka.BrokerEpoch(m.BrokerEpoch), MetadataOffset: kafka.Offset(m.CurrentMetadataOffset),
 		WantFence: m.WantFence, WantShutdown: m.WantShutdown, OfflineDirs: directories(m.OfflineLogDirs), Cordoned: directories(m.CordonedLogDirs),
+		Stalled: readDirectories(tagged(&m.UnknownTags, tagStalled)),
 	}
 }
 
@@ -41,4 +45,19 @@ func beat(m *kmsg.BrokerHeartbeatResponse) (any, error) {
 		return nil, err
 	}
 	return controller.Beat{CaughtUp: m.IsCaughtUp, Fenced: m.IsFenced, MayShutdown: m.ShouldShutdown}, nil
+}
+
+func appendDirectories(out []byte, dirs []kafka.DirectoryID) []byte {
+	for _, d := range dirs {
+		out = append(out, d[:]...)
+	}
+	return out
+}
+
+// readDirectories reads whole ids; what is left over is none.
+func readDirectories(b []byte) (out []kafka.DirectoryID) {
+	for ; len(b) >= len(kafka.DirectoryID{}); b = b[len(kafka.DirectoryID{}):] {
+		out = append(out, kafka.DirectoryID(b[:len(kafka.DirectoryID{})]))
+	}
+	return out
 }

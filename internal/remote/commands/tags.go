@@ -16,6 +16,8 @@ const (
 	tagDead   = 10201 // of BrokerRegistration: an int64
 	tagReason = 10202 // of answers with a code and no words: a text
 	tagShown  = 10203 // of Envelope's answer: an int64
+
+	tagStalled = 10211 // of BrokerHeartbeat: the ids of log directories, 16 bytes each
 )
 
 // tagged returns a tag's value, nil when there is none.

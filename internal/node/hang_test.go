@@ -1,0 +1,82 @@
+package node_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/milena-io/milena/internal/kafka"
+)
+
+// D5, F11: the disk of a node hangs, of the active controller or of another. What it leads others lead once its flush is over its bound,
+// and nobody waits for it as a follower either: every writer goes on, those included that were waiting at it. When its disk is well
+// again it is in sync with everything, and everything that was acknowledged is there.
+func TestANodeWhoseDiskHangsHandsOver(t *testing.T) {
+	for _, controls := range []bool{true, false} {
+		c := newThreeWith(t, 7, func(int) map[string]string {
+			return map[string]string{"min.insync.replicas": "2", "milena.flush.stall.ms": "1000"}
+		})
+		const partitions = 6
+		c.create(1, "t", partitions)
+		hung := c.controller(1)
+		if !controls {
+			hung = hung%3 + 1
+		}
+		other := hung%3 + 1
+		if !slices.Contains(c.leaders(1, "t"), hung) {
+			t.Fatalf("node %d leads nothing", hung)
+		}
+		var writers []*writer
+		for p := range int32(partitions) {
+			writers = append(writers, c.writer("t", p, -1))
+		}
+		c.w.Run(200 * time.Millisecond)
+		c.at(hung).slow = 8 * time.Second
+		c.await("others lead, without it", 3*time.Second, func() bool {
+			return !slices.ContainsFunc(c.partitions(other, "t"), func(p kmsg.MetadataResponseTopicPartition) bool {
+				return p.Leader == hung || slices.Contains(p.ISR, hung)
+			})
+		})
+		if !strings.Contains(c.at(hung).log.String(), "the controller is asked to have other replicas lead") {
+			t.Error("its log doesn't say why")
+		}
+		c.w.Run(200 * time.Millisecond)
+		before := counts(writers)
+		c.w.Run(200 * time.Millisecond)
+		for i, n := range counts(writers) {
+			if n <= before[i] {
+				t.Errorf("controller %v, partition %d: nothing is acknowledged while node %d hangs; its writer asks node %d and heard %v", controls, i, hung, writers[i].leader, writers[i].refused)
+			}
+			writers[i].over = true
+		}
+		c.at(hung).slow = 0
+		c.await("everybody is in sync", 30*time.Second, func() bool {
+			return !slices.ContainsFunc(c.partitions(other, "t"), func(p kmsg.MetadataResponseTopicPartition) bool { return len(p.ISR) != 3 })
+		})
+		for i, w := range writers {
+			there := map[string]bool{}
+			for _, v := range c.contents(c.leaders(other, "t")[i], "t", int32(i)) {
+				there[v] = true
+			}
+			for v := range w.at {
+				if !there[fmt.Sprint(v)] {
+					t.Errorf("partition %d: value %d was acknowledged and is gone", i, v)
+				}
+			}
+		}
+		if code, _ := c.write(c.leaders(other, "t")[0], "t", 0, "after"); code != kafka.ErrNone {
+			t.Errorf("writing afterwards: %v", code)
+		}
+	}
+}
+
+func counts(writers []*writer) (out []int) {
+	for _, w := range writers {
+		out = append(out, len(w.at))
+	}
+	return out
+}
