@@ -86,6 +86,10 @@ func (s *clusterState) readBrokers(ctx context.Context, c *kgo.Client, live kadm
 		return err
 	}
 	for _, b := range resp.Brokers {
+		if known := s.broker(b.NodeID); known != nil {
+			known.up = !b.IsFenced // while all are fenced, clients are told of all
+			continue
+		}
 		if b.IsFenced {
 			s.brokers = append(s.brokers, brokerState{b.NodeID, net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port))), orEmptyText(b.Rack), false})
 		}

@@ -133,7 +133,7 @@ func run() int {
 	c.report.print(os.Stdout)
 	switch {
 	case ctx.Err() != nil:
-		fmt.Printf("interrupted; the same flags with -seed %d -dir %s go on after round %d\n", s.seed, s.dir, r.Rounds-1)
+		fmt.Printf("interrupted; the same flags with -seed %d -dir %s go on with round %d\n", s.seed, s.dir, r.Rounds)
 	case found || s.keep:
 		fmt.Printf("kept: %s\n", s.dir)
 	default:

@@ -7,28 +7,60 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 )
 
-// Cluster is several nodes of one system, each a broker and a controller, on this machine. Nodes are numbered from 1.
+// Cluster is several nodes of one system on this machine. Nodes are numbered from 1.
 type Cluster struct {
 	system  string
 	nodes   []Broker
+	brokers []Broker // those of them that serve clients
 	control []int
 }
 
 // member says which node of a cluster a Broker is.
 type member struct {
 	id      int
+	roles   string
 	port    int   // of clients and of other brokers
 	control []int // the controllers' ports, by id from 1
+	brokers int   // how many there are
 	turn    *turn // one for all nodes of a cluster
+}
+
+// The values of process.roles.
+const (
+	both       = "broker,controller"
+	brokers    = "broker"
+	controller = "controller"
+)
+
+// at is where clients of a node connect, of a controller its only listener.
+func (m *member) at() string {
+	if m.roles == controller {
+		return m.controlAt()
+	}
+	return fmt.Sprintf("127.0.0.1:%d", m.port)
+}
+
+func (m *member) controlAt() string { return fmt.Sprintf("127.0.0.1:%d", m.control[m.id-1]) }
+
+// listeners are those of its roles.
+func (m *member) listeners() string {
+	switch m.roles {
+	case brokers:
+		return "PLAINTEXT://" + m.at()
+	case controller:
+		return "CONTROLLER://" + m.at()
+	}
+	return "PLAINTEXT://" + m.at() + ",CONTROLLER://" + m.controlAt()
 }
 
 // alone is the only node of its cluster.
 func alone() (*member, error) {
-	m := &member{id: 1, control: make([]int, 1), turn: &turn{}}
+	m := &member{id: 1, roles: both, control: make([]int, 1), brokers: 1, turn: &turn{}}
 	var err error
 	if m.port, err = FreePort(); err != nil {
 		return nil, err
@@ -81,31 +113,51 @@ func clusterDefaults(nodes int) map[string]string {
 	}
 }
 
-// NewCluster makes a cluster of the system named. It starts nothing. Of each node is, on top of o.Overrides, what each tells of it;
-// nil tells nothing.
+// NewCluster makes a cluster of the system named, of nodes that are brokers and controllers. It starts nothing. Of each node is, on top of
+// o.Overrides, what each tells of it; nil tells nothing.
 func NewCluster(system string, nodes int, o Options, each func(id int) map[string]string) (*Cluster, error) {
+	return newCluster(system, slices.Repeat([]string{both}, nodes), o, each)
+}
+
+// NewApart makes one of so many controllers, whose ids come first, and so many brokers.
+func NewApart(system string, nodes int, o Options) (*Cluster, error) {
+	return newCluster(system, append(slices.Repeat([]string{controller}, nodes), slices.Repeat([]string{brokers}, nodes)...), o, nil)
+}
+
+func newCluster(system string, roles []string, o Options, each func(id int) map[string]string) (*Cluster, error) {
 	c := &Cluster{system: system}
-	ports, err := steadyPorts(2 * nodes)
+	ports, err := steadyPorts(2 * len(roles))
 	if err != nil {
 		return nil, err
 	}
-	c.control = ports[nodes:]
+	serving := 0
+	for i, role := range roles {
+		if role != brokers {
+			c.control = append(c.control, ports[len(roles)+i])
+		}
+		if role != controller {
+			serving++
+		}
+	}
 	shared := &turn{}
-	for id := 1; id <= nodes; id++ {
-		one := o
+	for i, role := range roles {
+		id, one := i+1, o
 		one.Dir = filepath.Join(o.Dir, fmt.Sprintf("node%d", id))
-		one.Overrides = clusterDefaults(nodes)
+		one.Overrides = clusterDefaults(serving)
 		maps.Copy(one.Overrides, o.Overrides)
 		one.Overrides["node.id"] = fmt.Sprint(id)
 		if each != nil {
 			maps.Copy(one.Overrides, each(id))
 		}
-		one.member = &member{id: id, port: ports[id-1], control: c.control, turn: shared}
+		one.member = &member{id: id, roles: role, port: ports[i], control: c.control, brokers: serving, turn: shared}
 		n, err := New(system, one)
 		if err != nil {
 			return nil, err
 		}
 		c.nodes = append(c.nodes, n)
+		if role != controller {
+			c.brokers = append(c.brokers, n)
+		}
 	}
 	return c, nil
 }
@@ -119,16 +171,19 @@ func (c *Cluster) Nodes() []Broker { return c.nodes }
 // Node is the one with that id.
 func (c *Cluster) Node(id int32) Broker { return c.nodes[id-1] }
 
-// Bootstrap is every node's client listener.
+// Brokers are the nodes that serve clients.
+func (c *Cluster) Brokers() []Broker { return c.brokers }
+
+// Bootstrap is every broker's client listener.
 func (c *Cluster) Bootstrap() []string {
-	all := make([]string, len(c.nodes))
-	for i, n := range c.nodes {
+	all := make([]string, len(c.brokers))
+	for i, n := range c.brokers {
 		all[i] = n.Bootstrap()
 	}
 	return all
 }
 
-// Controllers is every node's listener of controllers.
+// Controllers is every controller's listener of controllers.
 func (c *Cluster) Controllers() []string {
 	all := make([]string, len(c.control))
 	for i, port := range c.control {

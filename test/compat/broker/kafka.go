@@ -35,13 +35,12 @@ func newKafka(opts Options) (Broker, error) {
 		opts.Heap = "512m"
 	}
 	m := opts.member
-	k := &kafka{opts: opts, bootstrap: fmt.Sprintf("127.0.0.1:%d", m.port), wants: len(m.control)}
-	control := m.control[m.id-1]
+	k := &kafka{opts: opts, bootstrap: m.at(), wants: m.brokers}
 	for key, value := range map[string]string{
-		"process.roles":                       "broker,controller",
+		"process.roles":                       m.roles,
 		"controller.quorum.bootstrap.servers": m.servers(),
-		"listeners":                           fmt.Sprintf("PLAINTEXT://%s,CONTROLLER://127.0.0.1:%d", k.bootstrap, control),
-		"advertised.listeners":                "PLAINTEXT://" + k.bootstrap + fmt.Sprintf(",CONTROLLER://127.0.0.1:%d", control),
+		"listeners":                           m.listeners(),
+		"advertised.listeners":                m.listeners(),
 		"controller.listener.names":           "CONTROLLER",
 		"listener.security.protocol.map":      "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
 		"log.dirs":                            opts.logDirs(),
@@ -95,7 +94,7 @@ func (k *kafka) Start(ctx context.Context) error {
 		k.endTurn()
 		return err
 	}
-	if err := waitReady(ctx, &k.process, k.bootstrap, k.wants); err != nil {
+	if err := waitReady(ctx, &k.process, k.opts.member, k.bootstrap, k.wants); err != nil {
 		_ = k.Kill9()
 		return err
 	}
@@ -139,6 +138,8 @@ func (k *kafka) format() error {
 	args := []string{"-Xmx256m", "-cp", cp, "kafka.tools.StorageTool", "format", "-t", "bWlsZW5hLWNvbXBhdC0xMQ", "-c", k.properties()}
 	switch {
 	case k.opts.Static:
+	case k.opts.member.roles == brokers:
+		args = append(args, "--no-initial-controllers")
 	case len(k.opts.member.control) == 1:
 		args = append(args, "--standalone")
 	default:

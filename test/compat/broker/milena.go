@@ -61,10 +61,10 @@ func newMilena(opts Options) (Broker, error) {
 
 // join makes it a node of a cluster.
 func (m *milena) join(of *member) {
-	m.bootstrap, m.wants = fmt.Sprintf("127.0.0.1:%d", of.port), len(of.control)
+	m.bootstrap, m.wants = of.at(), of.brokers
 	for key, value := range map[string]string{
-		"process.roles":                  "broker,controller",
-		"listeners":                      fmt.Sprintf("PLAINTEXT://%s,CONTROLLER://127.0.0.1:%d", m.bootstrap, of.control[of.id-1]),
+		"process.roles":                  of.roles,
+		"listeners":                      of.listeners(),
 		"controller.listener.names":      "CONTROLLER",
 		"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
 		"controller.quorum.voters":       of.voters(false),
@@ -95,7 +95,7 @@ func (m *milena) Start(ctx context.Context) error {
 	if err := m.start(); err != nil {
 		return err
 	}
-	if err := waitReady(ctx, &m.process, m.bootstrap, m.wants); err != nil {
+	if err := waitReady(ctx, &m.process, m.opts.member, m.bootstrap, m.wants); err != nil {
 		_ = m.Kill9()
 		return err
 	}

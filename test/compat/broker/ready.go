@@ -14,16 +14,20 @@ import (
 // readyWithin bounds a start. Apache Kafka takes up to fifteen seconds after a kill on a small machine.
 const readyWithin = 120 * time.Second
 
-// waitReady returns when the broker answers Metadata with that many brokers in it. There is no event to wait for from outside
+// waitReady returns when the broker answers Metadata with that many brokers in it, or the controller takes connections. There is no event to wait for from outside
 // a process, so it asks again every few milliseconds; a child that died ends the wait at once.
-func waitReady(ctx context.Context, p *process, bootstrap string, wants int) error {
+func waitReady(ctx context.Context, p *process, of *member, bootstrap string, wants int) error {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	again := time.NewTicker(2 * time.Millisecond)
 	defer again.Stop()
+	ask := askMetadata
+	if of != nil && of.roles == controller {
+		ask = connect
+	}
 	var last error
 	for {
-		if last = askMetadata(ctx, bootstrap, wants); last == nil {
+		if last = ask(ctx, bootstrap, wants); last == nil {
 			return nil
 		}
 		select {
@@ -36,6 +40,15 @@ func waitReady(ctx context.Context, p *process, bootstrap string, wants int) err
 		case <-again.C:
 		}
 	}
+}
+
+func connect(ctx context.Context, addr string, _ int) error {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }
 
 func askMetadata(ctx context.Context, bootstrap string, wants int) error {

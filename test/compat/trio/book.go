@@ -15,6 +15,7 @@ import (
 
 // book holds the answers that are expected.
 type book struct {
+	golden string // what the names of its files begin with
 	system string
 	write  bool
 	kafka  map[string]string
@@ -25,8 +26,8 @@ type book struct {
 	failed map[string]bool // no answer came that they wait for
 }
 
-func openBook(system string) (*book, error) {
-	b := &book{system: system, write: os.Getenv("GOLDEN") == "write", why: map[string]string{}, got: map[string]string{}, failed: map[string]bool{}}
+func openBook(golden, system string) (*book, error) {
+	b := &book{golden: golden, system: system, write: os.Getenv("GOLDEN") == "write", why: map[string]string{}, got: map[string]string{}, failed: map[string]bool{}}
 	var err error
 	if b.kafka, err = b.load("kafka"); err != nil {
 		return nil, err
@@ -35,8 +36,8 @@ func openBook(system string) (*book, error) {
 	return b, err
 }
 
-func golden(name string) string {
-	return filepath.Join(broker.Home(), "trio", "golden", name+".txt")
+func (b *book) path(name string) string {
+	return filepath.Join(broker.Home(), "trio", "golden", b.golden+name+".txt")
 }
 
 // heading begins an answer in a golden file; reason a line that says why ours is another.
@@ -46,7 +47,7 @@ const (
 )
 
 func (b *book) load(name string) (map[string]string, error) {
-	text, err := os.ReadFile(golden(name))
+	text, err := os.ReadFile(b.path(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return map[string]string{}, nil
 	}
@@ -82,7 +83,7 @@ func (b *book) check(name, got string) error {
 			return nil // what we answer is chance, for the reason that stands there
 		}
 		if got == want {
-			return fmt.Errorf("this is Apache Kafka's answer: take it out of golden/milena.txt\n%s", got)
+			return fmt.Errorf("this is Apache Kafka's answer: take it out of golden/%smilena.txt\n%s", b.golden, got)
 		}
 		want = own
 	}
@@ -100,7 +101,7 @@ func (b *book) close() error {
 	if !b.write {
 		for _, name := range slices.Sorted(maps.Keys(b.kafka)) {
 			if !slices.Contains(b.seen, name) && !b.failed[name] {
-				return fmt.Errorf("golden/kafka.txt has an answer to %q, which is not in the script", name)
+				return fmt.Errorf("golden/%skafka.txt has an answer to %q, which is not in the script", b.golden, name)
 			}
 		}
 		return nil
@@ -121,8 +122,8 @@ func (b *book) close() error {
 		}
 		fmt.Fprintf(&text, "%s\n", got)
 	}
-	if err := os.MkdirAll(filepath.Dir(golden("kafka")), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(b.path("kafka")), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(golden(b.system), []byte(text.String()), 0o644)
+	return os.WriteFile(b.path(b.system), []byte(text.String()), 0o644)
 }

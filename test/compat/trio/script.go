@@ -22,7 +22,7 @@ var files = map[string]string{
 }
 
 // script is what is asked, in order.
-var script = slices.Concat(topics, describes, configs, quorum, failing, away, back, elections, pending, moves, leaving)
+var script = slices.Concat(topics, describes, configs, quorum, failing, oursAtFirst, away, oursAway, back, oursBack, elections, pending, moves, oursMoving, leaving, oursLeaving)
 
 var topics = []step{
 	{name: "a topic with its replicas told", line: "kafka-topics --bootstrap-server {nodes} --create --topic placed --replica-assignment 1:2:3,2:3:1,3:1:2"},

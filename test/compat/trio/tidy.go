@@ -11,6 +11,7 @@ var (
 	topicID  = regexp.MustCompile(`TopicId: [\w-]{22}`)
 	voters   = regexp.MustCompile(`set of voters \[.*\]`)
 	local    = regexp.MustCompile(`Local controller \d+`)
+	observer = regexp.MustCompile(`(\{"id": \d, "directoryId": "\{id\}"\}(, )?)+`) // in the order of a map
 	longID   = regexp.MustCompile(`\b[\w-]{22}\b`)
 	isrs     = regexp.MustCompile(`Isr: [\d,]+`)
 	wholes   = regexp.MustCompile(`-?\d+`)
@@ -54,7 +55,7 @@ func squeezed(out string) string {
 
 // status is kafka-metadata-quorum describe --status without who leads, in which epoch, how far.
 func status(out string) string {
-	lines := strings.Split(ids(squeezed(out)), "\n")
+	lines := strings.Split(observer.ReplaceAllString(ids(squeezed(out)), "{observers}"), "\n")
 	for i, line := range lines {
 		name, value, ok := strings.Cut(line, ": ")
 		if ok && !strings.Contains(name, "Current") {
@@ -117,4 +118,45 @@ func members(isr string) string {
 	all := strings.Split(strings.TrimPrefix(isr, "Isr: "), ",")
 	slices.Sort(all)
 	return "Isr: " + strings.Join(all, ",")
+}
+
+// figures is an answer of ours without what is chance: sizes, times, epochs, who controls, how many each leads.
+func figures(out string) string {
+	out = ids(squeezed(out))
+	for _, one := range chances {
+		out = one.of.ReplaceAllString(out, one.by)
+	}
+	return out
+}
+
+var chances = []struct {
+	of *regexp.Regexp
+	by string
+}{
+	{regexp.MustCompile(`\d+(\.\d+)? ([KMGT]i)?B\b(/s)?`), "{size}"},
+	{regexp.MustCompile(`\d+(\.\d+)? (ms|s) ago`), "{time} ago"},
+	{regexp.MustCompile(`\d+ %`), "{n} %"},
+	{regexp.MustCompile(`epoch \d+`), "epoch {n}"},
+	{regexp.MustCompile(`led by \d`), "led by {n}"},
+	{regexp.MustCompile(`controller node \d`), "controller node {n}"},
+	{regexp.MustCompile(`controller \(active\)`), "controller"},
+	{regexp.MustCompile(`(?m)(\{controller\d\}) (leader|voter) \d+ \d+ \d+ (-|now|\{time\} ago)`), "$1 {role} {n} {n} {n} {time}"},
+	{regexp.MustCompile(`observer \d+ \d+ \d+ (now|\{time\} ago)`), "observer {n} {n} {n} {time}"},
+	{regexp.MustCompile(`(?m)(\{node\d\} -) \d+$`), "$1 {n}"},
+	{regexp.MustCompile(`(up|DOWN) \d+ (\d+ \d+ (\{size\}|-))`), "$1 {n} $2"},
+	{regexp.MustCompile(` since \d\d:\d\d:\d\d \(.*\)`), ""}, // which only a leader of ours tells
+	{regexp.MustCompile(`metadata quorum: (last heard \{time\} ago|this leader has not heard it)`), "metadata quorum: {since when}"},
+	{regexp.MustCompile(`is down, last heard \{time\} ago`), "is down"},
+}
+
+// noFeatures is milena cluster info without the features, which other steps show.
+func noFeatures(out string) string {
+	head, _, _ := strings.Cut(figures(out), "\nFEATURE")
+	return head
+}
+
+// outcome is the last line of a longer answer of ours, of which the rest is chance.
+func outcome(out string) string {
+	lines := strings.Split(strings.TrimSuffix(squeezed(out), "\n"), "\n")
+	return "...\n" + wholes.ReplaceAllString(lines[len(lines)-1], "{n}") + "\n"
 }

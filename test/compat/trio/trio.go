@@ -1,5 +1,5 @@
-// Package trio is the suite of Apache Kafka's operators' tools against three nodes: topics, reassignment, leader election, the metadata
-// quorum, features, log directories, throttles, while nodes die and come back. Every step is a command line, and what it prints and how
+// Package trio is the suite of the operators' tools against three nodes, Apache Kafka's and our own command line, which works with either
+// system: topics, reassignment, leader election, the metadata quorum, features, log directories, throttles, while nodes die and come back. Every step is a command line, and what it prints and how
 // it ends is held word for word to what three nodes of Apache Kafka made it print: golden/kafka.txt. Where ours differ for a reason, the
 // answer of ours stands in golden/milena.txt with the reason above it; a reason without an answer says that ours is chance.
 //
@@ -10,8 +10,10 @@ package trio
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -22,7 +24,10 @@ import (
 
 // Suites lists the suite.
 func Suites() []suite.Suite {
-	return []suite.Suite{{Name: "cluster", About: "the operators' tools of Apache Kafka against three nodes, word for word", Run: run}}
+	return []suite.Suite{
+		{Name: "cluster", About: "the operators' tools, Apache Kafka's and ours, against three nodes, word for word", Run: together},
+		{Name: "cluster-apart", About: "likewise against three controllers and three brokers", Run: apart},
+	}
 }
 
 // patience bounds how long a step waits for the answer that it wants. It is a bound on a hang, not a measurement.
@@ -32,7 +37,7 @@ const patience = 2 * time.Minute
 type step struct {
 	name string
 	do   func(ctx context.Context, t *trio) error
-	// line is a tool and its arguments, separated by blanks. {nodes} are all bootstrap servers, {node1} one of them, {controllers} and
+	// line is a tool, a class of Apache Kafka's or milena, and its arguments, separated by blanks. {nodes} are all bootstrap servers, {node1} one of them, {controllers} and
 	// {controller1} the controllers' listeners, {dir} the folder with the files of the script.
 	line string
 	// until is asked of each answer until it says yes: what follows from something that takes its time.
@@ -45,21 +50,39 @@ type step struct {
 type trio struct {
 	*broker.Cluster
 	tools *jvm
+	ours  string // milena's binary
 	dir   string
 	names *strings.Replacer // in answers
 	words *strings.Replacer // in command lines
 }
 
-func run(ctx context.Context, s *suite.Session) error {
-	ctx, cancel := context.WithTimeout(ctx, 40*time.Minute)
-	defer cancel()
-	c, err := broker.NewCluster(s.System, 3, broker.Options{Dir: filepath.Join(s.Dir, "nodes"), Overrides: map[string]string{
+func options(s *suite.Session) broker.Options {
+	return broker.Options{Dir: filepath.Join(s.Dir, "nodes"), Overrides: map[string]string{
 		"auto.leader.rebalance.enable": "false", "auto.create.topics.enable": "false", "log.segment.delete.delay.ms": "100",
 		"broker.session.timeout.ms": "6000", "broker.heartbeat.interval.ms": "1000", "offsets.topic.num.partitions": "1",
-	}}, nil)
+	}}
+}
+
+func together(ctx context.Context, s *suite.Session) error {
+	c, err := broker.NewCluster(s.System, 3, options(s), nil)
 	if err != nil {
 		return err
 	}
+	return run(ctx, s, c, "", script)
+}
+
+func apart(ctx context.Context, s *suite.Session) error {
+	c, err := broker.NewApart(s.System, 3, options(s))
+	if err != nil {
+		return err
+	}
+	return run(ctx, s, c, "apart-", scriptApart)
+}
+
+// run asks a cluster everything in a script; golden is what the names of the files with the answers begin with.
+func run(ctx context.Context, s *suite.Session, c *broker.Cluster, golden string, script []step) error {
+	ctx, cancel := context.WithTimeout(ctx, 40*time.Minute)
+	defer cancel()
 	defer c.Kill9()
 	if err := c.Start(ctx); err != nil {
 		return err
@@ -71,11 +94,15 @@ func run(ctx context.Context, s *suite.Session) error {
 			return err
 		}
 	}
+	var err error
 	if t.tools, err = startJVM(ctx); err != nil {
 		return err
 	}
 	defer t.tools.close()
-	book, err := openBook(s.System)
+	if t.ours, err = broker.Build(); err != nil {
+		return err
+	}
+	book, err := openBook(golden, s.System)
 	if err != nil {
 		return err
 	}
@@ -101,13 +128,16 @@ func run(ctx context.Context, s *suite.Session) error {
 // rename makes the replacers between what is of this run and what it is called.
 func (t *trio) rename() {
 	pairs := []string{t.dir, "{dir}"}
+	for i, n := range t.Nodes() {
+		pairs = append(pairs, filepath.Dir(n.DataDir()), fmt.Sprintf("{home%d}", i+1))
+	}
 	for i, addr := range t.Bootstrap() {
-		pairs = append(pairs, filepath.Dir(t.Nodes()[i].DataDir()), fmt.Sprintf("{home%d}", i+1), addr, fmt.Sprintf("{node%d}", i+1))
+		pairs = append(pairs, addr, fmt.Sprintf("{node%d}", i+1))
 	}
 	for i, addr := range t.Controllers() {
 		pairs = append(pairs, addr, fmt.Sprintf("{controller%d}", i+1))
 	}
-	for i := range t.Nodes() {
+	for i := range t.Brokers() {
 		for _, addr := range []string{t.Bootstrap()[i], t.Controllers()[i]} {
 			_, port, _ := strings.Cut(addr, ":")
 			kind := "node"
@@ -138,7 +168,7 @@ func (t *trio) ask(ctx context.Context, one step) (string, error) {
 		args[i] = t.words.Replace(w)
 	}
 	for {
-		a, err := t.tools.run(words[0], args)
+		a, err := t.run(ctx, words[0], args)
 		if err != nil {
 			return "", err
 		}
@@ -156,4 +186,19 @@ func (t *trio) ask(ctx context.Context, one step) (string, error) {
 		case <-time.After(300 * time.Millisecond): // between two questions to another process, which tells of nothing by itself
 		}
 	}
+}
+
+// run runs one tool to its end.
+func (t *trio) run(ctx context.Context, tool string, args []string) (answer, error) {
+	if tool != "milena" {
+		return t.tools.run(tool, args)
+	}
+	cmd := exec.CommandContext(ctx, t.ours, args...)
+	cmd.Env = append(os.Environ(), "MILENA_BOOTSTRAP_SERVER="+strings.Join(t.Bootstrap(), ","))
+	out, err := cmd.CombinedOutput()
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) {
+		return answer{}, err
+	}
+	return answer{Status: cmd.ProcessState.ExitCode(), Out: string(out)}, nil
 }
