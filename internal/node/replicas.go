@@ -156,6 +156,7 @@ func (r *replicas) ordered() iter.Seq2[kafka.TopicIDPartition, *partition.Partit
 // apply brings this node's partitions in step with a new image; the feed calls it with one change at a time.
 func (r *replicas) apply(d image.Delta) {
 	r.acting.Store(d.To)
+	r.tighten(d)
 	configs := map[kafka.TopicID]*partition.Config{}
 	var deleted []group.DeletedTopic
 	was, is := r.ours(d.From), r.ours(d.To)
@@ -341,27 +342,52 @@ func (r *replicas) remove(name kafka.TopicPartition, id kafka.TopicIDPartition) 
 	}
 }
 
-// reconfigure hands changed configs to the partitions they concern. A changed broker default concerns all topics.
-func (r *replicas) reconfigure(d image.Delta) {
-	all, changed := false, map[string]bool{}
-	for c := range d.Configs() {
-		switch c.Resource.Type {
-		case topicResource:
-			changed[c.Resource.Name] = true
-		case brokerResource:
-			all = true
+// tighten hands over what makes commits harder, before the registrations of the same change: a leader that heard of a smaller ISR before it
+// heard that min.insync.replicas had been raised would commit alone. What makes them easier comes behind the registrations (reconfigure),
+// so that an ISR that has grown counts first. In between, partitions follow the stricter of both.
+func (r *replicas) tighten(d image.Delta) {
+	r.configure(d, func(topic string) partition.Config {
+		was, is := r.n.settings.partition(d.From, topic), r.n.settings.partition(d.To, topic)
+		was.MinISR = max(was.MinISR, is.MinISR)
+		if is.Durability == replica.Synced {
+			was.Durability = replica.Synced
 		}
-	}
-	if !all && len(changed) == 0 {
-		return
-	}
-	if all {
+		return was
+	})
+}
+
+// reconfigure hands changed configs to the partitions they concern.
+func (r *replicas) reconfigure(d image.Delta) {
+	if _, all := configured(d); all {
 		r.n.edge.limit(r.n.settings.connectionLimits(d.To))
 		r.n.settings.limit(d.To)
 		for _, v := range r.n.storage.Volumes {
 			v.Env.Chores.Resize(r.n.settings.recoveryThreads(d.To))
 		}
 		r.n.o.World.Go(r.n.session.beat) // cordoned.log.dirs counts for the controller, too
+	}
+	r.configure(d, func(topic string) partition.Config { return r.n.settings.partition(d.To, topic) })
+}
+
+// configured tells of which topics the configs change, or that those of all may, by a broker's default.
+func configured(d image.Delta) (topics map[string]bool, all bool) {
+	topics = map[string]bool{}
+	for c := range d.Configs() {
+		switch c.Resource.Type {
+		case topicResource:
+			topics[c.Resource.Name] = true
+		case brokerResource:
+			all = true
+		}
+	}
+	return topics, all
+}
+
+// configure hands every partition that a change of configs concerns what its topic's are to be.
+func (r *replicas) configure(d image.Delta, of func(topic string) partition.Config) {
+	changed, all := configured(d)
+	if !all && len(changed) == 0 {
+		return
 	}
 	made := map[string]*partition.Config{}
 	for _, p := range r.All() {
@@ -371,7 +397,7 @@ func (r *replicas) reconfigure(d image.Delta) {
 		}
 		cfg, ok := made[topic]
 		if !ok {
-			c := r.n.settings.partition(d.To, topic)
+			c := of(topic)
 			cfg, made[topic] = &c, &c
 		}
 		p.Configure(cfg)
