@@ -13,7 +13,8 @@ func TestExplainPartition(t *testing.T) {
 	if d.State != "ok" || d.MinISR != 2 || len(d.Replicas) != 3 || len(d.Missing) != 0 {
 		t.Errorf("%+v", d)
 	}
-	last := int(d.Replicas[2]) // a follower
+	s.produce("t", "z\n") // to all in sync: each follower has fetched
+	last := int(d.Replicas[2])
 	s.kill(last)
 	s.until("it left", []string{`"under_replicated"`}, "explain", "partition", "t", "0", "-o", "json")
 	s.produce("t", "a\nb\nc\n")

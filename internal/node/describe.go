@@ -105,7 +105,7 @@ func (n description) KRaftVersion() int16 { return n.control.KRaftVersion() }
 func (n description) Quorum() cluster.QuorumState {
 	d := n.control.Describe()
 	return cluster.QuorumState{
-		Leader: d.Leader, Epoch: d.Epoch, HighWatermark: d.HighWatermark, Leading: d.Leading,
+		Self: n.settings.NodeID(), Leader: d.Leader, Epoch: d.Epoch, HighWatermark: d.HighWatermark, Leading: d.Leading,
 		Voters: quorumReplicas(d.Voters), Observers: quorumReplicas(d.Observers),
 	}
 }

@@ -76,10 +76,15 @@ func (c *Cluster) brokers(listener string, fenced bool, out *kmsg.DescribeCluste
 }
 
 // controllers fills in the registered controllers that have a listener of the same name, and who is active (KIP-919). Voters that are
-// not registered, or not yet, are where the log of the quorum says.
+// not registered, or not yet, are where the log of the quorum says. While nobody is known to lead this node is named: it waits with
+// what it is asked until somebody leads, and says NOT_CONTROLLER when that is another, whereupon who asked looks again. Java's admin client takes the -1 of Apache Kafka's controllers for an answer that holds for
+// metadata.max.age.ms, and asks nobody.
 func (c *Cluster) controllers(listener string, out *kmsg.DescribeClusterResponse) {
 	q, img := c.node.Quorum(), c.image()
 	out.ControllerID = int32(q.Leader)
+	if q.Leader == kafka.NoNode {
+		out.ControllerID = int32(q.Self)
+	}
 	add := func(id kafka.NodeID, all []staterecord.Endpoint) {
 		for _, e := range all {
 			if e.Name == listener {

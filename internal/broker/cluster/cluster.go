@@ -25,6 +25,7 @@ type Controller interface {
 
 // QuorumState is what a voter knows of the metadata quorum.
 type QuorumState struct {
+	Self          kafka.NodeID // this node
 	Leader        kafka.NodeID
 	Epoch         kafka.LeaderEpoch
 	HighWatermark kafka.Offset
