@@ -1,6 +1,7 @@
 package node
 
 import (
+	"math"
 	"sync"
 	"time"
 
@@ -177,7 +178,7 @@ func (s *session) beat() {
 		case anew && cmd.WantShutdown:
 			s.leaving.fenced()
 		case anew:
-			s.begin() // another incarnation took the id, or it was unregistered
+			s.register(math.MaxInt64) // another incarnation took the id, or it was unregistered: it serves again once it may
 		}
 	})
 }
@@ -210,15 +211,19 @@ func (s *session) open() {
 	ready(err)
 }
 
-// over tells a start that it failed; later failures are the owner's to hear by Failed.
+// over tells a start that it failed, and later the node that it cannot go on.
 func (s *session) over(err error) {
 	s.mu.Lock()
-	ready := s.ready
+	ready, ended := s.ready, s.ended
 	s.ready, s.ended = nil, true
 	s.mu.Unlock()
 	if ready != nil {
 		s.n.abandon()
 		ready(err)
+		return
+	}
+	if !ended {
+		s.n.life.Fail(err)
 	}
 }
 
