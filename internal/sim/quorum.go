@@ -2,6 +2,7 @@ package sim
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/kafka"
@@ -13,6 +14,7 @@ type quorum struct {
 	acted kafka.Offset // the furthest that any node has acted on
 	led   map[kafka.LeaderEpoch]kafka.NodeID
 	last  kafka.LeaderEpoch                  // that was led
+	chose []kafka.NodeID                     // who had a vote when last was first seen led
 	kept  map[kafka.NodeID]kafka.LeaderEpoch // what the disk of a voter that is down says of its epoch
 }
 
@@ -56,29 +58,31 @@ func (q *quorum) ends(v *machine) (end kafka.Offset, votes bool) {
 		if other, led := q.led[d.Epoch]; led && other != v.id {
 			q.r.broken("R14 quorum", "nodes %d and %d both lead the quorum in epoch %d", other, v.id, d.Epoch)
 		}
-		q.led[d.Epoch], q.last = v.id, max(q.last, d.Epoch)
+		q.led[d.Epoch] = v.id
+		if d.Epoch > q.last {
+			q.last, q.chose = d.Epoch, nil
+			for i := range d.Voters {
+				q.chose = append(q.chose, d.Voters[i].ID)
+			}
+		}
 	}
 	return end, votes
 }
 
-// buried looks at the epoch that a voter's disk remembers: of each epoch that was led a majority knows, for it voted. A voter that
-// runs counts.
+// buried looks at the epoch that a voter's disk remembers: of the last epoch that was led a majority of those knows who had
+// a vote then, for it voted. A voter that runs counts.
 func (q *quorum) buried(m *machine, left *disk.Mem) {
 	if !m.controls() {
 		return
 	}
 	q.kept[m.id] = epochOn(left)
-	voters, know := 0, 0
+	know := 0
 	for _, v := range q.r.machines {
-		if !v.controls() {
-			continue
-		}
-		voters++
-		if v.proc != nil || q.kept[v.id] >= q.last {
+		if slices.Contains(q.chose, v.id) && (v.proc != nil || q.kept[v.id] >= q.last) {
 			know++
 		}
 	}
-	if know <= voters/2 && q.r.watch.newest != nil {
+	if voters := len(q.chose); voters > 0 && know <= voters/2 && q.r.watch.newest != nil {
 		q.r.broken("R14 quorum", "node %d led the quorum in epoch %d, and the disks of %d of %d voters know of it", q.led[q.last], q.last, know, voters)
 	}
 }

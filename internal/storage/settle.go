@@ -84,11 +84,18 @@ func (v *Volume) setAside(d log.PartitionDir) error {
 }
 
 // Open opens the log of a replica that lives here. What stands under its name and is another topic's, deleted while this node was away,
-// is set aside first: nobody but the replica that has the name now may, since its log may be opened at any moment.
+// or of no topic that anybody can tell, is set aside first: nobody but the replica that has the name now may, since its log may be
+// opened at any moment.
 func (v *Volume) Open(name kafka.TopicPartition, topic kafka.TopicID, c log.Config, open func(log.Options) (*log.Log, error)) (*log.Log, error) {
-	l, err := open(v.Options(name, topic, c))
-	if fault.CodeOf(err) != kafka.ErrInconsistentTopicId {
-		return l, err
+	unowned, err := log.Unowned(v.Dir, name)
+	if err != nil {
+		return nil, err
+	}
+	if !unowned {
+		l, err := open(v.Options(name, topic, c))
+		if fault.CodeOf(err) != kafka.ErrInconsistentTopicId {
+			return l, err
+		}
 	}
 	if err := v.setAside(log.PartitionDir{Name: name.String(), Partition: name}); err != nil {
 		return nil, err
