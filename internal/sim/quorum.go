@@ -14,7 +14,8 @@ type quorum struct {
 	acted kafka.Offset // the furthest that any node has acted on
 	led   map[kafka.LeaderEpoch]kafka.NodeID
 	last  kafka.LeaderEpoch                  // that was led
-	chose []kafka.NodeID                     // who had a vote when last was first seen led
+	votes []kafka.NodeID                     // who has a vote, as a leader said last
+	chose [3][]kafka.NodeID                  // who had one before last was seen led, and when it was, and all that ever had: some of them chose
 	kept  map[kafka.NodeID]kafka.LeaderEpoch // what the disk of a voter that is down says of its epoch
 }
 
@@ -59,11 +60,13 @@ func (q *quorum) ends(v *machine) (end kafka.Offset, votes bool) {
 			q.r.broken("R14 quorum", "nodes %d and %d both lead the quorum in epoch %d", other, v.id, d.Epoch)
 		}
 		q.led[d.Epoch] = v.id
+		before := q.votes
+		q.votes = nil
+		for i := range d.Voters {
+			q.votes = append(q.votes, d.Voters[i].ID)
+		}
 		if d.Epoch > q.last {
-			q.last, q.chose = d.Epoch, nil
-			for i := range d.Voters {
-				q.chose = append(q.chose, d.Voters[i].ID)
-			}
+			q.last, q.chose = d.Epoch, [3][]kafka.NodeID{before, q.votes, q.everybody()}
 		}
 	}
 	return end, votes
@@ -76,15 +79,31 @@ func (q *quorum) buried(m *machine, left *disk.Mem) {
 		return
 	}
 	q.kept[m.id] = epochOn(left)
+	if slices.ContainsFunc(q.chose[:], q.knownTo) || q.r.watch.newest == nil {
+		return
+	}
+	q.r.broken("R14 quorum", "node %d led the quorum in epoch %d, and the disks of no majority of any of %v know of it", q.led[q.last], q.last, q.chose)
+}
+
+// everybody are the nodes that had a vote at the beginning.
+func (q *quorum) everybody() (ids []kafka.NodeID) {
+	for _, v := range q.r.machines {
+		if v.controls() {
+			ids = append(ids, v.id)
+		}
+	}
+	return ids
+}
+
+// knownTo reports whether a majority of some voters knows of the last epoch.
+func (q *quorum) knownTo(voters []kafka.NodeID) bool {
 	know := 0
 	for _, v := range q.r.machines {
-		if slices.Contains(q.chose, v.id) && (v.proc != nil || q.kept[v.id] >= q.last) {
+		if slices.Contains(voters, v.id) && (v.proc != nil || q.kept[v.id] >= q.last) {
 			know++
 		}
 	}
-	if voters := len(q.chose); voters > 0 && know <= voters/2 && q.r.watch.newest != nil {
-		q.r.broken("R14 quorum", "node %d led the quorum in epoch %d, and the disks of %d of %d voters know of it", q.led[q.last], q.last, know, voters)
-	}
+	return know > len(voters)/2
 }
 
 // epochOn reads the epoch from a voter's disk, -1 where there is none.
