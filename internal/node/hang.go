@@ -11,11 +11,6 @@ import (
 // make its own decisions durable is none: another voter controls.
 func (s *session) hangs() {
 	stalled := s.n.upkeep.Stalled()
-	for _, v := range s.n.storage.Serving() {
-		if !slices.Contains(stalled, v.ID()) {
-			v.Env.Hang(false)
-		}
-	}
 	if c := s.n.control; slices.Contains(stalled, s.n.storage.Metadata.ID()) && c.Active() && !c.sole() {
 		c.own().StepAside(func(err error) {
 			if err != nil {
@@ -34,7 +29,7 @@ func (s *session) handedOver(dirs []kafka.DirectoryID) {
 		if !slices.Contains(dirs, v.ID()) {
 			continue
 		}
-		v.Env.Hang(true)
+		v.Env.Hang()
 		for _, p := range s.n.replicas.All() {
 			if v.Env.Holds(p) {
 				partition.AsLeader(p).GiveWay()

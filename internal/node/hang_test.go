@@ -74,6 +74,42 @@ func TestANodeWhoseDiskHangsHandsOver(t *testing.T) {
 	}
 }
 
+// A flush that ends before the node has said that it hangs may have been told to the controller by a heartbeat already. When it is over
+// the node takes writes again, of whatever it leads then.
+func TestAFlushThatHungAndEndedHoldsNobodyBack(t *testing.T) {
+	c := newThreeWith(t, 7, func(int) map[string]string {
+		return map[string]string{
+			"min.insync.replicas": "2", "milena.flush.stall.ms": "1000", "broker.heartbeat.interval.ms": "20",
+			"leader.imbalance.check.interval.seconds": "1", "leader.imbalance.per.broker.percentage": "0",
+		}
+	})
+	const partitions = 6
+	c.create(1, "t", partitions)
+	hung := c.controller(1)%3 + 1
+	other := hung%3 + 1
+	var writers []*writer
+	for p := range int32(partitions) {
+		writers = append(writers, c.writer("t", p, -1))
+	}
+	c.w.Run(200 * time.Millisecond)
+	c.at(hung).slow = 1040 * time.Millisecond
+	c.await("others lead, without it", 10*time.Second, func() bool { return !slices.Contains(c.leaders(other, "t"), hung) })
+	c.at(hung).slow = 0
+	if strings.Contains(c.at(hung).log.String(), "its device hangs or is very slow") {
+		t.Fatal("its log tells of a flush that hangs: this is not the case that the test is for")
+	}
+	c.await("it leads again", 30*time.Second, func() bool { return slices.Contains(c.leaders(other, "t"), hung) })
+	for _, w := range writers {
+		w.over = true
+	}
+	c.w.Run(2 * time.Second)
+	for p, leader := range c.leaders(other, "t") {
+		if code, _ := c.write(leader, "t", int32(p), "after"); code != kafka.ErrNone {
+			t.Errorf("partition %d, led by node %d of which node %d's disk hung: %v", p, leader, hung, code)
+		}
+	}
+}
+
 func counts(writers []*writer) (out []int) {
 	for _, w := range writers {
 		out = append(out, len(w.at))

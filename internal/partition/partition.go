@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
@@ -50,7 +51,7 @@ type Env struct {
 	// Replication talks to other brokers for the partitions; nil on a node without any.
 	Replication Replication
 
-	hung atomic.Bool // a flush hangs, and the controller knows
+	hung atomic.Pointer[time.Duration] // when the flush began that hangs, or hung last, and the controller knows of
 }
 
 // Replication is what carries on between brokers what partitions want. It is called without locks, and has to be quick.

@@ -209,9 +209,7 @@ func (w *watch) see(m *machine, id kafka.TopicIDPartition, x *sight) bool {
 	x.of = p
 	now := partition.Probe(p)
 	if !now.Open {
-		if x.Up || m.stopping { // it was closed, perhaps without having been seen open
-			w.bury(x, id, w.worst(m.fs))
-		}
+		w.bury(x, id, w.worst(m.fs)) // it may have been open since it was looked at last, and have taken records
 		return true
 	}
 	x.Up, x.Incarnation, x.Leads, x.Epoch, x.EpochStart = true, m.node.Probe().Incarnation(), now.Leads, now.Registration.LeaderEpoch, now.EpochStart
