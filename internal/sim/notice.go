@@ -14,8 +14,8 @@ import (
 	"github.com/milena-io/milena/internal/partition"
 )
 
-// noticing has the watch look at a partition in the moment in which the first node acts on a change of it: who joined the in-sync
-// replicas an instant too early has caught up at the next look. It is asked between any two events.
+// noticing has the watch look at a partition in the moment in which the first node acts on a change of it, or of how many in sync a
+// write takes: who joined the in-sync replicas an instant too early has caught up at the next look. It is asked between any two events.
 func (r *run) noticing(done func() bool) func() bool {
 	return func() bool {
 		r.watch.notice()
@@ -41,10 +41,11 @@ func (w *watch) notice() {
 		}
 		w.newest = img
 		for t := range img.Topics() {
+			least := w.r.minISR(img, t.Name)
 			for n, p := range t.Partitions() {
 				id := kafka.TopicIDPartition{TopicID: t.ID, Partition: n}
 				of := w.watched[id]
-				if of == nil || of.at != p.PartitionEpoch {
+				if of == nil || of.at != p.PartitionEpoch || of.min != least {
 					was := w.leads(of)
 					w.look(id, nil)
 					if t.Name == topic {

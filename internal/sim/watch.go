@@ -36,6 +36,7 @@ type watched struct {
 	leads lead
 	isr   int
 	at    kafka.PartitionEpoch // that was looked at last
+	min   int                  // in-sync replicas that a write took then
 }
 
 // sight is what was seen of a replica last: when its machine is down that is what is left of it.
@@ -159,7 +160,7 @@ func (w *watch) look(id kafka.TopicIDPartition, happened func(*replicas.State)) 
 		s.Brokers = append(s.Brokers, replicas.Broker{Node: b.ID, Epoch: b.Epoch, Incarnation: b.Incarnation, Fenced: b.Fenced})
 	}
 	of.index++
-	of.at = reg.PartitionEpoch
+	of.at, of.min = reg.PartitionEpoch, s.MinISR
 	s.Inside = map[kafka.NodeID]replicas.Inside{}
 	for _, m := range w.r.brokers {
 		x := of.seen[m.id]
