@@ -56,7 +56,7 @@ func (f Following) Take(a Answer) (bytes int, ok bool, err error) {
 		p.mu.Unlock()
 		return 0, false, err
 	}
-	bytes, err = p.appendFetched(a.Asked.LeaderEpoch, a.Records)
+	bytes, err = p.appendFetched(&a)
 	if fault.IsKind(err, fault.Disk) { // the log may have been half emptied
 		broken := err // and not err itself, which would be allocated with each answer
 		calls := append(p.fail(broken), func() { p.at().Failed(broken) })
@@ -95,9 +95,11 @@ func (p *Partition) stands(asked replica.Position) (bool, error) {
 	return p.rep.Following().Stands(asked, p.lastEpoch()), nil
 }
 
-// appendFetched appends the batches of an answer. A leader's log may begin within a batch (DeleteRecords): an empty log that begins
-// there is made to begin where the batch does, takes it, and begins within it again. Called with the mutex held.
-func (p *Partition) appendFetched(epoch kafka.LeaderEpoch, records []byte) (bytes int, err error) {
+// appendFetched appends the batches of an answer. A leader's log may begin within a batch (DeleteRecords): a log that ends there, and so
+// has nothing that the leader's has not deleted, is made to begin where the batch does, takes it, and begins within it again. Called with
+// the mutex held.
+func (p *Partition) appendFetched(a *Answer) (bytes int, err error) {
+	epoch, records := a.Asked.LeaderEpoch, a.Records
 	now := p.at().World.Now()
 	for len(records) > 0 {
 		b, rest, err := record.Next(records)
@@ -117,8 +119,8 @@ func (p *Partition) appendFetched(epoch kafka.LeaderEpoch, records []byte) (byte
 			continue
 		}
 		start := kafka.NoOffset
-		if o := p.log.Offsets(); o.End == o.LogStart && b.BaseOffset() < o.End {
-			if start, err = o.LogStart, p.cut(replica.Order{At: b.BaseOffset(), Anew: true}); err != nil {
+		if o := p.log.Offsets(); o.End <= max(o.LogStart, a.LogStart) && b.BaseOffset() < o.End {
+			if start, err = o.End, p.cut(replica.Order{At: b.BaseOffset(), Anew: true}); err != nil {
 				return bytes, err
 			}
 		}

@@ -149,6 +149,33 @@ func TestAFollowerBeginsAnewWhereTheLeadersLogBegins(t *testing.T) {
 	}
 }
 
+// What a follower has may end within the batch that the leader's log begins in, when the logs went apart below there: all of it was
+// deleted, and nobody can show where they part. It begins anew with that batch.
+func TestAFollowerThatEndsWithinTheLeadersFirstBatchBeginsAnew(t *testing.T) {
+	c := newCluster(t, replica.Synced, 1, 1, 2, 3)
+	c.become(1, 1, 1, 1, 2, 3)
+	c.append(1, 1, "a")
+	c.sync(2)
+	c.append(1, 1, "only on 1")
+	c.append(1, 1, "and here")
+	c.become(2, 2, 2, 2)
+	c.append(2, -1, "b", "c")
+	c.append(2, -1, "d")
+	c.w.Run(time.Second)
+	c.nodes[2].p.DeleteRecords(2, time.Minute, func(kafka.Offset, error) {})
+	c.w.Run(time.Second)
+	for range 3 {
+		c.sync(1)
+		c.w.Run(time.Second)
+	}
+	if got := c.standing(1); got.LogStart != 2 || got.End != 4 || got.Durable != 4 {
+		t.Fatalf("%+v", got)
+	}
+	if !bytes.Equal(contents(t, c.nodes[1]), contents(t, c.nodes[2])) {
+		t.Error("the logs differ")
+	}
+}
+
 func TestTheLogStartFollowsTheLeaders(t *testing.T) {
 	c := newCluster(t, replica.Synced, 1, 1, 2)
 	c.become(1, 1, 1, 1, 2)
