@@ -1,26 +1,13 @@
 package node_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/milena-io/milena/internal/disk"
-	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/must"
 )
-
-// rot changes bytes of a file of a node behind its back.
-func (c *three) rot(id int32, path string, change func([]byte)) {
-	c.t.Helper()
-	f := must.Get(c.at(id).fs.Open(path, disk.Write))
-	defer f.Close()
-	data := make([]byte, must.Get(f.Size()))
-	must.Get(f.ReadAt(data, 0))
-	change(data)
-	must.Get(f.WriteAt(data, 0))
-}
 
 // bytesOf reads a file of a node.
 func (c *three) bytesOf(id int32, path string) string {
@@ -32,6 +19,25 @@ func (c *three) bytesOf(id int32, path string) string {
 	return string(data)
 }
 
+// rots has the records of a node's first segment rot while the node is down, starts it again, and returns what they were.
+func (c *three) rots(id int32, change func([]byte)) (whole string) {
+	c.t.Helper()
+	c.w.Run(5 * time.Second) // the recovery point is written: what is below it is not what a crash tore
+	whole = c.bytesOf(id, firstSegment)
+	c.kill(id) // so that nothing of it is in memory
+	data := []byte(whole)
+	change(data)
+	if string(data) == whole {
+		c.t.Fatal("nothing differs")
+	}
+	f := must.Get(c.at(id).fs.Open(firstSegment, disk.Write))
+	must.Get(f.WriteAt(data, 0))
+	must.OK(f.Close())
+	c.start(int(id))
+	c.await("it is back", time.Minute, func() bool { return c.at(id).ready != nil })
+	return whole
+}
+
 const firstSegment = "data/t-0/00000000000000000000.log"
 
 // R15: records that rotted on one replica, leader or follower, are repaired from another, byte for byte, with the node that has
@@ -39,28 +45,15 @@ const firstSegment = "data/t-0/00000000000000000000.log"
 func TestADamagedReplicaIsRepairedFromAnother(t *testing.T) {
 	for seed := range uint64(6) {
 		c := newThree(t, seed)
-		c.create(1, "t", 1)
-		c.await("somebody leads", time.Minute, func() bool { return len(c.leaders(1, "t")) == 1 && c.leaders(1, "t")[0] > 0 })
-		leader := c.leaders(1, "t")[0]
-		for i := range 9 {
-			if code, _ := c.write(leader, "t", 0, fmt.Sprint("value ", i)); code != kafka.ErrNone {
-				t.Fatal(code)
-			}
+		leader, victim := c.led("t", 9)
+		if seed%2 == 0 {
+			victim = leader
 		}
-		victim := leader
-		if seed%2 == 1 {
-			victim = leader%3 + 1
-		}
-		c.w.Run(5 * time.Second) // the recovery point is written: what is below it is not what a crash tore
-		whole := c.bytesOf(victim, firstSegment)
-		c.kill(victim)
-		c.rot(victim, firstSegment, func(d []byte) {
+		whole := c.rots(victim, func(d []byte) {
 			size := len(d) / 9
 			d[size+66] ^= 8
 			clear(d[4*size : 6*size])
 		})
-		c.start(int(victim))
-		c.await("it is back", time.Minute, func() bool { return c.at(victim).ready != nil })
 		c.await("it was repaired", time.Minute, func() bool {
 			c.read(victim, "t", 0, 1)
 			c.read(victim, "t", 0, 4)

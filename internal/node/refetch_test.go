@@ -1,7 +1,6 @@
 package node_test
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -11,44 +10,17 @@ import (
 	"github.com/milena-io/milena/internal/log"
 )
 
-// compact makes a topic a compacted one.
-func (c *cluster) compact(at int32, topic string) {
-	c.t.Helper()
-	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
-	k, policy := kmsg.NewIncrementalAlterConfigsRequestResourceConfig(), "compact"
-	k.Name, k.Value = "cleanup.policy", &policy
-	r := kmsg.NewIncrementalAlterConfigsRequestResource()
-	r.ResourceType, r.ResourceName, r.Configs = kmsg.ConfigResourceTypeTopic, topic, []kmsg.IncrementalAlterConfigsRequestResourceConfig{k}
-	req.Resources = append(req.Resources, r)
-	if code := ask[*kmsg.IncrementalAlterConfigsResponse](c, at, req).Resources[0].ErrorCode; code != 0 {
-		c.t.Fatal(kafka.ErrorCode(code))
-	}
-}
-
 // Whole batches that are gone of a compacted log are not repaired in place (ADR 0027). The replica that is taken out of the partition and
 // put back, as `milena reassign refetch` does it, begins anew, and has all of it again byte for byte.
 func TestAReplicaThatCannotBeRepairedIsFetchedAnew(t *testing.T) {
 	for seed := range uint64(2) {
 		c := newThree(t, seed)
-		c.create(1, "t", 1)
-		c.await("somebody leads", time.Minute, func() bool { return len(c.leaders(1, "t")) == 1 && c.leaders(1, "t")[0] > 0 })
-		leader := c.leaders(1, "t")[0]
-		for i := range 9 {
-			if code, _ := c.write(leader, "t", 0, fmt.Sprint("value ", i)); code != kafka.ErrNone {
-				t.Fatal(code)
-			}
+		leader, victim := c.led("t", 9)
+		c.configure(leader, kmsg.ConfigResourceTypeTopic, "t", map[string]string{"cleanup.policy": "compact"})
+		if seed == 0 {
+			victim = leader
 		}
-		c.compact(leader, "t")
-		victim := leader
-		if seed == 1 {
-			victim = leader%3 + 1
-		}
-		c.w.Run(5 * time.Second) // the recovery point is written
-		whole := c.bytesOf(victim, firstSegment)
-		c.kill(victim)
-		c.rot(victim, firstSegment, func(d []byte) { clear(d[4*len(d)/9 : 6*len(d)/9]) })
-		c.start(int(victim))
-		c.await("it is back", time.Minute, func() bool { return c.at(victim).ready != nil })
+		whole := c.rots(victim, func(d []byte) { clear(d[4*len(d)/9 : 6*len(d)/9]) })
 		other := victim%3 + 1
 		c.await("it is in sync", time.Minute, func() bool { return len(c.partitions(other, "t")[0].ISR) == 3 })
 		c.await("the damage is found", time.Minute, func() bool {
