@@ -110,17 +110,18 @@ func (p *Partition) appendFetched(a *Answer) (bytes int, err error) {
 			return bytes, err
 		}
 		records = rest
+		at := p.log.Offsets()
 		switch {
 		case b.LeaderEpoch() > epoch:
 			return bytes, nil // of a leader after the one that was asked: it is to be asked for again, in its epoch
 		case b.LeaderEpoch() < p.lastEpoch():
 			return bytes, fault.Corruption("partition.Take", "leader epoch %d of a batch of %s comes after %d", b.LeaderEpoch(), p.name, p.lastEpoch())
-		case b.NextOffset() <= p.log.Offsets().End:
+		case b.NextOffset() <= at.End:
 			continue
 		}
 		start := kafka.NoOffset
-		if o := p.log.Offsets(); o.End <= max(o.LogStart, a.LogStart) && b.BaseOffset() < o.End {
-			if start, err = o.End, p.cut(replica.Order{At: b.BaseOffset(), Anew: true}); err != nil {
+		if at.End <= max(at.LogStart, a.LogStart) && b.BaseOffset() < at.End {
+			if start, err = at.End, p.cut(replica.Order{At: b.BaseOffset(), Anew: true}); err != nil {
 				return bytes, err
 			}
 		}
