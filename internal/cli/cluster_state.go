@@ -120,6 +120,16 @@ func (s *clusterState) broker(id int32) *brokerState {
 	return nil
 }
 
+// up is the ids of the brokers that are up.
+func (s *clusterState) up() (ids []int32) {
+	for _, b := range s.brokers {
+		if b.up {
+			ids = append(ids, b.id)
+		}
+	}
+	return ids
+}
+
 func (s *clusterState) isUp(id int32) bool {
 	b := s.broker(id)
 	return b != nil && b.up

@@ -110,33 +110,22 @@ func (a *app) carryOut(ctx context.Context, command string, d planDoc, f applyFl
 
 // setOut throttles, sets out, follows, and takes the throttle away.
 func (a *app) setOut(ctx context.Context, d planDoc, f applyFlags, limit int64, out appliedDoc) error {
-	failures := 0
-	var brokers []int32
+	var slowed []int32
+	var refused []error
 	err := a.admin(ctx, func(ctx context.Context, c *kgo.Client, adm *kadm.Client) error {
 		s, err := lookAround(ctx, c, adm)
-		if err != nil {
-			return err
-		}
-		for _, b := range s.brokers {
-			if b.up {
-				brokers = append(brokers, b.id)
-			}
-		}
-		if limit > 0 {
-			if err := throttle(ctx, adm, d, brokers, limit); err != nil {
-				return err
-			}
-		}
-		refused, err := alter(ctx, c, d.Partitions)
-		for _, r := range refused {
-			failures++
-			a.item(r)
+		if err == nil {
+			slowed, refused, err = s.begin(ctx, c, adm, d, limit)
 		}
 		return err
 	})
+	for _, r := range refused {
+		a.item(r)
+	}
 	if err != nil {
 		return err
 	}
+	failures := len(refused)
 	if f.noWait {
 		return errors.Join(a.tellApplied(out, "under way: milena reassign status shows how far"), partly(failures))
 	}
@@ -146,16 +135,35 @@ func (a *app) setOut(ctx context.Context, d planDoc, f applyFlags, limit int64, 
 		}
 		return err
 	}
-	if limit > 0 {
-		if err := a.admin(ctx, func(ctx context.Context, _ *kgo.Client, adm *kadm.Client) error {
-			return unthrottle(ctx, adm, d.topics(), brokers)
-		}); err != nil {
-			return err
-		}
+	if err := a.lift(ctx, d, slowed); err != nil {
+		return err
 	}
 	out.Done = failures == 0
 	words := fmt.Sprintf("done: %s moved", plural(int64(len(d.Partitions)-failures), "partition"))
 	return errors.Join(a.tellApplied(out, words), partly(failures))
+}
+
+// begin has the controller begin what a plan says, with the brokers that are up throttled to a limit (bytes a second, 0 is none). It
+// returns those, and why what the controller does not begin was refused.
+func (s *clusterState) begin(ctx context.Context, c *kgo.Client, adm *kadm.Client, d planDoc, limit int64) (slowed []int32, refused []error, err error) {
+	if limit > 0 {
+		slowed = s.up()
+		if err := throttle(ctx, adm, d, slowed, limit); err != nil {
+			return nil, nil, err
+		}
+	}
+	refused, err = alter(ctx, c, d.Partitions)
+	return slowed, refused, err
+}
+
+// lift takes the throttle of a plan away from the brokers that were given one.
+func (a *app) lift(ctx context.Context, d planDoc, slowed []int32) error {
+	if len(slowed) == 0 {
+		return nil
+	}
+	return a.admin(ctx, func(ctx context.Context, _ *kgo.Client, adm *kadm.Client) error {
+		return unthrottle(ctx, adm, d.topics(), slowed)
+	})
 }
 
 func (f *applyFlags) limit() (int64, error) {

@@ -87,12 +87,12 @@ func (a *app) refetch(ctx context.Context, d refetchedDoc, f applyFlags) error {
 	}
 	rest := whole
 	rest.Replicas = slices.DeleteFunc(slices.Clone(whole.Replicas), func(id int32) bool { return id == d.Broker })
-	err = a.replace(ctx, rest, applyFlags{}, 0)
+	err = a.replace(ctx, rest, 0)
 	if err == nil {
 		err = a.gone(ctx, d)
 	}
 	if err == nil {
-		err = a.replace(ctx, whole, f, limit)
+		err = a.replace(ctx, whole, limit)
 	}
 	if err != nil {
 		a.note(fmt.Sprintf("%s may be without broker %d now. This puts it back: echo '%s' | milena reassign apply - --yes", name, d.Broker, back))
@@ -134,10 +134,10 @@ func (s *clusterState) refetchable(d refetchedDoc, minISR map[string]int) ([]int
 	return p.Replicas, nil
 }
 
-// replace gives a partition other replicas and waits until it has them.
-func (a *app) replace(ctx context.Context, to assignment, f applyFlags, limit int64) error {
+// replace gives a partition other replicas, copied no faster than a limit (bytes a second, 0 is none), and waits until it has them.
+func (a *app) replace(ctx context.Context, to assignment, limit int64) error {
 	d := planDoc{PlanVersion: 1, Partitions: []assignment{to}}
-	var brokers []int32
+	var slowed []int32
 	if err := a.admin(ctx, func(ctx context.Context, c *kgo.Client, adm *kadm.Client) error {
 		s, err := lookAround(ctx, c, adm)
 		if err == nil {
@@ -146,30 +146,18 @@ func (a *app) replace(ctx context.Context, to assignment, f applyFlags, limit in
 		if err != nil || len(d.Partitions) == 0 {
 			return err
 		}
-		for _, b := range s.brokers {
-			if b.up {
-				brokers = append(brokers, b.id)
-			}
-		}
-		if limit > 0 {
-			if err := throttle(ctx, adm, d, brokers, limit); err != nil {
-				return err
-			}
-		}
-		refused, err := alter(ctx, c, d.Partitions)
-		if err == nil && len(refused) > 0 {
+		var refused []error
+		if slowed, refused, err = s.begin(ctx, c, adm, d, limit); err == nil && len(refused) > 0 {
 			err = refused[0]
 		}
 		return err
 	}); err != nil {
 		return err
 	}
-	if err := a.await(ctx, []assignment{to}); err != nil || limit == 0 {
+	if err := a.await(ctx, []assignment{to}); err != nil {
 		return err
 	}
-	return a.admin(ctx, func(ctx context.Context, _ *kgo.Client, adm *kadm.Client) error {
-		return unthrottle(ctx, adm, []string{to.Topic}, brokers)
-	})
+	return a.lift(ctx, d, slowed)
 }
 
 // gone waits until a broker has nothing of the partition any more.

@@ -13,10 +13,11 @@ func TestRefetch(t *testing.T) {
 	s.until("all in sync", []string{"healthy   "}, "cluster", "health")
 	before := decode[explainedDoc](t, s.ok("explain", "partition", "t", "0", "-o", "json"), "explain.partition")
 	for _, id := range []int32{before.Replicas[1], before.Replicas[0]} {
-		d := decode[refetchedDoc](t, s.ok("reassign", "refetch", "t", "0", "--broker", string('0'+rune(id)), "--yes", "-o", "json"), "reassign.refetch")
+		d := decode[refetchedDoc](t, s.ok("reassign", "refetch", "t", "0", "--broker", string('0'+rune(id)), "--yes", "--throttle", "1GiB", "-o", "json"), "reassign.refetch")
 		if !d.Done || d.Broker != id || d.Bytes < 10_000 || len(d.Replicas) != 3 {
 			t.Errorf("%+v", d)
 		}
+		s.unthrottled()
 		s.until("all in sync", []string{"healthy   "}, "cluster", "health")
 		now := decode[explainedDoc](t, s.ok("explain", "partition", "t", "0", "-o", "json"), "explain.partition")
 		if idList(now.Replicas) != idList(before.Replicas) || len(now.ISR) != 3 {

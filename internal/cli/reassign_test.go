@@ -27,7 +27,8 @@ func TestReassign(t *testing.T) {
 		t.Errorf("nobody was asked: %+v", r)
 	}
 	contains(t, "a dry run", s.ok("reassign", "apply", file, "--dry-run"), "nothing was changed")
-	contains(t, "the move", s.ok("reassign", "apply", file, "--yes"), "done: 3 partitions moved")
+	contains(t, "the move", s.ok("reassign", "apply", file, "--yes", "--throttle", "1GiB"), "done: 3 partitions moved")
+	s.unthrottled()
 	contains(t, "done", s.ok("reassign", "apply", file, "--yes"), "nothing to move")
 	s.until("all in sync", []string{"healthy   "}, "cluster", "health")
 	back := decode[appliedDoc](t, s.ok("reassign", "apply", file, "--back", "--yes", "-o", "json"), "reassign.apply")
@@ -35,14 +36,24 @@ func TestReassign(t *testing.T) {
 		t.Errorf("%+v", back)
 	}
 	kafkas := `{"version":1,"partitions":[{"topic":"t","partition":1,"replicas":[3,2],"log_dirs":["any","any"]}]}`
-	if r := s.input(kafkas, "reassign", "apply", "-", "-y"); r.exit != exitOK {
+	if r := s.input(kafkas, "reassign", "apply", "-", "-y", "--throttle", "1GiB", "--no-wait"); r.exit != exitOK {
 		t.Errorf("%+v", r)
 	}
+	// Nobody has waited until it could be taken away.
+	s.until("it has arrived", []string{"nothing is moving", "broker 1 is throttled", "broker 2 is throttled", "broker 3 is throttled"}, "reassign", "status")
+	s.ok("reassign", "cancel", "-y")
+	s.unthrottled()
 	contains(t, "the replicas", s.ok("topic", "describe", "t"), "3,2")
 	contains(t, "nothing moves", s.ok("reassign", "status"), "nothing is moving")
 	contains(t, "an even plan", s.ok("cluster", "rebalance", "--dry-run"), "nothing ")
 	s.ok("cluster", "rebalance", "-y")
 	contains(t, "even", s.ok("reassign", "plan", "--even"), "nothing to move")
+}
+
+// unthrottled waits until every broker says that it copies without a throttle.
+func (s *several) unthrottled() {
+	s.t.Helper()
+	s.until("no throttle is left", []string{`"throttles":[]`}, "reassign", "status", "-o", "json")
 }
 
 func TestReassignRefuses(t *testing.T) {

@@ -95,13 +95,7 @@ func unthrottle(ctx context.Context, adm *kadm.Client, topics []string, brokers 
 
 // throttles are the brokers with a limit, and the topics with replicas under it.
 func throttles(ctx context.Context, adm *kadm.Client, s *clusterState) (brokers []throttled, topics []string, err error) {
-	var ids []int32
-	for _, b := range s.brokers {
-		if b.up {
-			ids = append(ids, b.id)
-		}
-	}
-	all, err := adm.DescribeBrokerConfigs(ctx, ids...)
+	all, err := adm.DescribeBrokerConfigs(ctx, s.up()...)
 	if err != nil {
 		return nil, nil, err
 	}
