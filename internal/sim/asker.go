@@ -3,9 +3,6 @@ package sim
 import (
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kmsg"
-
-	"github.com/milena-io/milena/internal/history"
 	"github.com/milena-io/milena/internal/kafka"
 )
 
@@ -37,51 +34,12 @@ func (a *asker) turn() {
 	if r.phase == reading {
 		return
 	}
-	tp := kafka.TopicPartition{Topic: topic, Partition: int32(r.dice.IntN(r.plan.Swarm.Partitions))}
-	at, known := a.c.leader(tp)
-	if !known {
-		a.c.refresh(a.again)
-		return
-	}
-	a.c.to(at.node).ask(boundOf(tp, at.epoch, latest), asked, func(resp kmsg.Response, _ history.Transport) {
-		end, ok := boundIn(resp)
-		if !ok {
-			a.c.wrong(tp)
-			a.again()
-			return
-		}
-		now := told{end, at}
-		if was, asked := a.ends[tp]; asked && now.end < was.end {
+	a.c.end(func(tp kafka.TopicPartition, by lead, end kafka.Offset) {
+		if was, asked := a.ends[tp]; asked && end < was.end {
 			r.broken("K3 list-offsets", "%v ended at %d by the word of node %d in epoch %d, and then at %d by that of node %d in epoch %d",
-				tp, was.end, was.by.node, was.by.epoch, now.end, at.node, at.epoch)
+				tp, was.end, was.by.node, was.by.epoch, end, by.node, by.epoch)
 		}
-		a.ends[tp] = now
+		a.ends[tp] = told{end, by}
 		a.again()
-	})
-}
-
-// What ListOffsets calls the bounds of a log.
-const (
-	latest   = -1
-	earliest = -2
-)
-
-// boundOf asks where a partition's committed records end, or where its log begins.
-func boundOf(tp kafka.TopicPartition, epoch kafka.LeaderEpoch, which int64) *kmsg.ListOffsetsRequest {
-	req := kmsg.NewPtrListOffsetsRequest()
-	req.Version, req.ReplicaID = 6, -1
-	t, p := kmsg.NewListOffsetsRequestTopic(), kmsg.NewListOffsetsRequestTopicPartition()
-	t.Topic, p.Partition, p.Timestamp, p.CurrentLeaderEpoch = nameOf(tp.Topic), tp.Partition, which, int32(epoch)
-	t.Partitions = append(t.Partitions, p)
-	req.Topics = append(req.Topics, t)
-	return req
-}
-
-// boundIn is what was answered; false for an error, and for nothing.
-func boundIn(resp kmsg.Response) (kafka.Offset, bool) {
-	in, ok := resp.(*kmsg.ListOffsetsResponse)
-	if !ok || in.Topics[0].Partitions[0].ErrorCode != 0 {
-		return 0, false
-	}
-	return kafka.Offset(in.Topics[0].Partitions[0].Offset), true
+	}, a.again)
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kmsg"
-
 	"github.com/milena-io/milena/internal/history"
 	"github.com/milena-io/milena/internal/history/groups"
 	"github.com/milena-io/milena/internal/history/records"
@@ -109,7 +107,7 @@ func (r *run) read() {
 		all = append(all, final)
 		left++
 		r.begins(c, tp, func(start kafka.Offset) {
-			r.bounds(c, tp, func(tp kafka.TopicPartition, end kafka.Offset) {
+			r.ends(c, tp, func(end kafka.Offset) {
 				p := final.assign(tp, end)
 				p.id = ids[i]
 				final.seek(p, start)
@@ -127,31 +125,6 @@ func (r *run) read() {
 	}) {
 		r.broken("liveness", "the final reads have not come to the end")
 	}
-}
-
-// bounds asks for a partition's end until somebody answers.
-func (r *run) bounds(c *client, tp kafka.TopicPartition, done func(kafka.TopicPartition, kafka.Offset)) {
-	again := func() { c.refresh(func() { c.later(backoff, func() { r.bounds(c, tp, done) }) }) }
-	at, known := c.leader(tp)
-	if !known {
-		again()
-		return
-	}
-	op := r.record.Begin(history.Op{Process: r.crowd.processes(), F: history.DoAsk})
-	c.to(at.node).ask(boundOf(tp, at.epoch, latest), asked, func(resp kmsg.Response, _ history.Transport) {
-		op.Kind = history.Info
-		end, ok := boundIn(resp)
-		if !ok {
-			r.record.End(op)
-			c.wrong(tp)
-			again()
-			return
-		}
-		op.Kind = history.Ok
-		op.Mops = []history.Mop{{Bounds: &history.Bounds{Key: tp, Earliest: kafka.NoOffset, Stable: kafka.NoOffset, Latest: end}}}
-		r.record.End(op)
-		done(tp, end)
-	})
 }
 
 // judge has the checkers look at what was recorded.

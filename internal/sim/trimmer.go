@@ -44,27 +44,15 @@ func (r *run) trimmed(tp kafka.TopicPartition) *trimmed {
 
 func (t *trimmer) again() { t.c.later(t.every, t.turn) }
 
-// turn asks where a partition ends, and then for what is before some offset to be deleted.
+// turn asks where some partition ends, and then for what is before some offset to be deleted.
 func (t *trimmer) turn() {
 	r := t.c.r
 	if r.phase != faulty {
 		return
 	}
-	tp := kafka.TopicPartition{Topic: topic, Partition: int32(r.dice.IntN(r.plan.Swarm.Partitions))}
-	at, known := t.c.leader(tp)
-	if !known {
-		t.c.refresh(t.again)
-		return
-	}
-	t.c.to(at.node).ask(boundOf(tp, at.epoch, latest), asked, func(resp kmsg.Response, _ history.Transport) {
-		end, ok := boundIn(resp)
-		if !ok {
-			t.c.wrong(tp)
-			t.again()
-			return
-		}
-		t.delete(tp, at.node, max(0, end-kafka.Offset(r.dice.Int64N(int64(max(1, end/4+2))))))
-	})
+	t.c.end(func(tp kafka.TopicPartition, by lead, end kafka.Offset) {
+		t.delete(tp, by.node, max(0, end-kafka.Offset(r.dice.Int64N(int64(max(1, end/4+2))))))
+	}, t.again)
 }
 
 func (t *trimmer) delete(tp kafka.TopicPartition, leader kafka.NodeID, to kafka.Offset) {
@@ -91,35 +79,5 @@ func (t *trimmer) delete(tp kafka.TopicPartition, leader kafka.NodeID, to kafka.
 		may.done = max(may.done, low)
 		r.reached.add(Trimmed)
 		r.note("%v begins at %d", tp, low)
-	})
-}
-
-// begins asks the leader where a partition begins until it is told, and holds that against what was asked for and acknowledged. What
-// it hears goes into the history: what stood before may be gone.
-func (r *run) begins(c *client, tp kafka.TopicPartition, done func(kafka.Offset)) {
-	again := func() { c.refresh(func() { c.later(backoff, func() { r.begins(c, tp, done) }) }) }
-	at, known := c.leader(tp)
-	if !known {
-		again()
-		return
-	}
-	must := r.trimmed(tp).done
-	op := r.record.Begin(history.Op{Process: r.crowd.processes(), F: history.DoAsk})
-	c.to(at.node).ask(boundOf(tp, at.epoch, earliest), asked, func(resp kmsg.Response, _ history.Transport) {
-		op.Kind = history.Info
-		start, ok := boundIn(resp)
-		if !ok {
-			r.record.End(op)
-			c.wrong(tp)
-			again()
-			return
-		}
-		op.Kind = history.Ok
-		op.Mops = []history.Mop{{Bounds: &history.Bounds{Key: tp, Earliest: start, Stable: kafka.NoOffset, Latest: kafka.NoOffset}}}
-		r.record.End(op)
-		if may := r.trimmed(tp).asked; start > may || start < must {
-			r.broken("C5 log-start", "%v begins at %d by the word of node %d in epoch %d; %d was asked for at the most, and %d acknowledged", tp, start, at.node, at.epoch, may, must)
-		}
-		done(start)
 	})
 }
