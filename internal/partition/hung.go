@@ -7,16 +7,18 @@ import (
 )
 
 // A node whose disk hangs may be the last to learn that others lead what it led: its copy of the metadata waits for the same disk. So
-// from when the controller was told until the flush is over, its writers are sent to look for the new leader.
+// from when the controller is known to have been told, and exactly while that flush is under way, its writers are sent to look for the new
+// leader.
 
-// Hang has a log directory's partitions refuse what would wait for the flush that is under way, until it is over.
+// Hang has a log directory's partitions send writers away while the flush is under way that is now; where none is it does nothing. The
+// end of the flush calls it off, and nobody else has to.
 func (e *Env) Hang() {
 	if since, busy := e.Flusher.UnderWay(); busy {
 		e.hung.Store(&since)
 	}
 }
 
-// hangs reports whether the flush that hung is still under way.
+// hangs reports whether the flush that Hang was called during is still under way; its beginning tells it from any later one.
 func (e *Env) hangs() bool {
 	hung := e.hung.Load()
 	if hung == nil {
@@ -26,8 +28,8 @@ func (e *Env) hangs() bool {
 	return busy && since == *hung
 }
 
-// GiveWay answers the writers that wait for a log directory that hangs, where another replica may lead: whether what they wrote counts
-// says whoever leads. Where nobody waits it does nothing.
+// GiveWay answers the writers that wait for a log directory whose flush hangs, where another replica may lead: whether what they wrote
+// counts says whoever leads. Where nobody waits, or that flush is over, it does nothing.
 func (l Leading) GiveWay() {
 	p := l.p
 	p.mu.Lock()

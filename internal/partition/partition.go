@@ -51,7 +51,7 @@ type Env struct {
 	// Replication talks to other brokers for the partitions; nil on a node without any.
 	Replication Replication
 
-	hung atomic.Pointer[time.Duration] // when the flush began that hangs, or hung last, and the controller knows of
+	hung atomic.Pointer[time.Duration] // when the flush began that Hang was last called during; nil: never
 }
 
 // Replication is what carries on between brokers what partitions want. It is called without locks, and has to be quick.

@@ -34,7 +34,8 @@ type Options struct {
 	Recovering func(done, total int)
 	// Recovered is told once no log is left that an unclean stop makes necessary to recover.
 	Recovered func()
-	// Stalls hears that the flush of a directory begins to hang, or ends; may be nil.
+	// Stalls hears that the log was told of a flush that hangs, or of its end. Of one that is over before WatchFlushes looks it hears
+	// nothing, though Stalled may have listed it. May be nil.
 	Stalls func()
 	// Scrubbed hears of a log whose sealed segments were read without damage; may be nil.
 	Scrubbed func(*partition.Partition)
