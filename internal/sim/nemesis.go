@@ -78,11 +78,7 @@ func (m *machine) suffer(e faults.Event) (end func()) {
 			m.ills.slow = slices.Delete(m.ills.slow, i, i+1)
 		}
 	case faults.SyncFails:
-		if m.faulty != nil {
-			m.lost = true
-			m.faulty.Add(disk.Fault{Op: disk.OpSync, Err: disk.ErrIO})
-		}
-		return m.fill
+		return m.failSyncs()
 	case faults.DirFails:
 		return m.failDir()
 	case faults.FullDisk:

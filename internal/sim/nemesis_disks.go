@@ -27,6 +27,23 @@ func (m *machine) restore() (end func()) {
 	}
 }
 
+// failSyncs has every sync fail. Most processes give up by that; one that has lost nothing but its second log directory starts anew at the
+// end, which it takes to have it back.
+func (m *machine) failSyncs() (end func()) {
+	proc := m.proc
+	if m.faulty != nil {
+		m.lost = true
+		m.faulty.Add(disk.Fault{Op: disk.OpSync, Err: disk.ErrIO})
+	}
+	return func() {
+		m.fill()
+		if m.proc == proc && m.node != nil && m.node.Probe().Bereft() {
+			m.r.reached.add(DirBack)
+			m.down(m.die)()
+		}
+	}
+}
+
 // failDir has every sync in the second log directory fail, which takes that offline and nothing else. At the end the process starts
 // anew, which it takes to have the directory back.
 func (m *machine) failDir() (end func()) {
