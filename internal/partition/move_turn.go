@@ -24,7 +24,13 @@ func (p *Partition) holdBack(a Append, done func(Appended)) {
 	}
 	m.waiting += len(a.Batch)
 	a.Batch = record.Batch(slices.Clone(a.Batch))
-	m.parked = append(m.parked, func() { p.append(a, done) })
+	m.parked = append(m.parked, func() {
+		if y := p.ending.yield; y != nil { // also for the next leader
+			y.behind(p, a, done)
+			return
+		}
+		p.append(a, done)
+	})
 	p.mu.Unlock()
 }
 

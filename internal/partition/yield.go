@@ -72,7 +72,13 @@ func (y *yielding) behind(p *Partition, a Append, done func(Appended)) {
 	}
 	y.waiting += len(a.Batch)
 	a.Batch = record.Batch(slices.Clone(a.Batch))
-	y.parked = append(y.parked, func() { p.append(a, done) })
+	y.parked = append(y.parked, func() {
+		if p.held() { // also by a move
+			p.holdBack(a, done)
+			return
+		}
+		p.append(a, done)
+	})
 	p.mu.Unlock()
 }
 

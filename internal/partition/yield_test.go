@@ -97,3 +97,31 @@ func TestWhoWaitsForANextLeaderHearsOfAStop(t *testing.T) {
 		}
 	}
 }
+
+// Writers that go on because nobody else leads after all don't write into a log that is just being replaced by its copy in another
+// directory: they wait for that, too. And who waited for the copy waits for the next leader.
+func TestWhoWaitsForANextLeaderWaitsForAMoveToo(t *testing.T) {
+	c := newCluster(t, replica.Synced, 1, 1, 2)
+	c.become(1, 1, 1, 1)
+	p := c.nodes[1].p
+	c.append(1, 1, "a")
+	l := AsLeader(p)
+	l.Yield(func() {})
+	b := c.append(1, 1, "b")
+	m := &Move{p: p, still: true}
+	p.ending.move = m
+	l.Resume()
+	if end := p.log.Offsets().End; end != 1 || b.Err != errPending {
+		t.Fatalf("the log ends at %d while it is being replaced, and the writer hears %v", end, b.Err)
+	}
+	l.Yield(func() {})
+	m.thaw()
+	p.ending.move = nil
+	if end := p.log.Offsets().End; end != 1 || b.Err != errPending {
+		t.Fatalf("the log ends at %d while its leader gives way, and the writer hears %v", end, b.Err)
+	}
+	l.Resume()
+	if b.Err != nil || b.Base != 1 {
+		t.Errorf("the write is at %d, %v", b.Base, b.Err)
+	}
+}
