@@ -110,6 +110,47 @@ func TestAFlushThatHungAndEndedHoldsNobodyBack(t *testing.T) {
 	}
 }
 
+// A controller whose disk hangs is none, whichever directory the metadata log has.
+func TestAControllerWhoseDiskHangsStepsAside(t *testing.T) {
+	for _, dir := range []string{"data", "metadata"} {
+		c := newThreeWith(t, 7, func(int) map[string]string {
+			return map[string]string{"milena.flush.stall.ms": "1000", "metadata.log.dir": dir}
+		})
+		hung := c.controller(1)
+		c.at(hung).slow = 20 * time.Second
+		c.w.Run(4 * time.Second)
+		if now := c.controller(hung%3 + 1); now == hung || now < 0 {
+			t.Errorf("metadata in %s: node %d controls, and node %d's disk hangs", dir, now, hung)
+		}
+	}
+}
+
+// A successor that dies before it hears that it is one is not the last that is asked.
+func TestAControllerWhoseDiskHangsAsksAnother(t *testing.T) {
+	c := newCluster(t, 7)
+	for id := range int32(5) {
+		c.add(id+1, "broker,controller", "controller.quorum.voters", "1@h1:9093,2@h2:9093,3@h3:9093,4@h4:9093,5@h5:9093", "milena.flush.stall.ms", "1000")
+	}
+	c.startAll()
+	hung := c.at(c.controller(1))
+	hung.slow = 20 * time.Second
+	var said string
+	c.await("it hands over", 5*time.Second, func() (yes bool) {
+		_, said, yes = strings.Cut(hung.log.String(), "metadata leader hands over\" component=kafka.raft to=")
+		return yes
+	})
+	successor := int32(said[0] - '0')
+	c.kill(successor)
+	c.w.Run(4 * time.Second)
+	other := int32(1)
+	for other == successor || other == hung.id {
+		other++
+	}
+	if now := c.controller(other); now == hung.id || now < 0 {
+		t.Errorf("node %d controls, and node %d's disk hangs", now, hung.id)
+	}
+}
+
 func counts(writers []*writer) (out []int) {
 	for _, w := range writers {
 		out = append(out, len(w.at))

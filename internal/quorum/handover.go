@@ -139,7 +139,7 @@ func (l *leadership) handTo(node kafka.NodeID, now bool, done func(error)) error
 func (l *leadership) successor(node kafka.NodeID) (best member, found bool) {
 	match := map[uint64]uint64{}
 	l.q.engine.node.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) {
-		if pr.RecentActive || node != kafka.NoNode {
+		if node != kafka.NoNode || l.q.peers.hears(id, l.q.o) {
 			match[id] = pr.Match
 		}
 	})

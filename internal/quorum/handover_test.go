@@ -5,6 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/tracker"
+
+	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 )
@@ -133,5 +137,73 @@ func TestALeadershipThatNobodyTakesStays(t *testing.T) {
 	leader.q.Close()
 	if !fault.IsKind(got, fault.Closed) {
 		t.Fatalf("%v", got)
+	}
+}
+
+// There is somebody to hand over to at any moment, also at those at which Raft begins anew to count whom it has heard of.
+func TestASuccessorIsFoundWhileRaftCountsAnew(t *testing.T) {
+	c := newCluster(t, 6, 3, Config{})
+	leader := c.awaitLeader()
+	c.w.Run(time.Second)
+	counted := func() (n int) {
+		leader.q.engine.node.WithProgress(func(_ uint64, _ raft.ProgressType, pr tracker.Progress) {
+			if pr.RecentActive {
+				n++
+			}
+		})
+		return n
+	}
+	if !c.w.RunUntil(time.Second, func() bool { return counted() == 1 }) {
+		t.Fatal("Raft always counts others as heard of: this is not the case that the test is for")
+	}
+	err := error(fault.Shutdown("not answered"))
+	leader.q.StepAside(func(e error) { err = e })
+	c.w.Run(time.Second)
+	if err != nil || c.awaitLeader() == leader {
+		t.Errorf("it leads on: %v", err)
+	}
+}
+
+// hanging is a flush service that at some moment ends no flush any more.
+type hanging struct {
+	Flusher
+	hangs bool
+}
+
+func (h *hanging) Flush(targets []disk.Syncer, done func(error)) {
+	h.Flusher.Flush(targets, func(err error) {
+		if !h.hangs {
+			done(err)
+		}
+	})
+}
+
+// A leader whose disk hangs from the moment of its election on is not active, and steps aside all the same.
+func TestALeaderThatNeverBeganStepsAside(t *testing.T) {
+	c := newCluster(t, 7, 3, Config{})
+	for _, nd := range c.nodes {
+		nd.q.o.Flusher = &hanging{Flusher: nd.q.o.Flusher}
+	}
+	var elected *simNode
+	if !c.w.RunUntil(10*time.Second, func() bool {
+		for _, nd := range c.nodes {
+			if r := nd.q.lead.role; r.leading && !r.active {
+				elected = nd
+			}
+		}
+		return elected != nil
+	}) {
+		t.Fatal("nobody was seen between its election and its first commit")
+	}
+	elected.q.o.Flusher.(*hanging).hangs = true
+	c.w.Run(20 * time.Second)
+	if elected.q.Active() || !elected.q.lead.role.leading {
+		t.Fatal("it is active, or leads no more: this is not the case that the test is for")
+	}
+	err := error(fault.Shutdown("not answered"))
+	elected.q.StepAside(func(e error) { err = e })
+	c.w.Run(time.Second)
+	if next := c.awaitLeader(); err != nil || next == elected {
+		t.Errorf("it leads on: %v", err)
 	}
 }

@@ -26,6 +26,7 @@ type peers struct {
 type peer struct {
 	fetchMs    int64 // wall clock; -1 for never
 	caughtUpMs int64
+	heard      time.Duration // of a voter, monotonic
 	caughtUp   time.Duration // of an observer, monotonic; 0 for never
 	end        kafka.Offset
 	stuck      int // ticks that its snapshot has been under way
@@ -35,6 +36,12 @@ type peer struct {
 func (p *peers) caughtUp(k Key, o Options) bool {
 	v := p.observers[k]
 	return v != nil && v.caughtUp > 0 && o.World.Now().Mono-v.caughtUp <= o.Config.ElectionTimeout
+}
+
+// hears reports whether a voter was heard of within an election timeout. (Raft counts that anew with each, and for a moment nobody is.)
+func (p *peers) hears(id uint64, o Options) bool {
+	v := p.voters[id]
+	return v != nil && o.World.Now().Mono-v.heard <= o.Config.patience()
 }
 
 // meet remembers a voter that this voter's log does not name yet, so that it can be answered.
@@ -73,7 +80,7 @@ func (p *peers) heard(m *raftpb.Message, now kafka.Instant, last uint64) {
 			v = &peer{caughtUpMs: -1}
 			p.voters[m.GetFrom()] = v
 		}
-		v.fetchMs = now.WallMs
+		v.fetchMs, v.heard = now.WallMs, now.Mono
 		if m.GetType() == raftpb.MsgAppResp && !m.GetReject() && m.GetIndex() >= last {
 			v.caughtUpMs = now.WallMs
 		}

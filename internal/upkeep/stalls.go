@@ -6,6 +6,7 @@ import (
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/storage"
 )
 
 // stallEvery is how often flushes are looked at.
@@ -44,15 +45,20 @@ func (u *Upkeep) WatchFlushes() {
 
 func (u *Upkeep) stallLimit() time.Duration { return u.o.Static.Millis("milena.flush.stall.ms") }
 
-// Stalled lists the log directories whose flush hangs at the moment.
+// Stalled lists the log directories of partitions whose flush hangs at the moment.
 func (u *Upkeep) Stalled() (out []kafka.DirectoryID) {
-	now := u.o.World.Now().Mono
 	for _, v := range u.o.Storage.Serving() {
-		if since, busy := v.Flusher.UnderWay(); busy && now-since >= u.stallLimit() {
+		if u.Hangs(v) {
 			out = append(out, v.ID())
 		}
 	}
 	return out
+}
+
+// Hangs reports whether the flush of a log directory hangs at the moment, of the metadata log's too, which may have one to itself.
+func (u *Upkeep) Hangs(v *storage.Volume) bool {
+	since, busy := v.Flusher.UnderWay()
+	return busy && u.o.World.Now().Mono-since >= u.stallLimit()
 }
 
 // watchFlush tells of a flush that hangs, again each time its age has doubled, and of its end.
