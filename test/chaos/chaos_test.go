@@ -60,6 +60,14 @@ func TestCommittedOffsetsGoForward(t *testing.T) {
 	if len(out) != 1 || !strings.Contains(out[0], "from 9 to 8 [events 1 2]") {
 		t.Fatal(out)
 	}
+	commit := func(kind history.Kind) history.GroupOp {
+		return history.GroupOp{Group: "g", F: history.GroupCommit, Kind: kind, Offsets: []history.Mark{{Key: key, Off: 8, ID: 3}}}
+	}
+	for kind, want := range map[history.Kind]int{history.Ok: 1, history.Fail: 1, history.Info: 0} {
+		if out := wentBack([]history.GroupOp{commit(kind), fetch(0, 5, 1), fetch(1, 9, 2), fetch(2, 8, 3)}); len(out) != want {
+			t.Errorf("back to a commit with outcome %v: %v", kind, out)
+		}
+	}
 }
 
 // Replicas are the same when their batches are, wherever segments begin.

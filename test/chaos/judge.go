@@ -45,10 +45,20 @@ func (r *report) guests(all []*load.Guest) {
 }
 
 // wentBack tells of committed offsets that were lower than before, as one onlooker read them one after the other: each member of these
-// groups reads on from what is committed, and commits only what it owns.
+// groups reads on from what is committed, and commits only what it owns. A commit that nobody knows the outcome of may take effect late,
+// behind those after it: its client has closed the connection, and TCP goes on sending what stood in it until the node is reached again.
+// While the generation lasts no broker can tell it from a new one.
 func wentBack(events []history.GroupOp) (out []string) {
 	last := map[string]history.GroupOp{}
 	at := map[string]history.Mark{}
+	late := map[uint64]bool{}
+	for _, e := range events {
+		if e.F == history.GroupCommit && e.Kind == history.Info {
+			for _, m := range e.Offsets {
+				late[m.ID] = true
+			}
+		}
+	}
 	for _, e := range events {
 		if e.F != history.GroupFetch || e.Kind != history.Ok {
 			continue
@@ -58,7 +68,7 @@ func wentBack(events []history.GroupOp) (out []string) {
 				continue
 			}
 			key := fmt.Sprint(e.Group, " ", m.Key)
-			if before := at[key]; m.Off < before.Off {
+			if before := at[key]; m.Off < before.Off && !late[m.ID] {
 				out = append(out, fmt.Sprintf("committed-offset-went-back: %s from %d to %d [events %d %d]", key, before.Off, m.Off, last[key].Index, e.Index))
 			}
 			last[key], at[key] = e, m
