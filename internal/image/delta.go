@@ -100,7 +100,7 @@ func (t TopicChange) Partitions() iter.Seq[PartitionChange] {
 // equal reports whether nothing differs.
 func (p *Partition) equal(o *Partition) bool {
 	return p.Leader == o.Leader && p.LeaderEpoch == o.LeaderEpoch && p.PartitionEpoch == o.PartitionEpoch &&
-		p.Recovery == o.Recovery && p.ends == o.ends && slices.Equal(p.nodes, o.nodes) &&
+		p.Recovery == o.Recovery && p.Settling == o.Settling && p.ends == o.ends && slices.Equal(p.nodes, o.nodes) &&
 		slices.Equal(p.directories, o.directories)
 }
 

@@ -366,3 +366,43 @@ func TestClearElr(t *testing.T) {
 		t.Fatal("another topic's eligible leaders were cleared")
 	}
 }
+
+// A partition that settles (ADR 0036) does so until a change says otherwise, through snapshots, and a change of nothing else is one.
+func TestAPartitionSettlesUntilItIsSaid(t *testing.T) {
+	img := apply(t, image.Empty(), everything()...)
+	at := kafka.TopicIDPartition{TopicID: id(1)}
+	settles := func(img *image.Image) bool {
+		p, ok := img.Partition(at)
+		if !ok {
+			t.Fatal("no partition")
+		}
+		return p.Settling
+	}
+	change := func(s staterecord.Settling) *staterecord.PartitionChange {
+		c := staterecord.NewPartitionChange(at.TopicID, at.Partition)
+		c.Settling = s
+		if c.IsEmpty() != (s == staterecord.SettlingUnchanged) {
+			t.Errorf("empty with %d: %v", s, c.IsEmpty())
+		}
+		return c
+	}
+	for i, step := range []struct {
+		says staterecord.Settling
+		want bool
+	}{{staterecord.SettlingUnchanged, false}, {staterecord.Settles, true}, {staterecord.SettlingUnchanged, true}, {staterecord.Settled, false}} {
+		next := apply(t, img, change(step.says))
+		if again := apply(t, image.Empty(), slices.Collect(next.Records())...); settles(next) != step.want || settles(again) != step.want {
+			t.Errorf("step %d: settles %v, and after a snapshot %v", i, settles(next), settles(again))
+		}
+		changed := 0
+		for topic := range image.DeltaOf(img, next).Topics() {
+			for range topic.Partitions() {
+				changed++
+			}
+		}
+		if changed != 1 {
+			t.Errorf("step %d: %d partitions have changed", i, changed)
+		}
+		img = next
+	}
+}

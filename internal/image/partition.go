@@ -45,7 +45,10 @@ func (b *Builder) putPartition(r *staterecord.Partition) error {
 		// Records older than KIP-858 name no directories; Kafka marks such replicas as migrating.
 		dirs = slices.Repeat([]kafka.DirectoryID{kafka.DirectoryMigrating}, len(r.Replicas))
 	}
-	p := Partition{Leader: r.Leader, LeaderEpoch: r.LeaderEpoch, PartitionEpoch: r.PartitionEpoch, Recovery: r.LeaderRecovery}
+	p := Partition{
+		Leader: r.Leader, LeaderEpoch: r.LeaderEpoch, PartitionEpoch: r.PartitionEpoch, Recovery: r.LeaderRecovery,
+		Settling: r.Settling == staterecord.Settles,
+	}
 	return b.set(t, r.TopicID, r.PartitionID, p,
 		[lists][]kafka.NodeID{r.Replicas, r.ISR, r.Removing, r.Adding, r.ELR, r.LastKnownELR}, dirs)
 }
@@ -69,6 +72,9 @@ func (b *Builder) changePartition(r *staterecord.PartitionChange) error {
 	}
 	if r.LeaderRecovery != staterecord.RecoveryUnchanged {
 		p.Recovery = r.LeaderRecovery
+	}
+	if r.Settling != staterecord.SettlingUnchanged {
+		p.Settling = r.Settling == staterecord.Settles
 	}
 	dirs := r.Directories
 	if dirs == nil {

@@ -42,6 +42,7 @@ type Partition struct {
 	LeaderEpoch    kafka.LeaderEpoch
 	PartitionEpoch kafka.PartitionEpoch
 	Recovery       staterecord.LeaderRecovery
+	Settling       bool // the rules of the page cache hold still, though its topic is durable again (ADR 0036)
 	ends           [lists]uint16
 	nodes          []kafka.NodeID
 	directories    []kafka.DirectoryID
@@ -119,6 +120,9 @@ func (p *Partition) Record(topic kafka.TopicID, id int32) *staterecord.Partition
 	}
 	if l := p.LastKnownELR(); len(l) > 0 {
 		r.LastKnownELR = l
+	}
+	if p.Settling {
+		r.Settling = staterecord.Settles
 	}
 	return r
 }

@@ -243,6 +243,9 @@ func (r *replicas) begin(img *image.Image, configs map[kafka.TopicID]*partition.
 
 // become tells a replica what the metadata says of it.
 func (r *replicas) become(img *image.Image, id kafka.TopicIDPartition, p *partition.Partition, reg *image.Partition) {
+	if len(reg.Replicas()) > 1 {
+		r.others.wishes.Know(p, id) // before it may wish for anything
+	}
 	p.Become(registration(reg))
 	r.others.follow(img, id, p, reg)
 }
@@ -265,7 +268,7 @@ func (r *replicas) follow(id kafka.TopicIDPartition, p *image.Partition) {
 func registration(p *image.Partition) replica.Registration {
 	return replica.Registration{
 		Leader: p.Leader, LeaderEpoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch,
-		Replicas: p.Replicas(), ISR: p.ISR(),
+		Replicas: p.Replicas(), ISR: p.ISR(), Settling: p.Settling,
 	}
 }
 

@@ -93,9 +93,6 @@ func (r *replication) Durable(p *partition.Partition) { r.fetchers.Durable(p) }
 // follow has a partition fetched from whoever leads it, if that is another; it has taken its registration. Who has no other
 // replica is left alone, and a broker that goes fetches nothing that the others don't wait for: its disk and theirs may be one.
 func (r *replication) follow(img *image.Image, id kafka.TopicIDPartition, p *partition.Partition, reg *image.Partition) {
-	if len(reg.Replicas()) > 1 {
-		r.wishes.Know(p, id)
-	}
 	leader := img.Broker(reg.Leader)
 	if leader == nil || leader.ID == r.n.replicas.self || r.goes(img) && !slices.Contains(reg.ISR(), r.n.replicas.self) {
 		r.fetchers.Unfollow(id)

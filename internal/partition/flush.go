@@ -122,7 +122,7 @@ func (p *Partition) flushed(err error) {
 		}
 		p.log.Flushed(p.flush.upTo)
 		calls = p.settle(p.rep.Flushed(p.log.Offsets().Durable))
-		calls = append(calls, p.completeWaits()...)
+		calls = append(append(calls, p.completeWaits()...), p.confirm()...)
 		if p.at().Replication != nil && !p.rep.Leads() {
 			calls = append(calls, p.flush.tell)
 		}

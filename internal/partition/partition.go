@@ -158,11 +158,19 @@ func (p *Partition) Become(reg replica.Registration) {
 		if mutant.On(mutant.TruncateToHighWatermark) && !p.rep.Leads() && p.lastEpoch() < reg.LeaderEpoch {
 			must.OK(p.cut(replica.Order{At: p.rep.HighWatermark()}))
 		}
-		calls = append(calls, p.wake()...)
+		calls = append(append(calls, p.wake()...), p.confirm()...)
 	}
 	calls = append(calls, p.yielded()...)
 	p.mu.Unlock()
 	run(calls)
+}
+
+// confirm has the controller told that a switch to durable is over, where it is to hear that. Called with the mutex held.
+func (p *Partition) confirm() []func() {
+	if p.at().Replication == nil || !p.rep.Leading().Settled() {
+		return nil
+	}
+	return []func(){func() { AsLeader(p).Consider(0) }}
 }
 
 // Configure takes changed topic configs.

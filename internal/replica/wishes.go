@@ -103,7 +103,7 @@ func (s *Wishes) send() {
 		if !ok || ids[i].TopicID.IsZero() {
 			continue
 		}
-		one := controller.PartitionWish{ID: ids[i], LeaderEpoch: w.LeaderEpoch, PartitionEpoch: w.PartitionEpoch}
+		one := controller.PartitionWish{ID: ids[i], LeaderEpoch: w.LeaderEpoch, PartitionEpoch: w.PartitionEpoch, Settled: w.Settled}
 		for _, m := range w.ISR {
 			one.ISR, one.Epochs = append(one.ISR, m.Node), append(one.Epochs, m.BrokerEpoch)
 		}

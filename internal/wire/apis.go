@@ -37,7 +37,8 @@ func APIs() []API {
 	registration := api(kafka.KeyBrokerRegistration, 0, 4, 0, internal, "4 s 16 [s s 2 2] [s 2 2] s? 1@1 *16@2 8@3")
 	ends := api(kafka.KeyOffsetForLeaderEpoch, 2, 4, 4, none, "4@3 [s [4 4@2 4]]")
 	beat := api(kafka.KeyBrokerHeartbeat, 0, 1, 0, internal, "4 8 8 1 1 <0:*16 1:*16?>")
-	registration.tagged, ends.tagged, beat.tagged = true, true, true
+	wishes := api(kafka.KeyAlterPartition, 2, 3, 0, internal, "4 8 [s@0-1 16@2 [4 4 *4@0-2 [4 8]@3 1@1 4]]")
+	registration.tagged, ends.tagged, beat.tagged, wishes.tagged = true, true, true, true
 	return []API{
 		produce,
 		api(kafka.KeyFetch, 4, 18, 12, both, "4@0-14 4 4 4@3 1@4 4@7 4@7 [s@0-12 16@13 [4 4@9 8 4@12 8@5 4 <0:16 1:8>]]"+
@@ -71,7 +72,7 @@ func APIs() []API {
 		api(kafka.KeyListPartitionReassignments, 0, 0, 0, forwarded, "4 [s *4]?"),
 		api(kafka.KeyOffsetDelete, 0, 0, -1, none, "s [s [4]]"),
 		api(kafka.KeyDescribeQuorum, 0, 2, 0, forwarded, "[s [4]]"),
-		api(kafka.KeyAlterPartition, 2, 3, 0, internal, "4 8 [s@0-1 16@2 [4 4 *4@0-2 [4 8]@3 1@1 4]]"),
+		wishes,
 		api(kafka.KeyUpdateFeatures, 0, 2, 0, forwarded, "4 [s 2 1@0-0 1@1] 1@1"),
 		api(kafka.KeyEnvelope, 0, 0, 0, internal, "b b? b"),
 		api(kafka.KeyFetchSnapshot, 0, 1, 0, internal, "4 4 [s [4 4 {8 4} 8 <0:16>]] <0:s?>"),

@@ -34,7 +34,9 @@ func alterConfigs(d *decision, c AlterConfigs) (any, error) {
 	if err := d.finish(c.ValidateOnly); err != nil {
 		return nil, err
 	}
-	reconsider(d)
+	if err := reconsider(d); err != nil {
+		return nil, err
+	}
 	return out, nil
 }
 

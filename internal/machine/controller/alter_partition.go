@@ -48,6 +48,11 @@ func grant(d *decision, configs *topicConfigs, from kafka.NodeID, w *PartitionWi
 	}
 	change := newChange(t.ID, w.ID.Partition, p, configs.rules(t.Name), d.leaders().of(p))
 	change.isr, change.recovery = w.ISR, w.Recovery
+	if w.Settled && p.Settling {
+		// Everything that was committed is on the disk of every member (ADR 0036). From here on what is durable counts, and who became
+		// eligible by page caches is so no more.
+		change.settling, change.forget, change.rules.durable = staterecord.Settled, true, true
+	}
 	*out = AlteredPartition{
 		ID: w.ID, Leader: p.Leader, LeaderEpoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch, ISR: p.ISR(), Recovery: p.Recovery,
 	}

@@ -21,6 +21,7 @@ type change struct {
 	isr      []kafka.NodeID
 	elr      []kafka.NodeID
 	recovery staterecord.LeaderRecovery
+	settling staterecord.Settling
 	lost     kafka.NodeID // a replica that may lack what it acknowledged: it is eligible no more; NoNode for none
 	forget   bool         // nobody is eligible beside the ISR any more
 
@@ -32,6 +33,7 @@ type change struct {
 type assignment struct{ replicas, removing, adding []kafka.NodeID }
 
 func newChange(topic kafka.TopicID, id int32, was *image.Partition, rules rules, acceptable func(kafka.NodeID) bool) *change {
+	rules.durable = rules.durable && !was.Settling // what was committed from page caches need not be on disks yet (ADR 0036)
 	return &change{
 		id: kafka.TopicIDPartition{TopicID: topic, Partition: id}, was: was, rules: rules, acceptable: acceptable,
 		isr: was.ISR(), elr: was.ELR(), recovery: was.Recovery, lost: kafka.NoNode,
@@ -57,6 +59,7 @@ func (c *change) record() *staterecord.PartitionChange {
 	if c.recovery != c.was.Recovery {
 		r.LeaderRecovery = c.recovery
 	}
+	r.Settling = c.settling
 	if r.IsEmpty() {
 		return nil
 	}

@@ -20,6 +20,7 @@ type PartitionWish struct {
 	ISR            []kafka.NodeID
 	Epochs         []kafka.BrokerEpoch // of the ISR's members as the leader knows them, -1 for any (KIP-903); nil for any
 	Recovery       staterecord.LeaderRecovery
+	Settled        bool // everything that was committed is durable on every member, and the partition need not settle any more (ADR 0036)
 }
 
 // AlteredPartition is the registration after the wish. Errors: NOT_CONTROLLER, FENCED_LEADER_EPOCH,

@@ -177,6 +177,9 @@ func (l *lab) partition(topic string, id int32) string {
 	if len(p.LastKnownELR()) > 0 {
 		s += fmt.Sprint(" last ", p.LastKnownELR())
 	}
+	if p.Settling {
+		s += " settling"
+	}
 	return s
 }
 

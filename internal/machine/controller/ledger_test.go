@@ -16,6 +16,7 @@ type ledger map[kafka.TopicIDPartition]*holdings
 
 type holdings struct {
 	held      map[kafka.NodeID]int
+	volatile  map[kafka.NodeID]bool // some of it is in the page cache alone
 	committed int
 	served    map[kafka.LeaderEpoch]kafka.IncarnationID // who led in each epoch
 }
@@ -23,23 +24,24 @@ type holdings struct {
 func (l ledger) of(id kafka.TopicIDPartition) *holdings {
 	h := l[id]
 	if h == nil {
-		h = &holdings{held: map[kafka.NodeID]int{}, served: map[kafka.LeaderEpoch]kafka.IncarnationID{}}
+		h = &holdings{held: map[kafka.NodeID]int{}, volatile: map[kafka.NodeID]bool{}, served: map[kafka.LeaderEpoch]kafka.IncarnationID{}}
 		l[id] = h
 	}
 	return h
 }
 
 // write has a leader append some records, which of the ISR those get that are up; what all have is committed when the ISR
-// is large enough.
-func (h *holdings) write(p *image.Partition, least, records int, up func(kafka.NodeID) bool) {
+// is large enough. By the rules of the page cache nothing of it is on a disk, else all that they have is.
+func (h *holdings) write(p *image.Partition, least, records int, cached bool, up func(kafka.NodeID) bool) {
 	if p.Leader == kafka.NoNode || !up(p.Leader) {
 		return
 	}
 	h.held[p.Leader] += records
+	h.volatile[p.Leader] = cached
 	committed := h.held[p.Leader]
 	for _, id := range p.ISR() {
 		if up(id) {
-			h.held[id] = h.held[p.Leader]
+			h.held[id], h.volatile[id] = h.held[p.Leader], cached
 		}
 		committed = min(committed, h.held[id])
 	}
@@ -48,10 +50,11 @@ func (h *holdings) write(p *image.Partition, least, records int, up func(kafka.N
 	}
 }
 
-// join brings replicas to where the leader is, before it asks for them.
-func (h *holdings) join(p *image.Partition, ids []kafka.NodeID) {
+// join brings replicas to where the leader is, before it asks for them, and onto their disks where that counts.
+func (h *holdings) join(p *image.Partition, ids []kafka.NodeID, cached bool) {
 	for _, id := range ids {
 		h.held[id] = h.held[p.Leader]
+		h.volatile[id] = cached && (id != p.Leader || h.volatile[id])
 	}
 }
 

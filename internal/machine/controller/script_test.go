@@ -201,7 +201,9 @@ func (s *script) commands(words []string) []any {
 	case "unregister":
 		return []any{UnregisterBroker{Broker: node(rest[0])}}
 	case "isr":
-		return []any{s.wish(rest[0], rest[1])}
+		return []any{s.wish(rest[0], rest[1], false)}
+	case "settled": // with this ISR
+		return []any{s.wish(rest[0], rest[1], true)}
 	case "elect":
 		return []any{s.election(rest)}
 	case "reassign":
@@ -277,7 +279,7 @@ func (s *script) incarnate(id kafka.NodeID, how []string) RegisterBroker {
 	return r
 }
 
-func (s *script) wish(partition, isr string) AlterPartition {
+func (s *script) wish(partition, isr string, settled bool) AlterPartition {
 	tp := partitionNamed(partition)
 	t := s.m.Committed().TopicNamed(tp.Topic)
 	if t == nil {
@@ -289,7 +291,7 @@ func (s *script) wish(partition, isr string) AlterPartition {
 	}
 	return AlterPartition{Broker: p.Leader, Epoch: s.epoch(p.Leader), Partitions: []PartitionWish{{
 		ID:          kafka.TopicIDPartition{TopicID: t.ID, Partition: tp.Partition},
-		LeaderEpoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch, ISR: nodeList(isr),
+		LeaderEpoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch, ISR: nodeList(isr), Settled: settled,
 	}}}
 }
 

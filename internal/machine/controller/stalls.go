@@ -54,7 +54,7 @@ func giveWay(d *decision, b *image.Broker, dirs []kafka.DirectoryID, followers b
 // nobody else could lead, or the others would be too few.
 func withoutHung(d *decision, id kafka.NodeID, c *change) *change {
 	c.isr = without(c.isr, id)
-	if !c.rules.durable {
+	if !c.rules.durable && !c.was.Settling { // who settles waits for disks already
 		return nil
 	}
 	if c.was.Leader != id {

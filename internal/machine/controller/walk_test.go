@@ -3,6 +3,7 @@ package controller
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -68,14 +69,14 @@ func (w *walk) restart(id kafka.NodeID) {
 		case how == 0:
 			r.LogDirs = []kafka.DirectoryID{{0: 0xdd, 13: w.born, 15: byte(id)}}
 			r.Noted[0] = nil
-			w.lose(id, func(rules) bool { return true }, true)
+			w.lose(id, false, true)
 			w.seen["wiped"]++
 		case how == 1:
 			r.Noted[0][0][0]++
-			w.lose(id, func(rules) bool { return true }, false)
+			w.lose(id, false, false)
 			w.seen["restored"]++
 		case how < 4:
-			w.lose(id, func(r rules) bool { return !r.durable }, false)
+			w.lose(id, true, false)
 			w.seen["unclean"]++
 		default:
 			r.PreviousEpoch = have.Epoch
@@ -86,15 +87,20 @@ func (w *walk) restart(id kafka.NodeID) {
 	w.step(Heartbeat{Broker: id, Epoch: w.epoch(id), MetadataOffset: w.next - 1})
 }
 
-// lose takes records from what a broker holds.
-func (w *walk) lose(id kafka.NodeID, of func(rules) bool, all bool) {
+// cached reports whether a partition's leader goes by the page cache.
+func (w *walk) cached(t *image.Topic, p *image.Partition) bool {
+	return !w.rules(w.m.Committed(), t.Name).durable || p.Settling
+}
+
+// lose takes records from what a broker holds, or only of what was in page caches.
+func (w *walk) lose(id kafka.NodeID, caches, all bool) {
 	for t := range w.m.Committed().Topics() {
-		r := w.rules(w.m.Committed(), t.Name)
 		for n, p := range t.Partitions() {
 			h := w.ledger.of(kafka.TopicIDPartition{TopicID: t.ID, Partition: n})
-			if !of(r) || h.held[id] == 0 {
+			if caches && !h.volatile[id] || h.held[id] == 0 {
 				continue
 			}
+			h.volatile[id] = false // what is there after a start is on the disk
 			h.held[id] = w.chance.IntN(h.held[id])
 			if all {
 				h.held[id] = 0
@@ -122,7 +128,13 @@ func (w *walk) wish() {
 			wish.ISR, wish.Epochs = append(wish.ISR, n), append(wish.Epochs, w.epoch(n))
 		}
 	}
-	w.ledger.of(at).join(p, wish.ISR)
+	cached, down := w.cached(t, p), func(n kafka.NodeID) bool { return !w.up[n] }
+	if p.Settling && !slices.ContainsFunc(p.ISR(), down) && w.chance.IntN(2) == 0 {
+		wish.Settled, cached = true, false // all members have flushed
+		w.ledger.of(at).join(p, p.ISR(), false)
+		w.seen["settled"]++
+	}
+	w.ledger.of(at).join(p, wish.ISR, cached)
 	w.step(AlterPartition{Broker: p.Leader, Epoch: w.epoch(p.Leader), Partitions: []PartitionWish{wish}})
 }
 
@@ -143,8 +155,11 @@ func (w *walk) alterConfig() {
 	if w.chance.IntN(3) == 0 {
 		change = ConfigChange{uncleanElection, SetConfig, new(strconv.FormatBool(w.chance.IntN(4) == 0))}
 	}
+	if w.chance.IntN(3) == 0 {
+		change = ConfigChange{durability, SetConfig, new([]string{"cache", "sync"}[w.chance.IntN(2)])}
+	}
 	a := AlterResource{Type: ofTopic, Name: name, Changes: []ConfigChange{change}}
-	if w.chance.IntN(6) == 0 && change.Name == minInSync {
+	if w.chance.IntN(6) == 0 && change.Name != uncleanElection {
 		a.Type, a.Name = ofBroker, ""
 	}
 	w.step(AlterConfigs{Resources: []AlterResource{a}})
@@ -192,7 +207,7 @@ func (w *walk) write() {
 		r := w.rules(w.m.Committed(), t.Name)
 		for id, p := range t.Partitions() {
 			h := w.ledger.of(kafka.TopicIDPartition{TopicID: t.ID, Partition: id})
-			h.write(p, r.minISR, w.chance.IntN(3), func(n kafka.NodeID) bool { return w.up[n] })
+			h.write(p, r.minISR, w.chance.IntN(3), w.cached(t, p), func(n kafka.NodeID) bool { return w.up[n] })
 		}
 	}
 }
@@ -272,7 +287,7 @@ func TestInvariantsOfAClusterThatFails(t *testing.T) {
 			total[what] += n
 		}
 	}
-	for _, what := range []string{"elected", "offline", "eligible", "elected from the eligible", "recovering", "reassigned", "last known", "wiped", "restored", "unclean"} {
+	for _, what := range []string{"elected", "offline", "eligible", "elected from the eligible", "recovering", "reassigned", "last known", "wiped", "restored", "unclean", "settled"} {
 		if total[what] < 20 {
 			t.Errorf("%s: reached %d times", what, total[what])
 		}

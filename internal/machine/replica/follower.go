@@ -138,7 +138,11 @@ func (l Leading) Fetched(now kafka.Instant, p Progress, members Members) (moved,
 		f.joins = r.mayJoin(f, members) && now.Mono-f.caughtUp <= JoinWithin
 		wish = r.enters(f, members) && r.consider(now, 0, members)
 	}
-	return r.advance(), wish
+	moved = r.advance()
+	if !wish && r.hasSettled() {
+		wish = r.consider(now, 0, members)
+	}
+	return moved, wish
 }
 
 // counted is the offset of a follower that counts: the durable one, unless the page cache is trusted (D5).

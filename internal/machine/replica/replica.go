@@ -38,6 +38,7 @@ type Registration struct {
 	PartitionEpoch kafka.PartitionEpoch
 	Replicas       []kafka.NodeID
 	ISR            []kafka.NodeID
+	Settling       bool // the controller holds it to the rules of the page cache until its leader says that the switch is over
 }
 
 // Replica is the state of this node's replica of one partition.
@@ -86,6 +87,7 @@ func (r *Replica) Register(now kafka.Instant, reg Registration) (began, moved bo
 	}
 	if began {
 		r.epochStart, r.switchAt = r.end, r.end
+		r.take(reg.Settling)
 		r.followers = nil
 		r.wish.quietUntil = 0
 	}

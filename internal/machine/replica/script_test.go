@@ -42,6 +42,7 @@ type script struct {
 	epoch   kafka.LeaderEpoch
 	now     kafka.Instant
 	members registered
+	settles bool // what the controller says with each registration
 	out     strings.Builder
 }
 
@@ -70,6 +71,9 @@ func run(t *testing.T, text string) string {
 				fmt.Fprintf(&s.out, " %d@%d", m.Node, m.BrokerEpoch)
 			}
 			fmt.Fprintf(&s.out, " at %d", w.PartitionEpoch)
+			if w.Settled {
+				fmt.Fprint(&s.out, ", settled")
+			}
 		}
 		fmt.Fprintln(&s.out)
 	}
@@ -97,6 +101,11 @@ func (s *script) both(words []string) bool {
 		s.register(2, words[1:])
 	case "isr":
 		s.register(1, words[1:])
+	case "settles", "settled": // the controller holds the partition to the rules of the page cache, or no longer
+		s.settles = words[0] == "settles"
+		reg := r.reg
+		reg.PartitionEpoch, reg.Settling = reg.PartitionEpoch+1, s.settles
+		r.Register(s.now, reg)
 	case "append":
 		r.Appended(r.end + number(s.t, words[1]))
 	case "flushed":
@@ -188,7 +197,7 @@ func (s *script) follower(words []string) bool {
 
 func (s *script) register(leader kafka.NodeID, isr []string) {
 	s.r.Register(s.now, Registration{
-		Leader: leader, LeaderEpoch: s.epoch, PartitionEpoch: s.r.reg.PartitionEpoch + 1, Replicas: []kafka.NodeID{1, 2, 3}, ISR: nodes(s.t, isr),
+		Leader: leader, LeaderEpoch: s.epoch, PartitionEpoch: s.r.reg.PartitionEpoch + 1, Replicas: []kafka.NodeID{1, 2, 3}, ISR: nodes(s.t, isr), Settling: s.settles,
 	})
 }
 

@@ -30,6 +30,33 @@ func (r *Replica) settleSwitch() {
 	}
 }
 
+// take begins a leadership by the rules that the controller holds the partition to (ADR 0036). Where it settles still this leader begins the
+// first phase anew from its own end. Where it does not, an earlier leader has ended the first phase, and everything that was committed
+// is durable on every member, whatever this node saw of the switch.
+func (r *Replica) take(settling bool) {
+	switch {
+	case r.wanted == Cached:
+	case settling:
+		r.rules = Cached
+	default:
+		r.rules = Synced
+	}
+}
+
+// hasSettled reports whether the controller is to hear that the switch is over for it, too: everything that was committed, by the page cache as well,
+// is durable on every ISR member. From then on the high watermark does not pass what is durable. The only replica has nothing to tell: it keeps its
+// place by either rules.
+func (r *Replica) hasSettled() bool {
+	if !r.reg.Settling || r.rules != Synced || !r.Leads() || len(r.reg.Replicas) < 2 {
+		return false
+	}
+	_, durable, known := r.inSync()
+	return known && durable >= r.high
+}
+
+// Settled reports whether Consider would tell the controller that a switch is over.
+func (l Leading) Settled() bool { return l.r.hasSettled() && !l.r.wish.under }
+
 // Rules returns the durability that the partition is held to: while a switch from Cached to Synced is under way still Cached.
 func (r *Replica) Rules() Durability { return r.rules }
 

@@ -21,6 +21,7 @@ type Wish struct {
 	LeaderEpoch    kafka.LeaderEpoch
 	PartitionEpoch kafka.PartitionEpoch
 	ISR            []Member
+	Settled        bool // the switch to durable is over (switch.go); the ISR is then as it was
 }
 
 // wishing is the wish under way.
@@ -79,9 +80,14 @@ func (l Leading) Consider(now kafka.Instant, lag time.Duration, members Members)
 	return r.advance(), wish
 }
 
-// consider wishes for another ISR where there is reason to. With a lag of zero nobody is too far behind.
+// consider wishes for another ISR where there is reason to, or tells that a switch to durable is over. With a lag of zero nobody is too far
+// behind.
 func (r *Replica) consider(now kafka.Instant, lag time.Duration, members Members) bool {
-	if r.wish.under || now.Mono < r.wish.quietUntil || !r.other(now, lag, members) {
+	if r.wish.under || now.Mono < r.wish.quietUntil {
+		return false
+	}
+	other := r.other(now, lag, members)
+	if !other && !r.hasSettled() {
 		return false
 	}
 	var isr []Member
@@ -103,15 +109,15 @@ func (r *Replica) consider(now kafka.Instant, lag time.Duration, members Members
 		}
 	}
 	r.wish.unsure = false
-	r.want(isr)
+	r.want(isr, !other)
 	return true
 }
 
 // want makes a wish.
-func (r *Replica) want(isr []Member) {
+func (r *Replica) want(isr []Member, settled bool) {
 	r.wish.last++
 	r.wish.under = true
-	r.wish.now = Wish{ID: r.wish.last, LeaderEpoch: r.reg.LeaderEpoch, PartitionEpoch: r.reg.PartitionEpoch, ISR: isr}
+	r.wish.now = Wish{ID: r.wish.last, LeaderEpoch: r.reg.LeaderEpoch, PartitionEpoch: r.reg.PartitionEpoch, ISR: isr, Settled: settled}
 }
 
 // keep wishes for the ISR as it is. It is for who was refused and does not know whether an earlier copy of the same request comes yet and
@@ -124,7 +130,7 @@ func (r *Replica) keep() {
 	for _, n := range r.reg.ISR {
 		isr = append(isr, Member{Node: n, BrokerEpoch: -1})
 	}
-	r.want(isr)
+	r.want(isr, false)
 }
 
 // other reports whether another ISR is to be wished for.
@@ -160,6 +166,9 @@ func (l Leading) Answered(now kafka.Instant, w Wish, o Outcome, epoch kafka.Part
 	}
 	switch o {
 	case Granted:
+		if w.Settled {
+			r.wish.quietUntil = now.Mono + wishPause // a controller of before ADR 0036 changes nothing, and would be told at once again
+		}
 		if epoch == r.reg.PartitionEpoch { // there was nothing to change
 			r.wish.settled()
 			moved = r.advance()

@@ -34,6 +34,9 @@ func WriteAlterPartition(c controller.AlterPartition) *kmsg.AlterPartitionReques
 			}
 			p.NewEpochISR = append(p.NewEpochISR, e)
 		}
+		if w.Settled {
+			p.UnknownTags.Set(tagSettled, []byte{})
+		}
 		t := &m.Topics[len(m.Topics)-1]
 		t.Partitions = append(t.Partitions, p)
 	}
@@ -50,7 +53,7 @@ func ReadAlterPartition(m *kmsg.AlterPartitionRequest) controller.AlterPartition
 			w := controller.PartitionWish{
 				ID:          kafka.TopicIDPartition{TopicID: t.TopicID, Partition: p.Partition},
 				LeaderEpoch: kafka.LeaderEpoch(p.LeaderEpoch), PartitionEpoch: kafka.PartitionEpoch(p.PartitionEpoch),
-				Recovery: staterecord.LeaderRecovery(p.LeaderRecoveryState),
+				Recovery: staterecord.LeaderRecovery(p.LeaderRecoveryState), Settled: tagged(&p.UnknownTags, tagSettled) != nil,
 			}
 			if m.Version < 3 {
 				w.ISR = nodes(p.NewISR)

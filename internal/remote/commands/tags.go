@@ -18,6 +18,7 @@ const (
 	tagShown  = 10203 // of Envelope's answer: an int64
 
 	tagStalled = 10211 // of BrokerHeartbeat: the ids of log directories, 16 bytes each
+	tagSettled = 10212 // of a partition in AlterPartition: without a value
 )
 
 // tagged returns a tag's value, nil when there is none.
