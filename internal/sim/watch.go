@@ -149,7 +149,7 @@ func (w *watch) look(id kafka.TopicIDPartition, happened func(*replicas.State)) 
 		w.watched[id] = of
 	}
 	s := replicas.State{
-		Index: of.index, MinISR: w.r.minISR(w.newest, t.Name), Cached: w.r.plan.Swarm.Cached, Compacted: t.Name == kafka.OffsetsTopic,
+		Index: of.index, MinISR: w.r.minISR(w.newest, t.Name), Cached: w.r.cached(w.newest, t.Name, reg), Compacted: t.Name == kafka.OffsetsTopic,
 		Deleted: w.r.trimmed(of.tp).done,
 		Registered: replicas.Registration{
 			Leader: reg.Leader, LeaderEpoch: reg.LeaderEpoch, PartitionEpoch: reg.PartitionEpoch, Replicas: reg.Replicas(), Adding: reg.Adding(),

@@ -125,7 +125,7 @@ type State struct {
 	Registered  Registration
 	Brokers     []Broker
 	MinISR      int
-	Cached      bool         // milena.durability=cache: the log end counts, not what is durable
+	Cached      bool         // milena.durability=cache, or not settled since: the log end counts, not what is durable
 	Unclean     bool         // unclean leader election is allowed
 	Deleted     kafka.Offset // whoever leads begins here or later: records before it were deleted, and that was acknowledged
 	Compacted   bool         // logs are compacted each for itself: contents are not compared
