@@ -55,11 +55,13 @@ func (a *assignments) move(id kafka.TopicIDPartition, t whereabouts) {
 	}
 }
 
-// drop forgets a replica that this node no longer has.
+// drop forgets a replica that this node no longer has; nobody waits for it any more either.
 func (a *assignments) drop(id kafka.TopicIDPartition) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	delete(a.pending, id)
+	ready := a.ready()
+	a.mu.Unlock()
+	run(ready)
 }
 
 // knows reports whether nothing is left to be told of a replica.
