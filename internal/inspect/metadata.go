@@ -20,6 +20,9 @@ func metadataFields(r staterecord.Record, version int16) json.RawMessage {
 		if since, ok := fieldSince(r, name); ok && version < since {
 			continue
 		}
+		if name == "Settling" && v.Field(i).Int() == 0 {
+			continue // a tagged field of our own, in two kinds of records (ADR 0036)
+		}
 		if def, ok := tagDefault(r, name); ok && isDefault(v.Field(i), def) {
 			continue
 		}
