@@ -61,8 +61,8 @@ chaos: build ## three processes, each with a network and a disk of its own, kill
 kill: build ## kill -9 of a broker with producers in flight, N times
 	cd test/compat && KILLS=$(or $(N),300) MILENA_BINARY=$(CURDIR)/bin/milena $(GO) run ./run -suite kill
 
-bench: build ## Apache Kafka beside us, aims and all; hours, resumable: RESULTS=folder PARTS=produce,fetch or cluster; writes docs/benchmarks.md
-	cd test/bench && $(GO) run . $(if $(RESULTS),-results $(abspath $(RESULTS))) $(if $(PARTS),-parts $(PARTS))
+bench: build ## Apache Kafka beside us, aims and all; hours, resumable: RESULTS=folder PARTS=produce,fetch or cluster ROUNDS=3; writes docs/benchmarks.md
+	cd test/bench && $(GO) run . $(if $(RESULTS),-results $(abspath $(RESULTS))) $(if $(PARTS),-parts $(PARTS)) $(if $(ROUNDS),-rounds $(ROUNDS))
 
 clean:
 	rm -rf bin

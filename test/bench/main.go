@@ -2,7 +2,7 @@
 // throughput and latency, with the same client, the broker and the client on separate cores. All systems are up at once,
 // and each cell of the table is measured on one after the other, in turns, so that a noisy minute of the machine hits all.
 //
-//	cd test/bench && go run . [-short] [-parts NAME,...] [-results FOLDER] [-out FILE] [-only kafka,milena,milena-cache]
+//	cd test/bench && go run . [-short] [-parts NAME,...] [-rounds N] [-results FOLDER] [-out FILE] [-only kafka,milena,milena-cache]
 //
 // It measures in parts of less than an hour each, saves every measurement in the results folder as it is made, and goes
 // on where it was when it is started again with that folder. The part named profiles measures nothing; it shows where the
@@ -75,6 +75,7 @@ func main() {
 	which := flag.String("parts", "", "the parts to measure, of "+strings.Join(partNames(), ", ")+"; all of them by default")
 	results := flag.String("results", "", "folder that keeps what was measured, so that an interrupted run goes on; a new one by default")
 	out := flag.String("out", "", "file the report goes to; docs/benchmarks.md for a full run of all systems")
+	rounds := flag.Int("rounds", 0, "rounds of each part at most; 0 for as many as it is to have")
 	keep := flag.Bool("keep", false, "keep the folders of the brokers, to look into their logs")
 	flag.Parse()
 	p := full()
@@ -88,7 +89,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	text, err := session{plan: p, systems: strings.Split(*only, ","), dir: *results, which: *which, keep: *keep}.run(ctx)
+	text, err := session{plan: p, systems: strings.Split(*only, ","), dir: *results, which: *which, rounds: *rounds, keep: *keep}.run(ctx)
 	fmt.Print(text)
 	if err != nil {
 		log.Fatal("bench: ", err)

@@ -57,6 +57,7 @@ type session struct {
 	systems []string // of the part cells
 	dir     string   // of results
 	which   string   // parts, comma separated
+	rounds  int      // of a part at most; 0 for no bound
 	keep    bool     // the brokers' folders
 }
 
@@ -105,6 +106,12 @@ func (s session) measure(ctx context.Context, cores cores, results *store) error
 	for _, p := range parts(s.plan.short) {
 		if !slices.Contains(chosen, p.name) {
 			continue
+		}
+		if s.rounds > 0 {
+			p.rounds = min(p.rounds, s.rounds)
+			for name, n := range p.atMost {
+				p.atMost[name] = min(n, s.rounds)
+			}
 		}
 		if p.of == clusterParts {
 			p.also = slices.DeleteFunc(p.also, func(name string) bool { return !slices.Contains(s.systems, name) })
