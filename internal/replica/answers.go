@@ -38,7 +38,7 @@ func (x *fetcher) answered(serial int, records bool, a peer.Answer, err error) {
 	}
 	x.rest.times = 0
 	if x.session.epoch == 0 {
-		x.session.id = reply.SessionID
+		x.session.id, x.asking.denied = reply.SessionID, reply.SessionID == 0
 		if x.session.id != 0 {
 			x.session.epoch = 1
 		}

@@ -63,7 +63,8 @@ type asking struct {
 	again   bool
 	records bool
 	reports int
-	serial  int // of the session: answers to an older one say nothing
+	serial  int  // of the session: answers to an older one say nothing
+	denied  bool // the leader keeps no session for us
 }
 
 // maxReports is how many reports may wait for their answers: each is of a flush that ended meanwhile.

@@ -43,6 +43,24 @@ func TestALoneRecordDoesNotWaitForTheLongPoll(t *testing.T) {
 	}
 }
 
+// A leader that keeps no fetch sessions isn't asked without a pause, and what it takes is acknowledged soon all the same.
+func TestWithoutSessionsFollowersDoNotAskAllTheTime(t *testing.T) {
+	c := newCityOf(t, 3, 1, 3, 0)
+	c.w.Run(time.Second)
+	before := c.asked
+	c.w.Run(10 * time.Second)
+	if n := c.asked - before; n == 0 || n > 2*1000 { // two followers, each a hundred times a second
+		t.Errorf("followers that have everything asked %d times in 10 s", n)
+	}
+	for n := 1; n <= 20; n++ {
+		c.write(0)
+		c.w.Run(100 * time.Millisecond)
+		if acked(c) != n {
+			t.Fatalf("record %d is not acknowledged after 100 ms", n)
+		}
+	}
+}
+
 // A follower whose log could not be opened follows once it can, also when there was news of it in between, which ends its rest.
 func TestAFollowerWhoseLogDidNotOpenFollowsLater(t *testing.T) {
 	for _, news := range []bool{false, true} {

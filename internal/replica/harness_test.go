@@ -43,6 +43,8 @@ type city struct {
 	sent   int
 	lag    time.Duration
 	refuse func(id kafka.NodeID) error // asked before a log is opened; nil refuses nothing
+	slots  int                         // sessions that a leader keeps
+	asked  int                         // requests to fetch
 }
 
 // broker is one process.
@@ -68,8 +70,12 @@ func (s slow) Go(f func()) { s.After(time.Duration(s.Uint64()%8000)*time.Microse
 var topic = kafka.TopicID{1}
 
 func newCity(t testing.TB, seed uint64, partitions, minISR int) *city {
+	return newCityOf(t, seed, partitions, minISR, 10)
+}
+
+func newCityOf(t testing.TB, seed uint64, partitions, minISR, slots int) *city {
 	w := world.NewVirtual(seed)
-	c := &city{t: t, w: w, net: network.New(w, seed, network.LAN()), width: partitions, minISR: minISR, epochs: map[kafka.NodeID]kafka.BrokerEpoch{}, lag: 2 * time.Second}
+	c := &city{t: t, w: w, slots: slots, net: network.New(w, seed, network.LAN()), width: partitions, minISR: minISR, epochs: map[kafka.NodeID]kafka.BrokerEpoch{}, lag: 2 * time.Second}
 	for i := range partitions {
 		all := []kafka.NodeID{1, 2, 3}
 		leader := all[i%3]
@@ -125,14 +131,18 @@ func (c *city) start(id kafka.NodeID, fs *disk.Mem) {
 		})
 		b.parts = append(b.parts, p)
 	}
-	b.area = fetch.New(c.w, b, fetch.Limits{MaxBytes: 10 << 20, SessionSlots: 10, SessionEvictMs: 1000, SessionBytes: 1 << 30}, wire.NewBudget(1<<40), quiet)
+	b.area = fetch.New(c.w, b, fetch.Limits{MaxBytes: 10 << 20, SessionSlots: c.slots, SessionEvictMs: 1000, SessionBytes: 1 << 30}, wire.NewBudget(1<<40), quiet)
 	cfg := &listen.Config{
 		Budget: wire.NewBudget(256 << 20), Limits: listen.DefaultLimits(), MaxRequestBytes: 100 << 20,
 		Observer: listen.Unobserved{}, Log: listen.NewRateLimited(quiet, c.w, time.Second),
 	}
 	cfg.Pool = wire.NewPool(cfg.Budget, true)
 	cfg.Table = wire.NewTable(map[kafka.APIKey]wire.Handler{
-		kafka.KeyFetch: b.area.Fetch, kafka.KeyListOffsets: b.area.ListOffsets,
+		kafka.KeyFetch: func(req *wire.Request) {
+			c.asked++
+			b.area.Fetch(req)
+		},
+		kafka.KeyListOffsets: b.area.ListOffsets,
 		kafka.KeyApiVersions: func(req *wire.Request) {
 			out := kmsg.NewPtrApiVersionsResponse()
 			out.ApiKeys = cfg.Table.Advertised(wire.Nodes)

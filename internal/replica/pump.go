@@ -33,6 +33,9 @@ func (x *fetcher) pump() {
 	}
 }
 
+// deniedWaitMs is how long a leader that keeps no session for a follower may hold its Fetch back, in milliseconds.
+const deniedWaitMs = 10
+
 // ask makes one request, if there is one to make. Called with the mutex held, which it gives up in between.
 func (x *fetcher) ask() (more bool) {
 	if !x.may() || x.asking.records && len(x.unsaid)+len(x.gone) == 0 {
@@ -64,7 +67,11 @@ func (x *fetcher) ask() (more bool) {
 	c.Forget = x.gone
 	if records {
 		c.MaxBytes, c.MaxWaitMs = o.ResponseBytes, int32(o.Wait.Milliseconds())
-		if x.session.epoch == 0 {
+		switch {
+		case x.session.epoch != 0:
+		case x.asking.denied: // what becomes durable meanwhile can be said with the next Fetch only
+			c.MaxWaitMs = min(c.MaxWaitMs, deniedWaitMs)
+		default:
 			c.MaxWaitMs = 0 // until the session stands nobody else can be named, and all that one leader lost come within a moment
 		}
 	} else if newly {
