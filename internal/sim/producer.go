@@ -34,6 +34,7 @@ type lane struct {
 	process  int
 	writer   uint64
 	count    uint64 // records made
+	made     int    // batches
 	sequence int32
 	flight   []*parcel // whose fate isn't known, in the order of their sequence numbers
 	stalled  bool      // one has failed: when the rest is answered, too, all are sent again in their order
@@ -48,6 +49,7 @@ type parcel struct {
 	op       history.Op
 	batch    []byte
 	records  int32
+	nth      int   // of the lane's batches
 	sequence int32 // of the first
 	attempts []history.Attempt
 	out      bool // it was sent, and not answered
@@ -86,7 +88,8 @@ func (l *lane) turn() {
 		p.introduce(l.turn)
 		return
 	}
-	if len(l.flight) < p.window {
+	// A broker knows the last five again, and no others: one that was settled behind the oldest counts, too.
+	if len(l.flight) == 0 || l.made-l.flight[0].nth < p.window {
 		l.flight = append(l.flight, l.compose())
 		if !l.stalled {
 			l.send(l.flight[len(l.flight)-1])
@@ -123,7 +126,8 @@ func (p *producer) introduce(then func()) {
 // compose makes the next batch and writes it into the history.
 func (l *lane) compose() *parcel {
 	p, r := l.p, l.p.c.r
-	x := &parcel{records: int32(1 + r.dice.IntN(4)), sequence: l.sequence}
+	x := &parcel{records: int32(1 + r.dice.IntN(4)), nth: l.made, sequence: l.sequence}
+	l.made++
 	o := record.Plain()
 	if p.idempotent {
 		o.ProducerID, o.ProducerEpoch, o.BaseSequence = p.id, kafka.ProducerEpoch(p.epoch), l.sequence

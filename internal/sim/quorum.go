@@ -23,27 +23,38 @@ func newQuorum(r *run) quorum {
 	return quorum{r: r, acted: kafka.NoOffset, led: map[kafka.LeaderEpoch]kafka.NodeID{}, last: kafka.NoLeaderEpoch, kept: map[kafka.NodeID]kafka.LeaderEpoch{}}
 }
 
-// acts hears that a node acts on the metadata up to an offset: then a majority of the voters has it. One that is down counts, and one that
-// doesn't say yet who votes, or says that its vote was taken: it had one when that was committed.
+// acts hears that a node acts on the metadata up to an offset: then a majority of the voters has it, of all that may vote or of those that
+// the leader says do, who may be fewer. One that is down counts, and one that doesn't say yet who votes, or says that its vote was taken:
+// it had one when that was committed.
 func (q *quorum) acts(m *machine, upTo kafka.Offset) {
 	if upTo <= q.acted {
 		return
 	}
 	q.acted = upTo
-	voters, have := 0, 0
+	var all []kafka.NodeID
+	has := map[kafka.NodeID]bool{}
 	for _, v := range q.r.machines {
 		if !v.controls() {
 			continue
 		}
-		voters++
-		if v.node == nil {
-			have++
-		} else if end, votes := q.ends(v); !votes || end > upTo {
-			have++
+		all = append(all, v.id)
+		has[v.id] = true
+		if v.node != nil {
+			end, votes := q.ends(v)
+			has[v.id] = !votes || end > upTo
 		}
 	}
-	if have <= voters/2 {
-		q.r.broken("R14 quorum", "node %d acts on the metadata up to offset %d, and %d of %d voters have it", m.id, upTo, have, voters)
+	most := func(of []kafka.NodeID) bool {
+		n := 0
+		for _, id := range of {
+			if has[id] {
+				n++
+			}
+		}
+		return n > len(of)/2
+	}
+	if !most(all) && !most(q.votes) {
+		q.r.broken("R14 quorum", "node %d acts on the metadata up to offset %d, and of the voters %v have it: %v", m.id, upTo, all, has)
 	}
 }
 
