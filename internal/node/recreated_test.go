@@ -51,6 +51,35 @@ func TestATopicMadeAnewInOneChange(t *testing.T) {
 	}
 }
 
+// A replica whose directory is gone for good is taken away and given back, and the node hears of both in one change: it begins anew in a
+// directory that is here.
+func TestAReplicaGivenBackInOneChange(t *testing.T) {
+	r := newRig(t)
+	id := kafka.TopicID{1}
+	now := r.n.feed.Image()
+	change := func(recs ...staterecord.Record) {
+		next := now
+		for _, rec := range recs {
+			next = must.Get(next.Apply(next.Offset()+1, rec))
+		}
+		r.n.replicas.apply(image.DeltaOf(now, next))
+		now = next
+	}
+	in := func(dir kafka.DirectoryID) *staterecord.Partition {
+		return &staterecord.Partition{TopicID: id, Replicas: []kafka.NodeID{1, 2}, ISR: []kafka.NodeID{2}, Leader: 2, Directories: []kafka.DirectoryID{dir, {9}}}
+	}
+	change(&staterecord.Topic{Name: "t", TopicID: id}, in(kafka.DirectoryID{0xaa, 1}))
+	name := kafka.TopicPartition{Topic: "t"}
+	if err := must.Get(r.n.replicas.ByName(name)).Open(); err == nil {
+		t.Fatal("it opens in a directory that is not here")
+	}
+	change(in(kafka.DirectoryUnassigned))
+	if err := must.Get(r.n.replicas.ByName(name)).Open(); err != nil {
+		t.Errorf("given back: %v", err)
+	}
+	r.kill()
+}
+
 // What was deleted while the node was away, and made anew, stands under the name of the new one: the log that has the name sets it aside,
 // and nobody else does, who might take away what is being opened.
 func TestTheNewOfANameSetsTheOldAside(t *testing.T) {

@@ -219,12 +219,31 @@ func (r *replicas) change(img *image.Image, t image.TopicChange, c image.Partiti
 	r.news.changed(self, img, name, c)
 	switch {
 	case mine && r.ours(img):
+		if had && c.New.Directory(self) == kafka.DirectoryUnassigned && c.Old.Directory(self) != kafka.DirectoryUnassigned {
+			r.rehome(name, id)
+		}
 		r.become(img, id, r.ensure(img, topic, name, id, configs), c.New)
 	case mine:
 		r.follow(id, c.New)
 	case had:
 		r.remove(name, id)
 	}
+}
+
+// rehome hears that a replica was taken away and given back between two images: one whose directory is not here begins anew in one that
+// is, and where another lives the controller is told again.
+func (r *replicas) rehome(name kafka.TopicPartition, id kafka.TopicIDPartition) {
+	r.mu.RLock()
+	p := r.byID[id]
+	r.mu.RUnlock()
+	if p == nil {
+		return
+	}
+	if v := r.n.storage.Of(p); v != r.n.storage.Nowhere {
+		r.moves.add(id, v.ID())
+		return
+	}
+	r.remove(name, id)
 }
 
 // begin makes this node's replicas from the first image that knows the incarnation. In earlier ones the controller has not
