@@ -20,9 +20,6 @@ func metadataFields(r staterecord.Record, version int16) json.RawMessage {
 		if since, ok := fieldSince(r, name); ok && version < since {
 			continue
 		}
-		if name == "Settling" && v.Field(i).Int() == 0 {
-			continue // a tagged field of our own, in two kinds of records (ADR 0036)
-		}
 		if def, ok := tagDefault(r, name); ok && isDefault(v.Field(i), def) {
 			continue
 		}
@@ -82,6 +79,8 @@ func tagDefault(r staterecord.Record, name string) (any, bool) {
 		switch name {
 		case "LeaderRecovery":
 			return int64(0), true
+		case "Settling":
+			return int64(staterecord.SettlingUnchanged), true
 		case "ELR", "LastKnownELR":
 			return nil, true
 		}
@@ -93,6 +92,8 @@ func tagDefault(r staterecord.Record, name string) (any, bool) {
 			return int64(staterecord.LeaderUnchanged), true
 		case "LeaderRecovery":
 			return int64(staterecord.RecoveryUnchanged), true
+		case "Settling":
+			return int64(staterecord.SettlingUnchanged), true
 		}
 		return nil, true
 	case *staterecord.RegisterBroker:

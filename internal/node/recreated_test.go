@@ -11,6 +11,21 @@ import (
 	"github.com/milena-io/milena/internal/staterecord"
 )
 
+// after is an image with what records change.
+func after(img *image.Image, recs ...staterecord.Record) *image.Image {
+	for _, rec := range recs {
+		img = must.Get(img.Apply(img.Offset()+1, rec))
+	}
+	return img
+}
+
+// applies has the node's replicas hear of records as one change, and returns the image after it.
+func (r *rig) applies(now *image.Image, recs ...staterecord.Record) *image.Image {
+	next := after(now, recs...)
+	r.n.replicas.apply(image.DeltaOf(now, next))
+	return next
+}
+
 // A snapshot may tell a node that runs of a topic that was deleted and made anew in one change. Whichever of the two ids comes first,
 // what the old one had goes before the new one looks for its files: nothing is set aside, and the log directory is well.
 func TestATopicMadeAnewInOneChange(t *testing.T) {
@@ -19,14 +34,11 @@ func TestATopicMadeAnewInOneChange(t *testing.T) {
 		old := r.create("t", 1)
 		r.write("t", 0, plain("old"))
 		now := r.n.feed.Image()
-		next := now
-		for _, rec := range []staterecord.Record{
+		next := after(now,
 			&staterecord.RemoveTopic{TopicID: old},
 			&staterecord.Topic{Name: "t", TopicID: id},
 			&staterecord.Partition{TopicID: id, Replicas: []kafka.NodeID{1}, ISR: []kafka.NodeID{1}, Leader: 1, Directories: []kafka.DirectoryID{{}}},
-		} {
-			next = must.Get(next.Apply(next.Offset()+1, rec))
-		}
+		)
 		var gone []bool
 		for c := range r.n.replicas.inOrder(image.DeltaOf(now, next)) {
 			gone = append(gone, c.New == nil)
@@ -57,23 +69,15 @@ func TestAReplicaGivenBackInOneChange(t *testing.T) {
 	r := newRig(t)
 	id := kafka.TopicID{1}
 	now := r.n.feed.Image()
-	change := func(recs ...staterecord.Record) {
-		next := now
-		for _, rec := range recs {
-			next = must.Get(next.Apply(next.Offset()+1, rec))
-		}
-		r.n.replicas.apply(image.DeltaOf(now, next))
-		now = next
-	}
 	in := func(dir kafka.DirectoryID) *staterecord.Partition {
 		return &staterecord.Partition{TopicID: id, Replicas: []kafka.NodeID{1, 2}, ISR: []kafka.NodeID{2}, Leader: 2, Directories: []kafka.DirectoryID{dir, {9}}}
 	}
-	change(&staterecord.Topic{Name: "t", TopicID: id}, in(kafka.DirectoryID{0xaa, 1}))
+	now = r.applies(now, &staterecord.Topic{Name: "t", TopicID: id}, in(kafka.DirectoryID{0xaa, 1}))
 	name := kafka.TopicPartition{Topic: "t"}
 	if err := must.Get(r.n.replicas.ByName(name)).Open(); err == nil {
 		t.Fatal("it opens in a directory that is not here")
 	}
-	change(in(kafka.DirectoryUnassigned))
+	r.applies(now, in(kafka.DirectoryUnassigned))
 	if err := must.Get(r.n.replicas.ByName(name)).Open(); err != nil {
 		t.Errorf("given back: %v", err)
 	}

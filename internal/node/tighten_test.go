@@ -5,7 +5,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/must"
 	"github.com/milena-io/milena/internal/staterecord"
@@ -36,16 +35,7 @@ func TestAMinISRThatWasRaisedCountsBeforeAnISRThatShrank(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
 			id := kafka.TopicID{0, 0, 0, 7}
-			now := r.n.feed.Image()
-			change := func(recs ...staterecord.Record) {
-				next := now
-				for _, rec := range recs {
-					next = must.Get(next.Apply(next.Offset()+1, rec))
-				}
-				r.n.replicas.apply(image.DeltaOf(now, next))
-				now = next
-			}
-			change(&staterecord.Topic{Name: "t", TopicID: id}, minISR(c.min),
+			now := r.applies(r.n.feed.Image(), &staterecord.Topic{Name: "t", TopicID: id}, minISR(c.min),
 				&staterecord.Partition{TopicID: id, Replicas: both, ISR: c.isr, Leader: 1, Directories: make([]kafka.DirectoryID, 2)})
 			p := must.Get(r.n.replicas.ByName(kafka.TopicPartition{Topic: "t"}))
 			wantCode(t, askOn[*kmsg.ProduceResponse](r.connect("PLAINTEXT"), producing("t", 0, 1, plain("v"))).Topics[0].Partitions[0].ErrorCode, kafka.ErrNone)
@@ -55,7 +45,7 @@ func TestAMinISRThatWasRaisedCountsBeforeAnISRThatShrank(t *testing.T) {
 			}
 			moved := staterecord.NewPartitionChange(id, 0)
 			moved.ISR = c.then
-			change(minISR(c.thenMin), moved)
+			r.applies(now, minISR(c.thenMin), moved)
 			if got := p.Standing().High == 1; got != c.advances {
 				t.Errorf("the high watermark moved: %t", got)
 			}
