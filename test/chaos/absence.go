@@ -103,7 +103,7 @@ func (s *strike) away(n *lab.Node, topic string) error {
 	if err := s.ask.create(s.ctx, partitions, nil, topic); err != nil {
 		return err
 	}
-	return s.ask.write(s.ctx, topic, partitions, "new")
+	return s.ask.rewrite(s.ctx, topic, partitions, "new")
 }
 
 // back waits until the node has the new topic, and holds what all brokers have of it against each other.

@@ -198,6 +198,18 @@ func (a *asker) write(ctx context.Context, topic string, partitions int32, value
 	return nil
 }
 
+// rewrite is write to a topic of a name that another one had. A broker that is behind may tell of the old one, and when the library has
+// heard of both, it refuses the name until it's told to forget it.
+func (a *asker) rewrite(ctx context.Context, topic string, partitions int32, value string) error {
+	return until(ctx, "a record in each partition of a topic that was made anew", func(ctx context.Context) error {
+		err := a.write(ctx, topic, partitions, value)
+		if errors.Is(err, kerr.UnknownTopicID) {
+			a.client.PurgeTopicsFromClient(topic)
+		}
+		return err
+	})
+}
+
 // remove deletes topics, which are gone already when an answer was lost.
 func (a *asker) remove(ctx context.Context, topics ...string) error {
 	defer a.client.PurgeTopicsFromClient(topics...) // or it takes one of the same name for the old one
