@@ -42,7 +42,7 @@ func (q *Quorum) addressed(env Envelope, m *raftpb.Message) error {
 					"remove the voter and add it again", v.ID, kafka.UUID(v.Directory), kafka.UUID(env.From.DirectoryID))
 			}
 		}
-		if q.lead.role.lead != raft.None { // it was removed and never told so: it is to look at the leader's log as an observer
+		if q.lead.role.lead != raft.None && !q.knows(m) { // it was removed and never told so: it is to look at the leader's log as an observer
 			return fault.New(op, kafka.ErrVoterNotFound, "%s is no voter of %s", env.From, q.voters)
 		}
 	case raftpb.MsgApp, raftpb.MsgHeartbeat, raftpb.MsgSnap:
@@ -51,4 +51,13 @@ func (q *Quorum) addressed(env Envelope, m *raftpb.Message) error {
 	}
 	q.peers.meet(env.From)
 	return nil
+}
+
+// knows reports whether a candidate's log goes as far as this voter knows that it is committed. Then the candidate has seen the voters that
+// this one goes by, and those that its own log names later are newer: this one may have just started, or be the last to hear of the change.
+func (q *Quorum) knows(candidate *raftpb.Message) bool {
+	commit := q.engine.node.BasicStatus().GetCommit()
+	term, err := q.engine.store.Term(commit)
+	last := candidate.GetLogTerm()
+	return err == nil && (last > term || last == term && candidate.GetIndex() >= commit)
 }

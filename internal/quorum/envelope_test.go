@@ -52,6 +52,35 @@ func TestMessagesThatAreNotForThisVoterAreRefused(t *testing.T) {
 	}
 }
 
+// A candidate that this voter's log doesn't name is one all the same if it has everything that this voter knows to be committed: it was added
+// after that. Told that it is no voter, it gave its vote up, and the quorum may have needed it (simulation seed 1795352761939).
+func TestACandidateWhoseLogIsAheadMayHaveBecomeAVoterSince(t *testing.T) {
+	c := newCluster(t, 1, 3, Config{})
+	leader := c.awaitLeader()
+	c.w.Run(time.Second)
+	nd := c.nodes[leader.key.NodeID%3]
+	commit := nd.q.engine.node.BasicStatus().GetCommit()
+	term := must.Get(nd.q.engine.store.Term(commit))
+	from := Key{8, kafka.DirectoryID{8}}
+	for _, q := range []struct {
+		name        string
+		term, index uint64
+		want        kafka.ErrorCode
+	}{
+		{"as far as what is committed", term, commit, kafka.ErrNone},
+		{"further", term, commit + 7, kafka.ErrNone},
+		{"of a later epoch", term + 1, 1, kafka.ErrNone},
+		{"behind", term, commit - 1, kafka.ErrVoterNotFound},
+		{"of an earlier epoch", term - 1, commit + 7, kafka.ErrVoterNotFound},
+	} {
+		ask := must.Get(proto.Marshal(&raftpb.Message{Type: raftpb.MsgPreVote.Enum(), From: new(from.RaftID()), To: new(nd.key.RaftID()),
+			Term: new(term + 9), LogTerm: new(q.term), Index: new(q.index)}))
+		if err := nd.q.Receive(Envelope{"", from, nd.key}, ask); fault.CodeOf(err) != q.want {
+			t.Errorf("a log %s: %v, want %v", q.name, err, q.want)
+		}
+	}
+}
+
 // A leader that knows of an acknowledgement which this voter's log has lost is told so, and Raft never sees it.
 func TestAVoterThatLostWhatItAcknowledgedGivesUp(t *testing.T) {
 	c := newCluster(t, 2, 3, Config{})
