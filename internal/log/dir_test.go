@@ -384,3 +384,35 @@ func TestStartForgetsTheDeleted(t *testing.T) {
 		must.OK(d.Release())
 	}
 }
+
+// However setting a directory aside ends, what the checkpoints say of it is never believed of the next log of that name: a directory that
+// is still there has its checkpoints or none, and where it's gone they are gone, too (simulation seed 91500350).
+func TestWhatIsSetAsideLeavesNoCheckpoints(t *testing.T) {
+	tp := kafka.TopicPartition{Topic: "t", Partition: 0}
+	for calls, failed := 0, true; failed; calls++ {
+		mem := disk.NewMem()
+		d := must.Get(OpenDir(mem, root, Identity{ClusterID: "c", NodeID: 1}))
+		must.OK(d.Format(Meta{ClusterID: "c", NodeID: 1, DirectoryID: kafka.DirectoryID{1}}))
+		must.OK(mem.MkdirAll(root + "/" + tp.String()))
+		must.OK(d.SaveRecoveryPoints(checkpoint.Offsets{tp: 74}))
+		must.OK(d.Release())
+
+		faulty := disk.NewFaulty(mem)
+		d = must.Get(OpenDir(faulty, root, Identity{ClusterID: "c", NodeID: 1}))
+		faulty.Add(disk.Fault{Skip: calls, Err: disk.ErrIO})
+		failed = d.SetAside(PartitionDir{Name: tp.String(), Partition: tp}, kafka.UUID{9}) != nil
+		faulty.Heal()
+		must.OK(d.Release())
+		for _, left := range []*disk.Mem{mem.Killed(), mem.PowerCut()} {
+			d := must.Get(OpenDir(left, root, Identity{ClusterID: "c", NodeID: 1}))
+			_, gone := left.Stat(d.PartitionPath(tp))
+			if at := d.Checkpointed(tp).RecoveryPoint; gone != nil && at != 0 {
+				t.Errorf("after %d calls that worked: the directory is gone, and its recovery point is %d", calls, at)
+			}
+			must.OK(d.Release())
+		}
+		if calls > 50 {
+			t.Fatal("it never ends well")
+		}
+	}
+}

@@ -91,7 +91,8 @@ func (d *Dir) DeletePartition(tp kafka.TopicPartition, id kafka.TopicID, later f
 	return deleteDir(d.fs, d.PartitionPath(tp), tp, id, d, later)
 }
 
-// SetAside renames a partition's directory that no topic owns, durably and as Kafka does; tag makes the name unique.
+// SetAside renames a partition's directory that no topic owns, durably and as Kafka does; tag makes the name unique. What the checkpoints
+// say of it goes first: nothing that is left after a crash tells that it isn't meant for the next log of that name.
 func (d *Dir) SetAside(p PartitionDir, tag kafka.UUID) error {
 	const op = "log.SetAside"
 	suffix := "." + tag.Hex() + "-" + string(Stray)
@@ -99,14 +100,17 @@ func (d *Dir) SetAside(p PartitionDir, tag kafka.UUID) error {
 	if most := 255 - len(suffix); len(name) > most {
 		name = name[:most]
 	}
+	d.forget(p.Partition)
+	if err := d.SaveForgotten(); err != nil {
+		return err
+	}
 	if err := d.fs.Rename(d.path+"/"+p.Name, d.path+"/"+name+suffix); err != nil {
 		return fault.Storage(op, err)
 	}
 	if err := d.fs.SyncDir(d.path); err != nil {
 		return fault.Storage(op, err)
 	}
-	d.forget(p.Partition) // another log of the name may come
-	return d.SaveForgotten()
+	return nil
 }
 
 // removeDeleted finishes deletions of an earlier process.

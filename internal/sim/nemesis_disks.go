@@ -1,6 +1,12 @@
 package sim
 
-import "github.com/milena-io/milena/internal/disk"
+import (
+	"slices"
+	"time"
+
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/kafka"
+)
 
 // replace ends the machine and gives it another disk.
 func (m *machine) replace(fs *disk.Mem) {
@@ -22,9 +28,51 @@ func (m *machine) restore() (end func()) {
 			m.r.note("node %d has not registered since the backup", m.id)
 			return
 		}
-		m.r.reached.add(Restored)
-		m.down(func() { m.replace(old) })()
+		back := func() {
+			m.r.reached.add(Restored)
+			m.down(func() { m.replace(old) })()
+		}
+		if m.r.plan.Swarm.Seed%2 == 0 {
+			m.whenEligible(back)
+			return
+		}
+		back()
 	}
+}
+
+// whenEligible has a broker's process end while it is one of two in sync, so that what was acknowledged makes it eligible (KIP-966): a third
+// one dies, and what is to be done comes as soon as that is known to be out of sync.
+func (m *machine) whenEligible(do func()) {
+	r := m.r
+	others := slices.DeleteFunc(slices.Clone(r.brokers), func(o *machine) bool { return o == m })
+	third := others[int(r.plan.Swarm.Seed/2)%len(others)]
+	end := third.down(third.die)
+	until := r.w.Now().Mono + 3*time.Second
+	var look func()
+	look = func() {
+		switch {
+		case r.phase == faulty && !r.watch.pair(m.id, third.id) && r.w.Now().Mono < until:
+			r.w.After(5*time.Millisecond, look)
+			return
+		case r.phase == faulty:
+			do()
+		}
+		r.w.After(200*time.Millisecond, end)
+	}
+	look()
+}
+
+// pair reports whether a node is one of two that are in sync with some partition, and another one of its replicas is not.
+func (w *watch) pair(in, out kafka.NodeID) bool {
+	w.learn()
+	for t := range w.newest.Topics() {
+		for _, p := range t.Partitions() {
+			if isr := p.ISR(); len(isr) == 2 && slices.Contains(isr, in) && !slices.Contains(isr, out) && slices.Contains(p.Replicas(), out) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // failSyncs has every sync fail. Most processes give up by that; one that has lost nothing but its second log directory starts anew at the

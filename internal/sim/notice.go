@@ -98,9 +98,11 @@ func (w *watch) cut(host string, line slog.Record) {
 	}
 	c := replicas.Truncation{Node: w.r.machines[i].id, To: to}
 	c.Asked.LeaderEpoch, c.Is.LeaderEpoch = asked, partition.Probe(p).Registration.LeaderEpoch
+	m := w.r.machines[i]
 	w.r.w.After(0, func() { // the node is in the middle of what it does
 		if _, known := w.newest.Partition(id); known {
 			w.look(id, func(s *replicas.State) { s.Truncations = append(s.Truncations, c) })
+			w.returned(m, id)
 		}
 	})
 }
@@ -149,4 +151,21 @@ func (w *watch) promised(x *sight, tp kafka.TopicPartition, end kafka.Offset) {
 	}
 	w.r.findings = append(w.r.findings, history.Finding{Name: "S1 durable", Verdict: history.Always,
 		Text: fmt.Sprintf("%v: node %d called everything durable up to %d, and its disk has it up to %d", tp, x.Node, x.Durable, end)})
+}
+
+// returned holds S7: what was cut away is on no disk any more, whatever becomes of what isn't durable.
+func (w *watch) returned(m *machine, id kafka.TopicIDPartition) {
+	of := w.watched[id]
+	x := of.seen[m.id]
+	if w.r.plan.Swarm.Cached || of.tp.Topic == kafka.OffsetsTopic || m.node == nil || !w.see(m, id, x) || !x.Up {
+		return
+	}
+	on, _ := logOn(w.worst(m.fs), of.tp, id.TopicID)
+	for _, b := range on {
+		if b.Last >= x.End {
+			w.r.findings = append(w.r.findings, history.Finding{Name: "S7 cut", Verdict: history.Always,
+				Text: fmt.Sprintf("%v: node %d has cut its log to %d, and a power cut brings %d to %d of epoch %d back", of.tp, m.id, x.End, b.Base, b.Last, b.Epoch)})
+			return
+		}
+	}
 }

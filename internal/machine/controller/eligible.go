@@ -44,17 +44,36 @@ func (c *change) noteEligible(r *staterecord.PartitionChange, leader kafka.NodeI
 	if !slices.Equal(c.elr, c.was.ELR()) {
 		r.ELR = written(c.elr)
 	}
+	if last := c.lastKnown(leader); !slices.Equal(last, c.was.LastKnownELR()) {
+		r.LastKnownELR = written(last)
+	}
+}
+
+// lastKnown is the replica that is known to have had everything last, of a partition that nobody leads: who led when the ISR became empty,
+// or else who was eligible last. One that is no replica any more is forgotten, for when it is added again it has nothing.
+func (c *change) lastKnown(leader kafka.NodeID) []kafka.NodeID {
+	if leader != kafka.NoNode {
+		return nil
+	}
 	last := c.was.LastKnownELR()
 	switch {
-	case leader != kafka.NoNode:
-		last = nil
-	case !c.rules.eligible || len(c.isr) > 0 || len(c.was.ISR()) == 0:
-	case c.was.Leader != kafka.NoNode:
+	case !c.rules.eligible || len(c.isr) > 0:
+	case len(c.was.ISR()) > 0 && c.was.Leader != kafka.NoNode:
 		last = []kafka.NodeID{c.was.Leader}
 	case len(c.was.ISR()) == 1:
 		last = c.was.ISR()
+	case len(c.was.ISR()) == 0 && len(c.elr) == 0 && len(last) == 0 && c.lost != kafka.NoNode:
+		last = intersection(c.was.ELR(), []kafka.NodeID{c.lost})
 	}
-	if !slices.Equal(last, c.was.LastKnownELR()) {
-		r.LastKnownELR = written(last)
+	return intersection(last, c.replicas)
+}
+
+// intersection returns a list of its own of what is in both.
+func intersection(a, b []kafka.NodeID) (out []kafka.NodeID) {
+	for _, id := range a {
+		if slices.Contains(b, id) {
+			out = append(out, id)
+		}
 	}
+	return out
 }

@@ -85,13 +85,15 @@ func (c *change) beginReassignment(img *image.Image, topic string, target []kafk
 }
 
 // dropAdded takes from the ISR what is no replica any more, because it was only being added. Where nobody else is in sync, or
-// eligible when nobody is in sync, that is an unclean election, for which the topic must allow it.
+// eligible when nobody is in sync, or led last when nobody is eligible, that is an unclean election, for which the topic must allow it.
 func (c *change) dropAdded(topic string) error {
 	gone := func(id kafka.NodeID) bool { return !slices.Contains(c.replicas, id) }
 	c.isr = slices.DeleteFunc(slices.Clone(c.was.ISR()), gone)
 	may := c.was.ISR()
-	if len(may) == 0 {
-		may = c.was.ELR()
+	for _, next := range [...][]kafka.NodeID{c.was.ELR(), c.was.LastKnownELR()} {
+		if len(may) == 0 {
+			may = next
+		}
 	}
 	if len(may) > 0 && !slices.ContainsFunc(may, func(id kafka.NodeID) bool { return !gone(id) }) && !c.rules.unclean {
 		return fault.New(op, kafka.ErrInvalidReplicaAssignment, "Unable to revert partition assignment for %s:%d because it would "+
