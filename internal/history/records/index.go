@@ -29,12 +29,13 @@ type index struct {
 
 // keyLog is what is known of one partition's log.
 type keyLog struct {
-	key    history.Key
-	byV    map[uint64]int32
-	places []place        // by offset
-	order  []int32        // the log without holes: one value for each known offset
-	offs   []kafka.Offset // of order
-	start  kafka.Offset   // the furthest log start that was reported: records before it may be gone
+	key     history.Key
+	byV     map[uint64]int32
+	places  []place        // by offset
+	order   []int32        // the log without holes: one value for each known offset
+	offs    []kafka.Offset // of order
+	start   kafka.Offset   // the furthest log start that was reported: records before it may be gone
+	trimmed kafka.Offset   // likewise, of a topic that is still there
 }
 
 // place says that a value was seen at an offset, by a read or in the answer to its send.
@@ -107,6 +108,9 @@ func (x *index) gather() {
 			if b := m.Bounds; b != nil && x.ops[i].Kind == history.Ok {
 				k := &x.keys[x.keyed(b.Key)]
 				k.start = max(k.start, b.Earliest)
+				if b.Earliest != history.Never {
+					k.trimmed = max(k.trimmed, b.Earliest)
+				}
 			}
 			if l := m.Lookup; l != nil {
 				x.keyed(l.Key)

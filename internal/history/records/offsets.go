@@ -48,7 +48,11 @@ func (x *index) twice() {
 		key := x.keys[first.key].key
 		if s.other != none {
 			other := &x.reads[s.other]
-			x.tally.Add("duplicate", history.Idempotent, x.story(x.values[v].writer, first.op, other.op), "%s is in %v at offset %d and again at %d",
+			verdict := history.Idempotent
+			if min(first.pair.Off, other.pair.Off) < x.keys[first.key].trimmed {
+				verdict = history.Report // a replica that began anew above it knows nothing of its producer, in Kafka, too
+			}
+			x.tally.Add("duplicate", verdict, x.story(x.values[v].writer, first.op, other.op), "%s is in %v at offset %d and again at %d",
 				x.name(int32(v)), key, first.pair.Off, other.pair.Off)
 		}
 		if w := x.values[v].sent; w != none && x.sent[w].send.Off >= 0 && x.done[x.sent[w].op] && !echoed[v] {

@@ -69,6 +69,12 @@ var seeded = []struct {
 		plain(s, a, 2)
 		s.op(2, history.DoPoll, history.Ok, poll(a, 0, 1, 1, 2, 2, 1))
 	}},
+	{name: "duplicate", verdict: history.Report, ops: []int{0, 1, 3}, tell: func(s *story) {
+		s.op(1, history.DoSend, history.Info, send(a, 1, -1))
+		s.op(2, history.DoPoll, history.Ok, poll(a, 0, 1))
+		s.op(3, history.DoAsk, history.Ok, ask(a, 1, -1, -1))
+		s.op(2, history.DoPoll, history.Ok, poll(a, 1, 1))
+	}},
 	{name: "lost-write", ops: []int{0, 2}, tell: func(s *story) {
 		plain(s, a, 2)
 		s.op(2, history.DoPoll, history.Ok, poll(a, 1, 2))
