@@ -38,6 +38,9 @@ func registerBroker(d *decision, c RegisterBroker) (any, error) {
 		d.sessions.touch(d.now, c.Broker, have.Epoch, kafka.NoOffset)
 		return Registered{Epoch: have.Epoch}, nil
 	}
+	if have != nil && !c.Colocated && !c.follows(have) && !d.sessions.insists(c.Broker, c.Incarnation) {
+		return nil, duplicate()
+	}
 	if have != nil && d.img.Load(c.Broker).InSync > maxLeaving {
 		// The timers take the old one out of them, batch by batch, and the broker asks again.
 		d.sessions.kill(d.now, c.Broker, have.Epoch)
@@ -57,6 +60,16 @@ func registerBroker(d *decision, c RegisterBroker) (any, error) {
 	d.add(r)
 	d.sessions.begin(d.now, c.Broker, r.BrokerEpoch)
 	return Registered{Epoch: r.BrokerEpoch}, nil
+}
+
+// follows reports whether a process is shown to have begun after the one that is registered: it has all of its directories, and each names
+// it. One of which that isn't so was given another disk, or it is an older process whose request was on its way for too long; it costs its
+// node's place in the ISRs, so that the controller wants to hear it twice. Who has ended does not ask again.
+func (c RegisterBroker) follows(have *image.Broker) bool {
+	return !slices.ContainsFunc(have.LogDirs, func(dir kafka.DirectoryID) bool {
+		i := slices.Index(c.LogDirs, dir)
+		return i < 0 || i < len(c.Noted) && !slices.Contains(c.Noted[i], have.Incarnation)
+	})
 }
 
 // unregistered is the epoch of a broker that has to ask again.

@@ -197,7 +197,14 @@ func (s *script) commands(words []string) []any {
 	case "dead-before": // the incarnation before this one
 		return []any{BrokerDead{Broker: node(rest[0]), Epoch: s.epoch(node(rest[0])) - 1}}
 	case "start": // again, after a stop that was clean, unclean, proven, or on a disk that was wiped or restored
-		return []any{s.incarnate(node(rest[0]), rest[1:])}
+		r := s.incarnate(node(rest[0]), rest[1:])
+		if slices.Contains(rest, "wiped") || slices.Contains(rest, "restored") {
+			return []any{r, r} // who may be an older process is to ask twice
+		}
+		return []any{r}
+	case "late": // what an earlier process asked for comes, whose disk knew of nobody who registered since
+		r := s.incarnate(node(rest[0]), []string{"restored"})
+		return []any{r}
 	case "unregister":
 		return []any{UnregisterBroker{Broker: node(rest[0])}}
 	case "isr":

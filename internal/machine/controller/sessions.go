@@ -17,6 +17,15 @@ type sessions struct {
 	all     map[kafka.NodeID]*session
 	// balanced is when preferred leaders were last elected as far as that went; of a leadership, its beginning.
 	balanced kafka.Instant
+	// asked is the process that has asked for a broker's registration, and was to ask once more.
+	asked map[kafka.NodeID]kafka.IncarnationID
+}
+
+// insists reports whether a process asks for a registration again.
+func (s *sessions) insists(broker kafka.NodeID, process kafka.IncarnationID) bool {
+	before, ok := s.asked[broker]
+	s.asked[broker] = process
+	return ok && before == process
 }
 
 // unbalanced reports whether it is time to elect preferred leaders.
@@ -39,7 +48,7 @@ type session struct {
 // not wait for a session that nobody saw.
 func (s *sessions) renew(now kafka.Instant, next kafka.Offset, img *image.Image) {
 	s.end, s.balanced = next, now
-	s.all = map[kafka.NodeID]*session{}
+	s.all, s.asked = map[kafka.NodeID]*session{}, map[kafka.NodeID]kafka.IncarnationID{}
 	for b := range img.Brokers() {
 		if b.Fenced {
 			continue
@@ -51,6 +60,7 @@ func (s *sessions) renew(now kafka.Instant, next kafka.Offset, img *image.Image)
 // begin starts the session of a new registration.
 func (s *sessions) begin(now kafka.Instant, broker kafka.NodeID, epoch kafka.BrokerEpoch) {
 	s.all[broker] = &session{broker: broker, epoch: epoch, heard: now, applied: kafka.NoOffset}
+	delete(s.asked, broker)
 }
 
 func (have *session) over(now kafka.Instant, timeout time.Duration) bool {
