@@ -40,6 +40,7 @@ type lane struct {
 	stalled  bool      // one has failed: when the rest is answered, too, all are sent again in their order
 	waking   bool      // they are about to be
 	acked    int
+	met      bool          // a leader has taken something: before, it would take a later batch without the first (KIP-360)
 	id       kafka.TopicID // of a topic of several lives
 	over     bool          // its topic is deleted
 }
@@ -89,7 +90,7 @@ func (l *lane) turn() {
 		return
 	}
 	// A broker knows the last five again, and no others: one that was settled behind the oldest counts, too.
-	if len(l.flight) == 0 || l.made-l.flight[0].nth < p.window {
+	if len(l.flight) == 0 || l.met && l.made-l.flight[0].nth < p.window {
 		l.flight = append(l.flight, l.compose())
 		if !l.stalled {
 			l.send(l.flight[len(l.flight)-1])
@@ -213,6 +214,7 @@ func (l *lane) answered(x *parcel, a history.Attempt, base kafka.Offset) {
 	c := l.p.c
 	switch {
 	case a.Transport == history.Answered && (a.Code == kafka.ErrNone || a.Code == kafka.ErrDuplicateSequenceNumber):
+		l.met = true
 		l.settle(x, a.Code, base)
 	case l.p.acks != -1: // it doesn't try again: what one replica lost would be there twice
 		c.wrong(l.tp)
