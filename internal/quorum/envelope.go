@@ -18,7 +18,8 @@ type Envelope struct {
 // addressed refuses what is not for this voter, or not from one of its quorum. A sender that this log does not name is
 // believed to have become a voter since, and asked for nothing more than Raft asks of every candidate and leader: it knows
 // this voter's directory id, which only the voters' list tells, and its log has to be the longer one. A candidate whose
-// node this log knows under another directory is not believed: its directory was wiped, or its node.id is given twice.
+// log tells nothing newer is none: where this log knows its node under another directory, that was wiped, or its node.id is given
+// twice; and where there is a leader it was removed and never told so, and is to look at the leader's log as an observer.
 func (q *Quorum) addressed(env Envelope, m *raftpb.Message) error {
 	const op = "quorum.Receive"
 	switch {
@@ -36,13 +37,16 @@ func (q *Quorum) addressed(env Envelope, m *raftpb.Message) error {
 	}
 	switch m.GetType() {
 	case raftpb.MsgVote, raftpb.MsgPreVote:
+		if q.ahead(m) {
+			break
+		}
 		for _, v := range q.voters {
 			if v.ID == env.From.NodeID {
 				return fault.New(op, kafka.ErrInvalidVoterKey, "node %d votes with directory %s, not with %s: its metadata directory is new, or its node.id is given twice; "+
 					"remove the voter and add it again", v.ID, kafka.UUID(v.Directory), kafka.UUID(env.From.DirectoryID))
 			}
 		}
-		if q.lead.role.lead != raft.None && !q.knows(m) { // it was removed and never told so: it is to look at the leader's log as an observer
+		if q.lead.role.lead != raft.None {
 			return fault.New(op, kafka.ErrVoterNotFound, "%s is no voter of %s", env.From, q.voters)
 		}
 	case raftpb.MsgApp, raftpb.MsgHeartbeat, raftpb.MsgSnap:
@@ -53,11 +57,12 @@ func (q *Quorum) addressed(env Envelope, m *raftpb.Message) error {
 	return nil
 }
 
-// knows reports whether a candidate's log goes as far as this voter knows that it is committed. Then the candidate has seen the voters that
-// this one goes by, and those that its own log names later are newer: this one may have just started, or be the last to hear of the change.
-func (q *Quorum) knows(candidate *raftpb.Message) bool {
-	commit := q.engine.node.BasicStatus().GetCommit()
-	term, err := q.engine.store.Term(commit)
+// ahead reports whether a candidate's log goes on where what this voter has applied ends. Then the voters that this one goes by say nothing
+// of the candidate: its log may name it, and this voter may have just started, or be the last to hear of the change. One that ends there
+// or earlier holds nothing that this voter doesn't, for what is applied is committed.
+func (q *Quorum) ahead(candidate *raftpb.Message) bool {
+	applied := q.engine.node.BasicStatus().Applied
+	term, err := q.engine.store.Term(applied)
 	last := candidate.GetLogTerm()
-	return err == nil && (last > term || last == term && candidate.GetIndex() >= commit)
+	return err != nil || last > term || last == term && candidate.GetIndex() > applied
 }

@@ -52,32 +52,74 @@ func TestMessagesThatAreNotForThisVoterAreRefused(t *testing.T) {
 	}
 }
 
-// A candidate that this voter's log doesn't name is one all the same if it has everything that this voter knows to be committed: it was added
-// after that. Told that it is no voter, it gave its vote up, and the quorum may have needed it (simulation seed 1795352761939).
+// A candidate that this voter's log doesn't name is one all the same if its log goes on after what this voter has applied: it was added
+// after that. Told that it is no voter, it gave its vote up, and the quorum may have needed it (simulation seed 1795352761939). The same
+// holds of a node that this log names under another directory, which was replaced since. Whose log ends there knows no better.
 func TestACandidateWhoseLogIsAheadMayHaveBecomeAVoterSince(t *testing.T) {
 	c := newCluster(t, 1, 3, Config{})
 	leader := c.awaitLeader()
 	c.w.Run(time.Second)
 	nd := c.nodes[leader.key.NodeID%3]
-	commit := nd.q.engine.node.BasicStatus().GetCommit()
-	term := must.Get(nd.q.engine.store.Term(commit))
-	from := Key{8, kafka.DirectoryID{8}}
+	applied := nd.q.engine.node.BasicStatus().Applied
+	term := must.Get(nd.q.engine.store.Term(applied))
 	for _, q := range []struct {
 		name        string
 		term, index uint64
-		want        kafka.ErrorCode
+		may         bool
 	}{
-		{"as far as what is committed", term, commit, kafka.ErrNone},
-		{"further", term, commit + 7, kafka.ErrNone},
-		{"of a later epoch", term + 1, 1, kafka.ErrNone},
-		{"behind", term, commit - 1, kafka.ErrVoterNotFound},
-		{"of an earlier epoch", term - 1, commit + 7, kafka.ErrVoterNotFound},
+		{"further", term, applied + 7, true},
+		{"a little further", term, applied + 1, true},
+		{"of a later epoch", term + 1, 1, true},
+		{"as far as what is applied", term, applied, false},
+		{"behind", term, applied - 1, false},
+		{"of an earlier epoch", term - 1, applied + 7, false},
 	} {
-		ask := must.Get(proto.Marshal(&raftpb.Message{Type: raftpb.MsgPreVote.Enum(), From: new(from.RaftID()), To: new(nd.key.RaftID()),
-			Term: new(term + 9), LogTerm: new(q.term), Index: new(q.index)}))
-		if err := nd.q.Receive(Envelope{"", from, nd.key}, ask); fault.CodeOf(err) != q.want {
-			t.Errorf("a log %s: %v, want %v", q.name, err, q.want)
+		for from, refused := range map[Key]kafka.ErrorCode{
+			{8, kafka.DirectoryID{8}}:                 kafka.ErrVoterNotFound,
+			{leader.key.NodeID, kafka.DirectoryID{8}}: kafka.ErrInvalidVoterKey,
+		} {
+			if q.may {
+				refused = kafka.ErrNone
+			}
+			if err := nd.q.Receive(Envelope{"", from, nd.key}, candidate(raftpb.MsgPreVote, from, nd.key, term+9, q.term, q.index)); fault.CodeOf(err) != refused {
+				t.Errorf("a log %s, of %s: %v, want %v", q.name, from, err, refused)
+			}
 		}
+	}
+}
+
+// candidate is the message of one whose log ends with an entry of a term.
+func candidate(kind raftpb.MessageType, from, to Key, term, lastTerm, last uint64) []byte {
+	return must.Get(proto.Marshal(&raftpb.Message{Type: kind.Enum(), From: new(from.RaftID()), To: new(to.RaftID()),
+		Term: new(term), LogTerm: new(lastTerm), Index: new(last)}))
+}
+
+// However many voters have come and gone in the life of this process, or said that they did, the next one is answered and given a vote.
+func TestAVoterMeetsManyStrangers(t *testing.T) {
+	c := newCluster(t, 1, 3, Config{})
+	leader := c.awaitLeader()
+	c.w.Run(time.Second)
+	nd := c.nodes[leader.key.NodeID%3]
+	for _, other := range c.nodes {
+		if other != nd {
+			other.proc.Kill()
+		}
+	}
+	if !c.w.RunUntil(time.Minute, func() bool { l, _ := nd.q.Leader(); return l == kafka.NoNode }) {
+		t.Fatal("a leader that is dead is not missed")
+	}
+	_, epoch := nd.q.Leader()
+	for i := range 3 * maxStrangers {
+		from, term := Key{kafka.NodeID(100 + i), kafka.DirectoryID{1, byte(i)}}, uint64(epoch)+uint64(i)+1
+		if err := nd.q.Receive(Envelope{"", from, nd.key}, candidate(raftpb.MsgVote, from, nd.key, term, uint64(epoch), 1<<40)); err != nil {
+			t.Fatalf("%s: %v", from, err)
+		}
+		if got := nd.q.Describe().Vote; got != from.NodeID {
+			t.Fatalf("the vote of epoch %d went to %d, not to %s", term, got, from)
+		}
+	}
+	if n := len(nd.q.peers.strangers); n != maxStrangers {
+		t.Errorf("%d strangers are remembered", n)
 	}
 }
 

@@ -101,7 +101,7 @@ func (in *intake) fetch(o offer, m *raftpb.Message) {
 	if in.load != nil && in.load.epoch != epoch {
 		in.drop()
 	}
-	in.from = q.peers.strangers[m.GetFrom()]
+	in.from, _ = q.peers.stranger(m.GetFrom())
 	if v, ok := q.voters.byRaftID(m.GetFrom()); ok {
 		in.from = v.Voter
 	}

@@ -18,9 +18,9 @@ import (
 type peers struct {
 	voters    map[uint64]*peer
 	observers map[Key]*peer
-	strangers map[uint64]Voter // who sent what only a voter sends, and is none as far as this log goes
-	granted   map[uint64]bool  // voters that elected this leader, itself included
-	term      uint64           // of granted
+	strangers []member        // who sent what only a voter sends, and is none as far as this log goes; the newest last
+	granted   map[uint64]bool // voters that elected this leader, itself included
+	term      uint64          // of granted
 }
 
 type peer struct {
@@ -44,14 +44,25 @@ func (p *peers) hears(id uint64, o Options) bool {
 	return v != nil && o.World.Now().Mono-v.heard <= o.Config.patience()
 }
 
-// meet remembers a voter that this voter's log does not name yet, so that it can be answered.
+// meet remembers a voter that this voter's log does not name yet, so that it can be answered, and given a vote. The oldest is forgotten.
 func (p *peers) meet(k Key) {
-	if p.strangers == nil {
-		p.strangers = map[uint64]Voter{}
+	id := k.RaftID()
+	p.known(id)
+	if len(p.strangers) == maxStrangers {
+		p.strangers = slices.Delete(p.strangers, 0, 1)
 	}
-	if len(p.strangers) < maxStrangers {
-		p.strangers[k.RaftID()] = Voter{ID: k.NodeID, Directory: k.DirectoryID}
-	}
+	p.strangers = append(p.strangers, member{Voter{ID: k.NodeID, Directory: k.DirectoryID}, k, id})
+}
+
+// known forgets a stranger.
+func (p *peers) known(raftID uint64) {
+	p.strangers = slices.DeleteFunc(p.strangers, func(m member) bool { return m.raft == raftID })
+}
+
+// stranger is one of those who were met.
+func (p *peers) stranger(raftID uint64) (Voter, bool) {
+	m, ok := voterSet(p.strangers).byRaftID(raftID)
+	return m.Voter, ok
 }
 
 // maxStrangers bounds what others can make this voter remember.

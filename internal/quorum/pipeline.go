@@ -225,7 +225,7 @@ func (e *engine) noteVote(h *raftpb.HardState) {
 	default:
 		m, ok := e.q.voters.byRaftID(h.GetVote())
 		if !ok { // perhaps of one that came since, and asked
-			m.Voter, ok = e.q.peers.strangers[h.GetVote()]
+			m.Voter, ok = e.q.peers.stranger(h.GetVote())
 		}
 		must.Hold(ok, "a vote for Raft id %d, which is no voter", h.GetVote())
 		next.voted, next.votedDirectory = m.ID, m.Directory

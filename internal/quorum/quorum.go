@@ -187,7 +187,7 @@ func (q *Quorum) setVoters(to voterSet) {
 	q.voters = to
 	for _, m := range to {
 		delete(q.peers.observers, m.key)
-		delete(q.peers.strangers, m.raft)
+		q.peers.known(m.raft)
 	}
 	q.clock.armTicks()
 }

@@ -14,7 +14,7 @@ import (
 func (e *engine) send(m *raftpb.Message) {
 	to, ok := e.q.voters.byRaftID(m.GetTo())
 	if !ok {
-		if to.Voter, ok = e.q.peers.strangers[m.GetTo()]; !ok {
+		if to.Voter, ok = e.q.peers.stranger(m.GetTo()); !ok {
 			return // removed meanwhile
 		}
 	}
