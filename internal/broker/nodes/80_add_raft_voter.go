@@ -16,7 +16,8 @@ import (
 const kraftVersions = 1
 
 // AddRaftVoter serves AddRaftVoter v0-1 (KIP-853): a controller that follows the metadata log gets a vote. From v1 on the answer may
-// come before the change is committed (KIP-1186).
+// come before the change is committed (KIP-1186). The voter is waited for as long as the request says, and no longer than any change may take:
+// no other one begins meanwhile. (Apache Kafka waits for its own controller.quorum.request.timeout.ms, whatever the request says.)
 func (n *Nodes) AddRaftVoter(req *wire.Request) {
 	in := req.Body.(*kmsg.AddRaftVoterRequest)
 	answer := func(err error) {
@@ -34,7 +35,7 @@ func (n *Nodes) AddRaftVoter(req *wire.Request) {
 		v.Endpoints = append(v.Endpoints, record.Endpoint{Name: l.Name, Host: l.Host, Port: l.Port})
 	}
 	early := in.Version >= 1 && !in.AckWhenCommitted
-	n.o.Quorum.AddVoter(v, time.Duration(max(0, in.TimeoutMillis))*time.Millisecond, !early, answer)
+	n.o.Quorum.AddVoter(v, min(time.Duration(max(0, in.TimeoutMillis))*time.Millisecond, n.o.Timeout), !early, answer)
 }
 
 // foreign refuses a request for another cluster.

@@ -1,6 +1,7 @@
 package nodes
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -24,6 +25,12 @@ func TestVotersComeAndGo(t *testing.T) {
 		}
 		if v := s.voter; v.ID != 3 || v.Directory != (kafka.DirectoryID{3}) || v.MinKRaft != 0 || v.MaxKRaft != 1 || v.Endpoints[0].Host != "c3" {
 			t.Fatalf("%+v", v)
+		}
+	}
+	for asked, want := range map[int32]time.Duration{-5: 0, math.MaxInt32: 7 * time.Second} { // one request doesn't keep all others from changing the voters
+		add.TimeoutMillis = asked
+		if ask[*kmsg.AddRaftVoterResponse](s, s.n.AddRaftVoter, add, 1); s.within != want {
+			t.Fatalf("asked for %d ms, %v are waited", asked, s.within)
 		}
 	}
 	remove := kmsg.NewPtrRemoveRaftVoterRequest()
