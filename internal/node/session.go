@@ -8,6 +8,7 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/machine/controller"
+	"github.com/milena-io/milena/internal/peer"
 	"github.com/milena-io/milena/internal/storage"
 	"github.com/milena-io/milena/internal/world"
 )
@@ -77,18 +78,22 @@ func (s *session) register(until time.Duration) {
 	})
 }
 
-// notRegistered tries again where the controller is on another node: it may not lead yet, or hold the session of an earlier
-// incarnation for alive.
+// notRegistered tries again: whoever controls may not lead yet, or hold the session of an earlier incarnation for alive. A start ends by a
+// refusal that waiting doesn't change, and when its time is over; a broker that ran before asks for ever, as Kafka's does, for it had been
+// let in. What its own controller refuses is final for a lone node.
 func (s *session) notRegistered(until time.Duration, err error) {
-	code, last := fault.CodeOf(err), s.n.o.World.Now().Mono >= until
-	passes := code == kafka.ErrDuplicateBrokerRegistration || code == kafka.ErrNotController || code == kafka.ErrRequestTimedOut
-	if code == kafka.ErrKafkaStorageError {
-		passes = true // the disk of whoever controls is full, or gone, and another may come to control
+	s.mu.Lock()
+	starting := s.ready != nil
+	s.mu.Unlock()
+	code := fault.CodeOf(err)
+	final := s.n.control.sole() && code != kafka.ErrDuplicateBrokerRegistration
+	if starting {
+		final = final || !passes(err) || s.n.o.World.Now().Mono >= until
+		if code == kafka.ErrUnsupportedVersion {
+			err = outdated(err)
+		}
 	}
-	if code == kafka.ErrUnsupportedVersion {
-		err = outdated(err)
-	}
-	if s.n.control.sole() && code != kafka.ErrDuplicateBrokerRegistration || !passes || last {
+	if final {
 		s.over(err)
 		return
 	}
@@ -96,10 +101,21 @@ func (s *session) notRegistered(until time.Duration, err error) {
 	again := s.told == err.Error()
 	s.told = err.Error()
 	s.mu.Unlock()
-	if !again {
+	if !again && !s.n.life.Over() {
 		s.n.log("kafka.server").Warn("The broker is not registered yet; it asks again.", "broker", int32(s.n.settings.NodeID()), "error", err)
 	}
 	s.registerLater(registerRetry, until)
+}
+
+// passes reports whether a refusal may be gone when the broker asks again: the disk of whoever controls may be full, or gone, and another
+// come to control; and an answer that makes no sense says nothing.
+func passes(err error) bool {
+	switch fault.CodeOf(err) {
+	case kafka.ErrDuplicateBrokerRegistration, kafka.ErrNotController, kafka.ErrRequestTimedOut, kafka.ErrKafkaStorageError:
+		return true
+	}
+	_, lost := peer.HowLost(err)
+	return lost
 }
 
 func (s *session) registerLater(wait, until time.Duration) {
