@@ -144,15 +144,21 @@ func (a *app) setOut(ctx context.Context, d planDoc, f applyFlags, limit int64, 
 }
 
 // begin has the controller begin what a plan says, with the brokers that are up throttled to a limit (bytes a second, 0 is none). It
-// returns those, and why what the controller does not begin was refused.
+// returns those, and why what the controller does not begin was refused. Where it begins nothing no throttle is left; one that got no
+// answer may be under way, and keeps it.
 func (s *clusterState) begin(ctx context.Context, c *kgo.Client, adm *kadm.Client, d planDoc, limit int64) (slowed []int32, refused []error, err error) {
 	if limit > 0 {
 		slowed = s.up()
-		if err := throttle(ctx, adm, d, slowed, limit); err != nil {
-			return nil, nil, err
-		}
+		err = throttle(ctx, adm, d, slowed, limit)
 	}
-	refused, err = alter(ctx, c, d.Partitions)
+	if err == nil {
+		refused, err = alter(ctx, c, d.Partitions)
+	}
+	var no *brokerError
+	if len(slowed) > 0 && (errors.As(err, &no) || err == nil && len(refused) == len(d.Partitions)) {
+		err = errors.Join(err, unthrottle(ctx, adm, d.topics(), slowed))
+		slowed = nil
+	}
 	return slowed, refused, err
 }
 

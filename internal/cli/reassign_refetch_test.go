@@ -3,6 +3,9 @@ package cli
 import (
 	"strings"
 	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // A replica is thrown away and fetched again, also the one that leads; nothing is lost, and the replicas are in the order that they had.
@@ -54,5 +57,32 @@ func TestRefetchRefuses(t *testing.T) {
 		if r := s.run(append([]string{"reassign", "refetch"}, tc.args...)...); r.exit != tc.exit || !strings.Contains(r.err, tc.says) {
 			t.Errorf("%v: exit %d, %q; want %d, %q", tc.args, r.exit, r.err, tc.exit, tc.says)
 		}
+	}
+}
+
+// What the controller does not begin leaves no throttle behind: nobody would come to take it away.
+func TestWhatIsNotBegunIsNotThrottled(t *testing.T) {
+	s := newSeveral(t)
+	s.create("t", "-p", "1", "-r", "1")
+	at := decode[explainedDoc](t, s.ok("explain", "partition", "t", "0", "-o", "json"), "explain.partition").Leader
+	c, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(s.addr, ",")...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	adm, ctx := kadm.NewClient(c), within(t)
+	around, err := lookAround(ctx, c, adm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	twice := planDoc{Partitions: []assignment{{"t", 0, []int32{at%3 + 1, at%3 + 1}}}, Current: []assignment{{"t", 0, []int32{at}}}}
+	slowed, refused, err := around.begin(ctx, c, adm, twice, 1<<20)
+	if len(slowed) > 0 || len(refused) != 1 || err != nil {
+		t.Fatalf("throttled %v, refused %v, %v", slowed, refused, err)
+	}
+	s.unthrottled()
+	left, err := throttledTopics(ctx, adm, around)
+	if len(left) > 0 || err != nil {
+		t.Fatal(left, err)
 	}
 }
