@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
 
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
@@ -15,6 +16,8 @@ import (
 type barriers struct {
 	lastID  uint64
 	waiting []*barrier // in the order they came
+	term    uint64     // in which this leader asked for proof
+	upTo    uint64     // Raft's number of the last read that it was for
 }
 
 type barrier struct {
@@ -62,6 +65,19 @@ func (r *barriers) ask(q *Quorum) {
 			q.engine.node.ReadIndex(binary.BigEndian.AppendUint64(nil, b.id))
 		}
 	}
+}
+
+// proof notes which reads a heartbeat of this leader's is to confirm.
+func (r *barriers) proof(m *raftpb.Message) {
+	if ctx := m.GetContext(); m.GetType() == raftpb.MsgHeartbeat && len(ctx) == 8 {
+		r.term, r.upTo = m.GetTerm(), binary.LittleEndian.Uint64(ctx)
+	}
+}
+
+// unasked reports whether an answer to a heartbeat confirms reads that there are not: the library takes it for its word (v3.7.0, read_only.go).
+func (r *barriers) unasked(m *raftpb.Message) bool {
+	ctx := m.GetContext()
+	return len(ctx) == 8 && (r.term != m.GetTerm() || binary.LittleEndian.Uint64(ctx) > r.upTo)
 }
 
 // confirmed notes the indexes that Raft gave.

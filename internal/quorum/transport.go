@@ -21,6 +21,7 @@ func (e *engine) send(m *raftpb.Message) {
 	if m, ok = e.filled(m); !ok {
 		return
 	}
+	e.q.reads.proof(m)
 	b := must.Get(proto.Marshal(m))
 	e.q.later(func() { e.q.o.Send(to.Voter, b) })
 }
@@ -113,7 +114,7 @@ func decodeMessage(b []byte) (*raftpb.Message, error) {
 			return bad()
 		}
 	case raftpb.MsgReadIndex, raftpb.MsgReadIndexResp:
-		if len(m.GetEntries()) != 1 {
+		if len(m.GetEntries()) != 1 || m.GetType() == raftpb.MsgReadIndex && m.GetTerm() != 0 { // who passes a question on puts no term in it
 			return bad()
 		}
 	case raftpb.MsgVote, raftpb.MsgVoteResp, raftpb.MsgPreVote, raftpb.MsgPreVoteResp, raftpb.MsgAppResp, raftpb.MsgTimeoutNow:
@@ -175,6 +176,10 @@ func (e *engine) admit(m *raftpb.Message) error {
 				e.q.voters.node(m.GetFrom()), m.GetTerm(), m.GetCommit(), last, e.store.pos.end())
 			e.q.fail(err)
 			return err
+		}
+	case raftpb.MsgHeartbeatResp:
+		if m.GetTerm() == e.q.lead.role.term && e.q.reads.unasked(m) {
+			return fault.Corruption(op, "node %d confirms reads that this voter did not ask it to confirm", e.q.voters.node(m.GetFrom()))
 		}
 	case raftpb.MsgApp:
 		commit := e.node.BasicStatus().GetCommit()
