@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -56,7 +57,8 @@ milena cluster rebalance --leaders gives every broker its share again.`,
 func (a *app) drain(ctx context.Context, id int32, wait time.Duration, dryRun bool) (drainDoc, error) {
 	d := drainDoc{doc: newDoc("cluster.drain"), Broker: id, DryRun: dryRun}
 	most := 0
-	for deadline := time.Now().Add(wait); ; {
+	began, told := time.Now(), ""
+	for deadline := began.Add(wait); ; {
 		err := a.admin(ctx, func(ctx context.Context, c *kgo.Client, adm *kadm.Client) error {
 			led, err := d.step(ctx, c, adm)
 			most = max(most, led)
@@ -66,6 +68,10 @@ func (a *app) drain(ctx context.Context, id int32, wait time.Duration, dryRun bo
 		left := time.Until(deadline)
 		if err != nil || d.Safe && (d.Leads == 0 || dryRun) || left <= 0 || dryRun {
 			return d, err
+		}
+		if why := strings.Join(d.Reasons, "; "); !d.Safe && why != told && time.Since(began) > time.Second {
+			a.note("node %d is not safe to stop yet, waiting up to %s: %s", id, duration(left.Round(time.Second)), why)
+			told = why
 		}
 		select {
 		case <-ctx.Done():

@@ -23,8 +23,14 @@ func TestDrain(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.until("another is not safe", []string{"not safe to stop", "min.insync.replicas", "no majority"}, "cluster", "drain", "1", "--dry-run")
-	if r := s.run("cluster", "drain", "1", "--wait", "1ms"); r.exit != exitFound {
+	if r := s.run("cluster", "drain", "1", "--wait", "1ms"); r.exit != exitFound || r.err != "" {
 		t.Errorf("%+v", r)
+	}
+	if r := s.run("cluster", "drain", "1", "--wait", "2s"); r.exit != exitFound || !strings.Contains(r.err, "node 1 is not safe to stop yet, waiting up to ") {
+		t.Errorf("it waits silently: %+v", r)
+	}
+	if r := s.run("cluster", "health", "--wait", "2s"); r.exit != exitFound || !strings.Contains(r.err, "not well yet, waiting up to ") || !strings.Contains(r.err, "broker down 2") {
+		t.Errorf("it waits silently: %+v", r)
 	}
 	s.restart(2)
 	s.ok("cluster", "health", "--wait", "30s")
@@ -36,7 +42,7 @@ func TestDrain(t *testing.T) {
 		}
 	}
 	s.create("lone", "-p", "3", "-r", "1")
-	contains(t, "the only replica", s.run("cluster", "drain", "1", "--dry-run").out, "not safe to stop", "no other replica is in sync")
+	s.until("the only replica", []string{"not safe to stop", "no other replica is in sync"}, "cluster", "drain", "1", "--dry-run") // once all know the topic
 	for _, args := range [][]string{{"x"}, {}} {
 		if r := s.run(append([]string{"cluster", "drain"}, args...)...); r.exit != exitUsage {
 			t.Errorf("%+v", r)
@@ -60,7 +66,7 @@ func TestElect(t *testing.T) {
 	s.restart(2)
 	s.ok("cluster", "health", "--wait", "30s")
 	d := decode[electedDoc](t, s.ok("cluster", "elect", "t", "-o", "json"), "cluster.elect")
-	if len(d.Elected) != 1 || d.Needed != 2 || d.Elected[0].Was == 2 {
+	if len(d.Elected) != 1 || d.Needed != 2 || d.Elected[0].Was == 2 || d.Elected[0].Leader != 2 {
 		t.Errorf("%+v", d)
 	}
 	for _, tc := range []struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -101,7 +102,7 @@ func (a *app) elect(ctx context.Context, adm *kadm.Client, s *clusterState, chos
 		if err != nil {
 			return err
 		}
-		now, err := adm.Metadata(ctx)
+		now, err := leadersAfter(ctx, adm, chosen, results)
 		if err != nil {
 			return err
 		}
@@ -114,7 +115,7 @@ func (a *app) elect(ctx context.Context, adm *kadm.Client, s *clusterState, chos
 				a.item(said(r.Err, r.ErrMessage, "%s keeps its leader", p.name()))
 			default:
 				e := electedPartition{p.Topic, p.Partition, p.Leader, -1}
-				if t, ok := now.Topics[p.Topic]; ok {
+				if t, ok := now[p.Topic]; ok {
 					e.Leader = t.Partitions[p.Partition].Leader
 				}
 				d.Elected = append(d.Elected, e)
@@ -138,3 +139,25 @@ func (a *app) elect(ctx context.Context, adm *kadm.Client, s *clusterState, chos
 	}
 	return partly(failures)
 }
+
+// leadersAfter asks who leads until each partition that got a leader is led by another than before. A broker hears of an election a moment
+// after it was answered, and the client keeps what it was told for a moment. Who is not told of in time is told as he stands.
+func leadersAfter(ctx context.Context, adm *kadm.Client, chosen []*partitionStanding, results kadm.ElectLeadersResults) (kadm.TopicDetails, error) {
+	for deadline := time.Now().Add(electionHeard); ; {
+		m, err := adm.Metadata(ctx)
+		stale := func(p *partitionStanding) bool {
+			return results[p.Topic][p.Partition].Err == nil && m.Topics[p.Topic].Partitions[p.Partition].Leader == p.Leader
+		}
+		if err != nil || !slices.ContainsFunc(chosen, stale) || time.Now().After(deadline) {
+			return m.Topics, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(movePause):
+		}
+	}
+}
+
+// electionHeard is how long an election is waited for to be known to the broker that is asked.
+const electionHeard = 5 * time.Second

@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/milena-io/milena/internal/kafka"
 )
 
 // healthDoc is what `cluster health -o json` prints.
@@ -72,7 +74,8 @@ const healthPause = 250 * time.Millisecond
 
 // healthWithin looks until all is well, or the time is over; nobody who answers is then the failure.
 func (a *app) healthWithin(ctx context.Context, wait time.Duration) (d healthDoc, err error) {
-	for deadline := time.Now().Add(wait); ; {
+	began, told := time.Now(), ""
+	for deadline := began.Add(wait); ; {
 		err = a.admin(ctx, func(ctx context.Context, c *kgo.Client, adm *kadm.Client) error {
 			s, err := lookAround(ctx, c, adm)
 			if err == nil {
@@ -84,12 +87,32 @@ func (a *app) healthWithin(ctx context.Context, wait time.Duration) (d healthDoc
 		if err == nil && d.Healthy || left <= 0 || ctx.Err() != nil {
 			return d, err
 		}
+		if why := d.inShort(err); why != told && time.Since(began) > time.Second {
+			a.note("not well yet, waiting up to %s: %s", duration(left.Round(time.Second)), why)
+			told = why
+		}
 		select {
 		case <-ctx.Done():
 			return d, ctx.Err()
 		case <-time.After(min(healthPause, left)):
 		}
 	}
+}
+
+// inShort is what a look found by kinds, or why there was none: it changes when something comes or goes, and not with every partition.
+func (d *healthDoc) inShort(err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	words := []string{}
+	for _, f := range d.Findings {
+		word := strings.ReplaceAll(f.Kind, "_", " ")
+		if f.Kind == "voter_away" || f.Kind == "broker_down" {
+			word += " " + strings.Join(f.Subject, ",")
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, ", ")
 }
 
 // healthOf judges what a look found.
@@ -148,6 +171,10 @@ func (d *healthDoc) judgeQuorum(s *clusterState) {
 		heard := "this leader has not heard it"
 		if t := s.quorum.since(v.LastFetchTimestamp); t >= 0 {
 			heard = "last heard " + ago(t)
+		}
+		if slices.ContainsFunc(s.quorum.Observers, func(o voterState) bool { return o.ReplicaID == v.ReplicaID }) {
+			heard += fmt.Sprintf("; node %d is there with another directory, and without a vote: kafka-metadata-quorum remove-controller "+
+				"--controller-id %d --controller-directory-id %s, and add-controller with the node's properties", v.ReplicaID, v.ReplicaID, kafka.UUID(v.ReplicaDirectoryID))
 		}
 		d.find("voter_away", []string{fmt.Sprint(v.ReplicaID)}, "voter %d  away from the metadata quorum: %s", v.ReplicaID, heard)
 	}

@@ -3,6 +3,8 @@ package cli
 import (
 	"slices"
 	"testing"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 func kinds(d healthDoc) (out []string) {
@@ -56,4 +58,25 @@ func TestHealthOfOneNode(t *testing.T) {
 	contains(t, "one node", c.ok("cluster", "quorum"), "leader")
 	contains(t, "one node", c.ok("cluster", "nodes"), "broker, controller (active)")
 	contains(t, "one node", c.ok("explain", "partition", "a-0"), "a-0 is as it should be")
+}
+
+// A voter whose directory was replaced is away for good, and the way to give its node a vote again is told.
+func TestHealthTellsOfAVoterWithAnotherDirectory(t *testing.T) {
+	q := &quorumState{DescribeQuorumResponseTopicPartition: kmsg.DescribeQuorumResponseTopicPartition{
+		LeaderID: 1,
+		CurrentVoters: []voterState{
+			{ReplicaID: 1, LastFetchTimestamp: 90_000, LastCaughtUpTimestamp: 90_000}, {ReplicaID: 2, ReplicaDirectoryID: [16]byte{15: 7}, LastFetchTimestamp: 1_000},
+			{ReplicaID: 3, LastFetchTimestamp: -1},
+		},
+		Observers: []voterState{{ReplicaID: 2, ReplicaDirectoryID: [16]byte{15: 8}, LastFetchTimestamp: 89_990}},
+	}}
+	d := healthDoc{}
+	d.judgeQuorum(&clusterState{quorum: q})
+	if !slices.Equal(kinds(d), []string{"voter_away", "voter_away"}) || d.VotersAway != 2 {
+		t.Fatalf("%+v", d)
+	}
+	contains(t, "replaced", d.Findings[0].Text, "voter 2", "without a vote", "remove-controller --controller-id 2 --controller-directory-id AAAAAAAAAAAAAAAAAAAABw,", "add-controller")
+	if text := d.Findings[1].Text; text != "voter 3  away from the metadata quorum: this leader has not heard it" {
+		t.Error(text)
+	}
 }

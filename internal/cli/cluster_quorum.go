@@ -98,9 +98,9 @@ func (a *app) printQuorum(d quorumDoc) error {
 		if n.Away {
 			state = "AWAY"
 		}
-		rows = append(rows, []string{fmt.Sprint(n.ID), n.Endpoint, n.Role, fmt.Sprint(d.Epoch), orUnknown(n.LogEnd), orUnknown(n.Lag), heard, state})
+		rows = append(rows, []string{fmt.Sprint(n.ID), n.DirectoryID, n.Endpoint, n.Role, fmt.Sprint(d.Epoch), orUnknown(n.LogEnd), orUnknown(n.Lag), heard, state})
 	}
-	return a.table([]string{" NODE", "ENDPOINT", "ROLE", " EPOCH", " LOG END", " LAG", "LAST HEARD", "STATE"}, rows)
+	return a.table([]string{" NODE", "DIRECTORY", "ENDPOINT", "ROLE", " EPOCH", " LOG END", " LAG", "LAST HEARD", "STATE"}, rows)
 }
 
 // orUnknown prints a number, and ? for what is not known.

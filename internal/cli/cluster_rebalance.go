@@ -34,7 +34,10 @@ and apply in one, and an election of preferred leaders after it.`,
 				return err
 			}
 			return a.admin(ctx, func(ctx context.Context, c *kgo.Client, adm *kadm.Client) error {
-				_, err := electPreferred(ctx, c, adm, func(*partitionStanding) bool { return true })
+				n, err := electPreferred(ctx, c, adm, func(*partitionStanding) bool { return true })
+				if err == nil && n > 0 {
+					a.note("the preferred replica was asked to lead %s", plural(int64(n), "partition"))
+				}
 				return err
 			})
 		},

@@ -41,8 +41,8 @@ func (a *app) unreachable(err error) *failure {
 		f.message = fmt.Sprintf("%s answered in HTTP: that is no Kafka listener", where)
 		f.hint = "another address: -b host:port"
 	case errors.As(err, &eof):
-		f.message = fmt.Sprintf("%s closed the connection at the first request: the listener may need TLS or SASL, or the server is stopping", where)
-		f.hint = "use a PLAINTEXT listener of the server"
+		f.message = fmt.Sprintf("%s closed the connection at the first request: the listener may be a controller's, or need TLS or SASL, or the server is stopping", where)
+		f.hint = "use a PLAINTEXT listener of a broker"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		f.message = fmt.Sprintf("no answer from %s within %s.%s", where, duration(a.flags.timeout), advertised)
 		f.hint = "--timeout waits longer; another address: -b host:port"

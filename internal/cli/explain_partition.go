@@ -40,8 +40,9 @@ type explainedDoc struct {
 type missingReplica struct {
 	Node       int32  `json:"node"`
 	Up         bool   `json:"broker_up"`
-	Offline    bool   `json:"offline"` // the broker is up, and the replica's log directory is not
-	Waits      string `json:"waits"`   // the leader's word for what it waits for, "" where it does not tell
+	Offline    bool   `json:"offline"`        // the broker is up, and the replica's log directory is not
+	Gone       bool   `json:"directory_gone"` // of those that are offline: none of the directories that the broker has failed
+	Waits      string `json:"waits"`          // the leader's word for what it waits for, "" where it does not tell
 	Lag        int64  `json:"lag"`
 	NotDurable int64  `json:"not_durable"`
 	BehindMs   int64  `json:"behind_ms"`
@@ -121,7 +122,9 @@ func (a *app) explainPartition(ctx context.Context, c *kgo.Client, adm *kadm.Cli
 		Replicas: orEmpty(p.Replicas), ISR: orEmpty(p.ISR), ELR: orEmpty(eligible(ctx, c, topic, number)), MinISR: p.least(least), SinceMs: -1,
 		Missing: []missingReplica{}, Next: []string{},
 	}
-	d.judge(s, p, followersOf(ctx, c, p))
+	d.judge(s, p, followersOf(ctx, c, p), func(id int32) bool {
+		return !slices.ContainsFunc(brokerDirs(ctx, c, id), func(dir brokerDir) bool { return dir.Offline })
+	})
 	if s.quorumErr != nil {
 		a.note("no controller answers: this is how it was when the last one did (milena cluster health)")
 	}
@@ -172,8 +175,9 @@ func followersOf(ctx context.Context, c *kgo.Client, p *partitionStanding) (all 
 	return all
 }
 
-// judge fills in the state, who is missing and why, what it means and what to do.
-func (d *explainedDoc) judge(s *clusterState, p *partitionStanding, followers []wire.FollowerState) {
+// judge fills in the state, who is missing and why, what it means and what to do. Of a broker whose replica is offline intact tells
+// whether none of the directories that it has failed.
+func (d *explainedDoc) judge(s *clusterState, p *partitionStanding, followers []wire.FollowerState, intact func(int32) bool) {
 	for _, id := range p.missing() {
 		m := missingReplica{Node: id, Up: s.isUp(id), Offline: s.isUp(id) && slices.Contains(p.OfflineReplicas, id), Lag: -1, NotDurable: -1, BehindMs: -1, SilentMs: -1}
 		for _, f := range followers {
@@ -181,6 +185,7 @@ func (d *explainedDoc) judge(s *clusterState, p *partitionStanding, followers []
 				m.Waits, m.Lag, m.NotDurable, m.BehindMs, m.SilentMs = f.Waits, f.Lag, f.NotDurable, f.BehindMs, f.SilentMs
 			}
 		}
+		m.Gone = m.Offline && intact(id)
 		m.Why = m.why(p)
 		d.SinceMs = max(d.SinceMs, m.BehindMs, m.SilentMs)
 		d.Missing = append(d.Missing, m)
@@ -212,8 +217,12 @@ func (m *missingReplica) why(p *partitionStanding) string {
 		heard = ", last heard " + ago(time.Duration(m.SilentMs)*time.Millisecond)
 	}
 	switch {
+	case !m.Up && heard == "":
+		return "its broker is down" + forTime(m.BehindMs) + lag
 	case !m.Up:
 		return "its broker is down" + heard + lag
+	case m.Gone:
+		return "its log directory is not there: a disk that is not mounted, or was replaced by an empty one" + lag
 	case m.Offline:
 		return "its log directory is offline: milena cluster info shows which" + lag
 	}
@@ -221,7 +230,7 @@ func (m *missingReplica) why(p *partitionStanding) string {
 	case "fetch":
 		return "its broker is up and does not fetch" + heard + lag
 	case "first_fetch":
-		return fmt.Sprintf("it has not fetched since broker %d began to lead in epoch %d", p.Leader, p.LeaderEpoch)
+		return fmt.Sprintf("it has not fetched since broker %d began to lead in epoch %d", p.Leader, p.LeaderEpoch) + forTime(m.BehindMs)
 	case "registration":
 		return "its broker is starting, stopping or registered anew, and may not join until that is over"
 	case "records":
@@ -260,6 +269,8 @@ func (d *explainedDoc) behind(p *partitionStanding) {
 		switch {
 		case !m.Up:
 			d.next("start broker %d; when it is gone for good: milena reassign plan --remove-broker %d", m.Node, m.Node)
+		case m.Gone:
+			d.next("mount the disk and start broker %d again; when it is gone for good: milena reassign refetch %s %d --broker %d", m.Node, p.Topic, p.Partition, m.Node)
 		case m.Offline:
 			d.next("repair the disk of broker %d and start it again", m.Node)
 		case m.Waits == "flush":

@@ -1,7 +1,12 @@
 package cli
 
 import (
+	"strings"
 	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/milena-io/milena/internal/wire"
 )
 
 // A partition is explained while its replicas go and come back.
@@ -30,6 +35,10 @@ func TestExplainPartition(t *testing.T) {
 	first := int(d.Replicas[0])
 	s.kill(first)
 	s.until("another leads", []string{`"under_replicated"`}, "explain", "partition", "t", "0", "-o", "json")
+	r = s.until("the new leader tells of it", []string{`"waits":"first_fetch"`}, "explain", "partition", "t", "0", "-o", "json")
+	if d = decode[explainedDoc](t, r.out, "explain.partition"); len(d.Missing) != 1 || d.SinceMs < 0 || d.Missing[0].SilentMs >= 0 {
+		t.Errorf("of one that died before its leader led: %+v", d)
+	}
 	s.restart(first)
 	s.until("the first does not lead", []string{"is preferred", "Do: milena cluster elect t -p 0"}, "explain", "partition", "t", "0")
 }
@@ -53,5 +62,26 @@ func TestExplainRefuses(t *testing.T) {
 			t.Errorf("%q: %+v", tc.args, r)
 		}
 		contains(t, "the refusal", r.err, tc.says)
+	}
+}
+
+// A replica whose directory the broker no longer has is told apart from one in a directory that failed: what is to be done differs.
+func TestExplainADirectoryThatIsGone(t *testing.T) {
+	s := &clusterState{brokers: []brokerState{{id: 1, up: true}, {id: 2, up: true}}}
+	p := &partitionStanding{PartitionDetail: kadm.PartitionDetail{
+		Topic: "t", Partition: 3, Leader: 1, Replicas: []int32{1, 2}, ISR: []int32{1}, OfflineReplicas: []int32{2},
+	}}
+	for _, tc := range []struct {
+		gone      bool
+		why, next string
+	}{
+		{true, "its log directory is not there", "milena reassign refetch t 3 --broker 2"},
+		{false, "milena cluster info shows which", "repair the disk of broker 2"},
+	} {
+		d := explainedDoc{MinISR: 1}
+		d.judge(s, p, []wire.FollowerState{}, func(id int32) bool { return id == 2 && tc.gone })
+		if len(d.Missing) != 1 || d.Missing[0].Gone != tc.gone || !strings.Contains(d.Missing[0].Why, tc.why) || len(d.Next) != 1 || !strings.Contains(d.Next[0], tc.next) {
+			t.Errorf("%+v", d)
+		}
 	}
 }

@@ -52,9 +52,10 @@ func (a *app) line(format string, args ...any) error {
 	return err
 }
 
-// note prints one line for the person at the terminal, on standard error.
+// note prints one line for the person at the terminal, on standard error, after what was printed before it.
 func (a *app) note(format string, args ...any) {
 	if !a.flags.quiet {
+		_ = a.out.flush() // which keeps its error for the end of the command
 		fmt.Fprintf(a.Err, format+"\n", args...)
 	}
 }

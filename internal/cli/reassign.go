@@ -97,7 +97,12 @@ func planFor(ctx context.Context, c *kgo.Client, s *clusterState, f planFlags) (
 	}
 	p := newPlanner(current, targets, rack)
 	if !f.leaders && !p.fill(f.factor) {
-		return d, failed("INVALID_REPLICATION_FACTOR", "%d brokers (%s) are not enough for every replica", len(targets), idList(targets)).try("milena cluster nodes shows who is up")
+		most := f.factor
+		for _, a := range current {
+			most = max(most, len(a.Replicas))
+		}
+		return d, failed("INVALID_REPLICATION_FACTOR", "%s (%s) are not enough for %d replicas of a partition", plural(int64(len(targets)), "broker"), idList(targets), most).
+			try("start another broker first, or --replication-factor %d; milena cluster nodes shows who is up", max(1, len(targets)))
 	}
 	if f.evenly {
 		p.even()

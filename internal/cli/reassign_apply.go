@@ -228,6 +228,9 @@ func (a *app) agree(yes bool, question string) error {
 	if !a.InTerminal {
 		return usage("nobody is there to ask: repeat with --yes, or with --dry-run to look only")
 	}
+	if err := a.out.flush(); err != nil { // what is asked about stands there
+		return err
+	}
 	fmt.Fprintf(a.Err, "%s [y/N] ", question)
 	answer, err := bufio.NewReader(a.In).ReadString('\n')
 	if answer = strings.ToLower(strings.TrimSpace(answer)); answer == "y" || answer == "yes" {

@@ -136,56 +136,94 @@ func (p *planner) movable(from, to int32) (best *assignment) {
 	return best
 }
 
-// lead makes brokers preferred leaders of as many partitions each as is possible, by the order of replicas alone: no record moves. A
-// broker that has too many passes some on along others to one that has too few.
+// lead makes brokers preferred leaders of as many partitions each as is possible, of every topic first and then of all together, by the
+// order of replicas alone: no record moves. Then it evens out who is next, so that what a broker leads goes to all others when it dies.
 func (p *planner) lead() {
-	for {
-		led := map[int32]int{}
-		for _, a := range p.list {
-			if len(a.Replicas) > 0 {
-				led[a.Replicas[0]]++
-			}
+	topics := map[string]order{}
+	for _, a := range p.list {
+		if len(a.Replicas) > 0 {
+			topics[a.Topic] = append(topics[a.Topic], a.Replicas)
 		}
-		if !p.passOn(led) {
-			return
+	}
+	all, of, led := order{}, []map[int32]int{}, map[string]map[int32]int{}
+	for topic, list := range topics {
+		for p.passOn(list, nil) {
+		}
+		led[topic] = list.led()
+	}
+	for _, a := range p.list {
+		if len(a.Replicas) > 0 {
+			all, of = append(all, a.Replicas), append(of, led[a.Topic])
+		}
+	}
+	for p.passOn(all, of) {
+	}
+	next := map[int32]order{}
+	for _, replicas := range all {
+		if len(replicas) > 1 {
+			next[replicas[0]] = append(next[replicas[0]], replicas[1:])
+		}
+	}
+	for _, list := range next {
+		for p.passOn(list, nil) {
 		}
 	}
 }
 
-// passOn shortens the longest list by one, and reports whether it could.
-func (p *planner) passOn(led map[int32]int) bool {
-	order := slices.SortedFunc(slices.Values(p.brokers), func(x, y int32) int { return cmp.Or(cmp.Compare(led[y], led[x]), cmp.Compare(x, y)) })
-	for _, from := range order {
-		via := map[int32]*assignment{} // by whom it comes to a broker
-		queue := []int32{from}
-		for len(queue) > 0 {
+// order is the replicas of some partitions, of which the first of each counts.
+type order [][]int32
+
+// led counts them by broker.
+func (o order) led() map[int32]int {
+	led := map[int32]int{}
+	for _, replicas := range o {
+		led[replicas[0]]++
+	}
+	return led
+}
+
+// passOn has a broker that is first too often pass one on, along others where need be, to one that is first too seldom, and reports
+// whether it could. With counts of the topic of each partition nobody passes on what would make a topic less even, and they are kept.
+func (p *planner) passOn(list order, ofTopic []map[int32]int) bool {
+	led := list.led()
+	brokers := slices.SortedFunc(slices.Values(p.brokers), func(x, y int32) int { return cmp.Or(cmp.Compare(led[y], led[x]), cmp.Compare(x, y)) })
+	for _, from := range brokers {
+		via := map[int32]int{} // by which partition it comes to a broker
+		for queue := []int32{from}; len(queue) > 0; queue = queue[1:] {
 			at := queue[0]
-			queue = queue[1:]
 			if led[from]-led[at] >= 2 {
 				for at != from {
-					a := via[at]
-					previous := a.Replicas[0]
-					other := slices.Index(a.Replicas, at)
-					a.Replicas[0], a.Replicas[other] = a.Replicas[other], a.Replicas[0]
-					at = previous
+					at = list.swap(via[at], at, ofTopic)
 				}
 				return true
 			}
-			for i := range p.list {
-				a := &p.list[i]
-				if len(a.Replicas) == 0 || a.Replicas[0] != at {
+			for i, replicas := range list {
+				if replicas[0] != at {
 					continue
 				}
-				for _, next := range a.Replicas[1:] {
-					if next != from && via[next] == nil && slices.Contains(p.brokers, next) {
-						via[next] = a
-						queue = append(queue, next)
+				for _, next := range replicas[1:] {
+					if _, been := via[next]; been || next == from || !slices.Contains(p.brokers, next) || ofTopic != nil && ofTopic[i][at] <= ofTopic[i][next] {
+						continue
 					}
+					via[next] = i
+					queue = append(queue, next)
 				}
 			}
 		}
 	}
 	return false
+}
+
+// swap puts a broker first, and returns who was.
+func (o order) swap(i int, first int32, ofTopic []map[int32]int) int32 {
+	was := o[i][0]
+	at := slices.Index(o[i], first)
+	o[i][0], o[i][at] = first, was
+	if ofTopic != nil {
+		ofTopic[i][was]--
+		ofTopic[i][first]++
+	}
+	return was
 }
 
 // changed lists the assignments that differ from what is.

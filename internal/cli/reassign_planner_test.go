@@ -19,6 +19,35 @@ func spread(list []assignment, first bool) map[int32]int {
 	return out
 }
 
+// firsts counts who leads each topic, and who is next of what each broker leads; that one itself has as many as the least.
+func firsts(list []assignment) map[string]map[int32]int {
+	out := map[string]map[int32]int{}
+	for _, a := range list {
+		keys := map[string]int32{"leaders of " + a.Topic: a.Replicas[0]}
+		if len(a.Replicas) > 1 {
+			keys[fmt.Sprint("next after ", a.Replicas[0])] = a.Replicas[1]
+		}
+		for what, id := range keys {
+			if out[what] == nil {
+				out[what] = map[int32]int{}
+			}
+			out[what][id]++
+		}
+	}
+	for first := range int32(10) {
+		if counts := out[fmt.Sprint("next after ", first)]; counts != nil {
+			least := 1 << 30
+			for _, a := range list[0].Replicas {
+				if a != first {
+					least = min(least, counts[a])
+				}
+			}
+			counts[first] = least
+		}
+	}
+	return out
+}
+
 func gap(counts map[int32]int, brokers []int32) int {
 	lo, hi := 1<<30, 0
 	for _, id := range brokers {
@@ -75,6 +104,11 @@ func TestPlannerOfRandomClusters(t *testing.T) {
 			if g := gap(spread(p.list, true), keep); g > 1 {
 				t.Fatalf("seed %d: leaders differ by %d: %v", seed, g, spread(p.list, true))
 			}
+			for what, counts := range firsts(p.list) {
+				if g := gap(counts, keep); g > 1 {
+					t.Fatalf("seed %d: %s differ by %d: %v", seed, what, g, counts)
+				}
+			}
 		}
 	}
 }
@@ -104,5 +138,26 @@ func TestPlannerKeepsRacksApart(t *testing.T) {
 	}
 	if p.list = []assignment{{"t", 0, []int32{4, 3, 2}}}; !p.fill(1) || !slices.Equal(p.list[0].Replicas, []int32{4}) {
 		t.Errorf("%v", p.list)
+	}
+}
+
+// A rolling restart leaves an order in which one broker leads a topic and another is next of all; the planner has each topic led by all
+// again, also where all topics together were even.
+func TestPlannerSpreadsEachTopic(t *testing.T) {
+	var current []assignment
+	for p := range int32(6) {
+		current = append(current, assignment{"a", p, []int32{1, 2, 3}}, assignment{"b", p, []int32{2, 3, 1}}, assignment{"c", p, []int32{3, 1, 2}})
+	}
+	p := newPlanner(current, []int32{1, 2, 3}, nil)
+	p.lead()
+	for what, counts := range firsts(p.list) {
+		if g := gap(counts, []int32{1, 2, 3}); g > 1 {
+			t.Errorf("%s: %v", what, counts)
+		}
+	}
+	again := newPlanner(p.list, []int32{1, 2, 3}, nil)
+	again.lead()
+	if out, _ := again.changed(p.list); len(out) > 0 {
+		t.Errorf("what is even is changed: %v", out)
 	}
 }

@@ -72,7 +72,7 @@ func TestReassignRefuses(t *testing.T) {
 		says string
 		args []string
 	}{
-		{exitFailed, "not enough for every replica", []string{"plan", "--remove-broker", "3"}},
+		{exitFailed, "2 brokers (1,2) are not enough for 3 replicas", []string{"plan", "--remove-broker", "3"}},
 		{exitUsage, "no broker 9", []string{"plan", "--remove-broker", "9"}},
 		{exitFailed, `topic "u" does not exist`, []string{"plan", "--topics", "u"}},
 		{exitFailed, "no such file", []string{"apply", filepath.Join(dir, "none")}},
@@ -134,4 +134,19 @@ func TestReassignStatusAndCancel(t *testing.T) {
 	s.until("nothing moves", []string{"nothing is moving"}, "reassign", "status")
 	contains(t, "the replicas", s.ok("topic", "describe", "t"), " "+itoa(leader)+"  ")
 	s.restart(int(target))
+}
+
+// What is asked about stands on the terminal before the question does.
+func TestAPlanIsShownBeforeItIsAskedAbout(t *testing.T) {
+	s := newSeveral(t)
+	s.create("t", "-p", "1", "-r", "3")
+	name := filepath.Join(t.TempDir(), "plan.json")
+	s.ok("reassign", "plan", "--replication-factor", "2", "--out", name)
+	var screen guarded
+	code := Main(within(t), Process{Args: []string{"-b", s.addr, "reassign", "apply", name}, In: strings.NewReader("n\n"), InTerminal: true, Out: &screen, Err: &screen}, Seams{})
+	text := screen.String()
+	table, question := strings.Index(text, "PLANNED"), strings.Index(text, "Move 1 partition? [y/N]")
+	if code != exitFailed || table < 0 || question < table || !strings.Contains(text, "nothing was changed") {
+		t.Errorf("exit %d, %q", code, text)
+	}
 }

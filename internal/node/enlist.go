@@ -22,8 +22,9 @@ type enlistment struct {
 
 	mu     sync.Mutex
 	asking bool
-	listed bool // the image had it
-	warned bool // that the image has another
+	listed bool         // an image had it
+	since  kafka.Offset // of the first one that had
+	warned bool         // that an image has another
 	told   string
 	until  time.Duration // monotonic: when a twin is waited for no longer; 0 before the first attempt
 }
@@ -54,16 +55,7 @@ func (e *enlistment) look() {
 	if img.MetadataVersion() < staterecord.MetadataVersion37IV0 || n.life.Over() {
 		return
 	}
-	now, mine := n.o.World.Now().Mono, e.has(img)
-	e.mu.Lock()
-	another := e.listed && !mine && !e.warned
-	e.listed, e.warned = e.listed || mine, e.warned || another
-	ask := !e.listed && !e.asking
-	e.asking = e.asking || ask
-	if ask && e.until == 0 {
-		e.until = now + n.o.Values.Millis("initial.broker.registration.timeout.ms")
-	}
-	e.mu.Unlock()
+	ask, another := e.read(img)
 	if another {
 		n.log("kafka.controller").Warn("Another controller has registered with the node.id of this one, and clients of controllers are sent there. "+
 			"Stop one of the two, and give it another node.id.", "node", int32(n.settings.NodeID()))
@@ -88,6 +80,25 @@ func (e *enlistment) look() {
 			Controller: n.settings.NodeID(), Incarnation: n.session.incarnation, Endpoints: n.edge.ofControllers(), Features: n.settings.features(),
 		}, answered)
 	})
+}
+
+// read takes an image in, and returns whether to ask for the registration, and whether another controller has just taken the place. Images
+// may be read in another order than they came: an older one than the one that had this controller tells nothing.
+func (e *enlistment) read(img *image.Image) (ask, another bool) {
+	now, mine := e.n.o.World.Now().Mono, e.has(img)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	another = e.listed && !mine && !e.warned && img.Offset() > e.since
+	e.warned = e.warned || another
+	if mine && !e.listed {
+		e.listed, e.since = true, img.Offset()
+	}
+	ask = !e.listed && !e.asking
+	e.asking = e.asking || ask
+	if ask && e.until == 0 {
+		e.until = now + e.n.o.Values.Millis("initial.broker.registration.timeout.ms")
+	}
+	return ask, another
 }
 
 // refused tells why this controller is not registered, and asks again. A version that cannot run what the cluster runs ends, and so does a

@@ -18,7 +18,7 @@ type FollowerState struct {
 	InSync     bool   `json:"in_sync"`
 	Lag        int64  `json:"lag"`         // records that the leader has and it has not, -1 while it has not fetched
 	NotDurable int64  `json:"not_durable"` // records that the leader has and its disk has not, -1 while it has not fetched
-	BehindMs   int64  `json:"behind_ms"`   // since when it has lacked something, 0 for nothing, -1 when it was never level
+	BehindMs   int64  `json:"behind_ms"`   // since when it has lacked something, as far as this leader knows, 0 for nothing, -1 when it was never level
 	SilentMs   int64  `json:"silent_ms"`   // since its last Fetch, -1 when this leader has heard none
 	Waits      string `json:"waits"`       // what for, a word of metrics' milena_replica_waits
 }

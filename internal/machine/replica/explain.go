@@ -36,7 +36,8 @@ func (w Waiting) String() string {
 // SilentAfter is how long after a follower's last Fetch it counts as silent: several times what a Fetch waits for records.
 const SilentAfter = 3 * time.Second
 
-// Explain appends what is known of the followers, by node, with what each waits for.
+// Explain appends what is known of the followers, by node, with what each waits for. One that has not shown itself to this leader has
+// been behind since the leadership began, at least.
 func (l Leading) Explain(now kafka.Instant, members Members, dst []Explained) []Explained {
 	r := l.r
 	for i, k := range l.Followers(now, nil) {
@@ -45,7 +46,9 @@ func (l Leading) Explain(now kafka.Instant, members Members, dst []Explained) []
 		if f.heard != never {
 			x.Heard = now.Mono - f.heard
 		}
-		x.Waits = r.waiting(f, &x, members)
+		if x.Waits = r.waiting(f, &x, members); x.Waits == Unheard && x.Behind < 0 {
+			x.Behind = now.Mono - r.leadsFrom // for so long at least
+		}
 		dst = append(dst, x)
 	}
 	return dst

@@ -15,6 +15,7 @@ package replica
 
 import (
 	"slices"
+	"time"
 
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/must"
@@ -45,8 +46,9 @@ type Registration struct {
 type Replica struct {
 	self       kafka.NodeID
 	reg        Registration
-	epochStart kafka.Offset // where this leader's epoch begins in the log
-	began      kafka.Offset // on the leader: who joins the ISR has a log that begins here or later
+	epochStart kafka.Offset  // where this leader's epoch begins in the log
+	leadsFrom  time.Duration // on the leader: when this leadership began
+	began      kafka.Offset  // on the leader: who joins the ISR has a log that begins here or later
 	end        kafka.Offset
 	durable    kafka.Offset
 	high       kafka.Offset
@@ -86,7 +88,7 @@ func (r *Replica) Register(now kafka.Instant, reg Registration) (began, moved bo
 		return false, false
 	}
 	if began {
-		r.epochStart, r.switchAt = r.end, r.end
+		r.epochStart, r.switchAt, r.leadsFrom = r.end, r.end, now.Mono
 		r.take(reg.Settling)
 		r.followers = nil
 		r.wish.quietUntil = 0

@@ -6,7 +6,7 @@ import "context"
 
 // oursAtFirst is while all is well.
 var oursAtFirst = []step{
-	{name: "ours: the cluster is well", line: "milena cluster health --wait 90s", tidy: figures},
+	{name: "ours: the cluster is well", line: "milena cluster health -q --wait 90s", tidy: figures},
 	{name: "ours: the cluster", line: "milena cluster info", tidy: noFeatures},
 	{name: "ours: the nodes", line: "milena cluster nodes", tidy: figures},
 	{name: "ours: the quorum", line: "milena cluster quorum", tidy: figures},
@@ -34,7 +34,7 @@ var oursAway = []step{
 
 // oursBack is when it has come back.
 var oursBack = []step{
-	{name: "ours: all is well again", line: "milena cluster health --wait 90s", tidy: figures},
+	{name: "ours: all is well again", line: "milena cluster health -q --wait 90s", tidy: figures},
 }
 
 // oursMoving moves replicas, and leaderships.
@@ -54,7 +54,7 @@ var oursLeaving = []step{
 	{name: "node 3 comes back", do: func(ctx context.Context, t *trio) error { return t.Node(3).Start(ctx) }},
 	{name: "ours: a topic may wait for less", line: "kafka-configs --bootstrap-server {nodes} --alter --entity-type topics --entity-name needy --add-config min.insync.replicas=2"},
 	{name: "ours: partitions on one node go", line: "kafka-topics --bootstrap-server {nodes} --delete --topic sole"},
-	{name: "ours: the cluster is whole", line: "milena cluster health --wait 90s", tidy: outcome},
-	{name: "ours: a node may be stopped", line: "milena cluster drain 1 --wait 90s", tidy: outcome},
-	{name: "ours: everybody has a share again", line: "milena cluster rebalance --leaders -y", tidy: outcome},
+	{name: "ours: the cluster is whole", line: "milena cluster health -q --wait 90s", tidy: outcome},
+	{name: "ours: a node may be stopped", line: "milena cluster drain 1 -q --wait 90s", tidy: outcome},
+	{name: "ours: everybody has a share again", line: "milena cluster rebalance -q --leaders -y", tidy: outcome},
 }

@@ -146,7 +146,7 @@ var chances = []struct {
 	{regexp.MustCompile(`(up|DOWN) \d+ (\d+ \d+ (\{size\}|-))`), "$1 {n} $2"},
 	{regexp.MustCompile(` since \d\d:\d\d:\d\d \(.*\)`), ""}, // which only a leader of ours tells
 	{regexp.MustCompile(`metadata quorum: (last heard \{time\} ago|this leader has not heard it)`), "metadata quorum: {since when}"},
-	{regexp.MustCompile(`is down, last heard \{time\} ago`), "is down"},
+	{regexp.MustCompile(`is down, (last heard \{time\} ago|for \d+(\.\d+)? m?s)`), "is down"},
 }
 
 // noFeatures is milena cluster info without the features, which other steps show.
