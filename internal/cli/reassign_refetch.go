@@ -87,12 +87,12 @@ func (a *app) refetch(ctx context.Context, d refetchedDoc, f applyFlags) error {
 	}
 	rest := whole
 	rest.Replicas = slices.DeleteFunc(slices.Clone(whole.Replicas), func(id int32) bool { return id == d.Broker })
-	err = a.replace(ctx, rest, 0)
+	err = a.replace(ctx, whole, rest, 0)
 	if err == nil {
 		err = a.gone(ctx, d)
 	}
 	if err == nil {
-		err = a.replace(ctx, whole, limit)
+		err = a.replace(ctx, rest, whole, limit)
 	}
 	if err != nil {
 		a.note(fmt.Sprintf("%s may be without broker %d now. This puts it back: echo '%s' | milena reassign apply - --yes", name, d.Broker, back))
@@ -134,17 +134,20 @@ func (s *clusterState) refetchable(d refetchedDoc, minISR map[string]int) ([]int
 	return p.Replicas, nil
 }
 
-// replace gives a partition other replicas, copied no faster than a limit (bytes a second, 0 is none), and waits until it has them.
-func (a *app) replace(ctx context.Context, to assignment, limit int64) error {
-	d := planDoc{PlanVersion: 1, Partitions: []assignment{to}}
+// replace gives a partition other replicas, copied no faster than a limit (bytes a second, 0 is none), and waits until it has them. What it
+// has is the caller's word: a broker that is asked may not have heard yet of what the controller has just done.
+func (a *app) replace(ctx context.Context, from, to assignment, limit int64) error {
+	d := planDoc{PlanVersion: 1, Partitions: []assignment{to}, Current: []assignment{from}}
 	var slowed []int32
 	if err := a.admin(ctx, func(ctx context.Context, c *kgo.Client, adm *kadm.Client) error {
 		s, err := lookAround(ctx, c, adm)
-		if err == nil {
-			err = d.compare(s)
-		}
-		if err != nil || len(d.Partitions) == 0 {
+		if err != nil {
 			return err
+		}
+		for _, id := range without(to.Replicas, from.Replicas) {
+			if !s.isUp(id) {
+				return failed("BROKER_NOT_AVAILABLE", "broker %d went down, and cannot fetch anything", id).try("start it")
+			}
 		}
 		var refused []error
 		if slowed, refused, err = s.begin(ctx, c, adm, d, limit); err == nil && len(refused) > 0 {
