@@ -79,8 +79,8 @@ func (s *session) register(until time.Duration) {
 }
 
 // notRegistered tries again: whoever controls may not lead yet, or hold the session of an earlier incarnation for alive. A start ends by a
-// refusal that waiting doesn't change, and when its time is over; a broker that ran before asks for ever, as Kafka's does, for it had been
-// let in. What its own controller refuses is final for a lone node.
+// refusal that waiting doesn't change, and when its time is over. A broker that ran before had been let in, and asks for ever, as Kafka's
+// does, unless its version cannot run what the cluster runs now. What its own controller refuses is final for a lone node.
 func (s *session) notRegistered(until time.Duration, err error) {
 	s.mu.Lock()
 	starting := s.ready != nil
@@ -89,9 +89,9 @@ func (s *session) notRegistered(until time.Duration, err error) {
 	final := s.n.control.sole() && code != kafka.ErrDuplicateBrokerRegistration
 	if starting {
 		final = final || !passes(err) || s.n.o.World.Now().Mono >= until
-		if code == kafka.ErrUnsupportedVersion {
-			err = outdated(err)
-		}
+	}
+	if code == kafka.ErrUnsupportedVersion {
+		final, err = true, outdated(err)
 	}
 	if final {
 		s.over(err)
