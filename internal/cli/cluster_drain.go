@@ -168,8 +168,10 @@ func (d *drainDoc) look(ctx context.Context, adm *kadm.Client, s *clusterState) 
 	if len(tight) > 0 {
 		d.Reasons = append(d.Reasons, fmt.Sprintf("%s: fewer than min.insync.replicas would be in sync, and acks=all refused", few(tight, 6)))
 	}
-	if why := s.majorityWithout(d.Broker); voter && why != "" {
-		d.Reasons = append(d.Reasons, why)
+	if voter {
+		if why := s.majorityWithout(d.Broker); why != "" {
+			d.Reasons = append(d.Reasons, why)
+		}
 	}
 	if s.quorum == nil || s.quorum.LeaderID < 0 {
 		d.Reasons = append(d.Reasons, "the metadata quorum has no leader")

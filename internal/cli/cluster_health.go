@@ -158,7 +158,7 @@ func (d *healthDoc) judgeQuorum(s *clusterState) {
 		case s.quorumErr != nil:
 			why = s.quorumErr.Error()
 		}
-		d.find("no_controller", []string{}, "the metadata quorum: %s", why)
+		d.find("no_controller", []string{}, "the metadata quorum: %s; of brokers and partitions this is how it was when somebody led it last", why)
 		return
 	}
 	d.Controller, d.Voters = s.quorum.LeaderID, len(s.quorum.CurrentVoters)

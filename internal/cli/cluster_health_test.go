@@ -2,6 +2,7 @@ package cli
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -42,7 +43,13 @@ func TestHealthWhileNodesDie(t *testing.T) {
 	contains(t, "the table", s.ok("cluster", "nodes"), "broker, controller (active)", "DOWN")
 	contains(t, "the quorum", s.ok("cluster", "quorum"), "AWAY", "leader", "voter")
 	s.kill(3)
-	s.until("no quorum", []string{"no controller", "more than half of its voters have to be up"}, "cluster", "health")
+	s.until("no quorum", []string{"no controller", "more than half of its voters have to be up", "when somebody led it last"}, "cluster", "health")
+	if r := s.run("cluster", "drain", "1", "--dry-run"); r.exit != exitFound || !strings.Contains(r.out, "the metadata quorum has no leader") {
+		t.Errorf("a drain without a quorum: %+v", r)
+	}
+	if r := s.run("cluster", "quorum"); r.exit != exitFailed || !strings.Contains(r.err, "nobody leads the metadata quorum: more than half of its voters") {
+		t.Errorf("%+v", r)
+	}
 	s.restart(2)
 	s.restart(3)
 	if r := s.run("cluster", "health", "--wait", "30s"); r.exit != exitOK {

@@ -2,11 +2,13 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/milena-io/milena/internal/kafka"
@@ -39,6 +41,10 @@ func (a *app) clusterQuorum() *cobra.Command {
 		run: func(ctx context.Context, _ []string) error {
 			return a.admin(ctx, func(ctx context.Context, c *kgo.Client, _ *kadm.Client) error {
 				q, err := askQuorum(ctx, c)
+				if errors.Is(err, kerr.NotLeaderForPartition) { // what a voter answers that knows no leader
+					return failed("NOT_LEADER_OR_FOLLOWER", "nobody leads the metadata quorum: more than half of its voters have to be up and reach each other").
+						try("start those that are down; milena cluster health --wait 5m waits until it is led")
+				}
 				if err != nil {
 					return said(err, "", "the metadata quorum does not answer")
 				}
