@@ -4,7 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/record"
+	"github.com/milena-io/milena/internal/wire"
 )
 
 // FuzzBroker feeds a whole node with one request of any bytes, twice, after a good one: it answers or closes, stays well, and
@@ -36,6 +38,47 @@ func FuzzBroker(f *testing.F) {
 			r.w.Run(200 * time.Millisecond)
 			l.l.Cut()
 		}
+		r.healthy()
+		r.kill()
+		r.healthy()
+	})
+}
+
+// FuzzController does the same to the listener of controllers, with what nodes ask each other. A broker that is fenced or forgotten by that
+// is back after its next heartbeat.
+func FuzzController(f *testing.F) {
+	seed := newRig(&testing.T{})
+	s := &sampler{id: seed.create("a", 2), records: plain("x")}
+	for _, a := range wire.APIs() {
+		api, ok := seed.n.Table("CONTROLLER").API(a.Key)
+		if !ok {
+			continue
+		}
+		for _, version := range []int16{api.Served, api.Max} {
+			f.Add(sampleFrame(s.request(api.Key, version))[4:])
+		}
+	}
+	api, _ := wire.Lookup(kafka.KeyNodeMessages)
+	for _, call := range []wire.NodeCall{
+		{To: wire.Member{Node: kafka.NoNode}},
+		{ClusterID: seed.n.ClusterID(), From: wire.Member{Node: 7}, To: seed.n.member(), Messages: [][]byte{{8, 1}, {}}, Greeting: "x"},
+	} {
+		f.Add(call.AppendTo(wire.BeginRequest(nil, &api, 0, 1, "test"))[4:])
+	}
+	f.Fuzz(func(t *testing.T, frame []byte) {
+		if len(frame) > 4096 {
+			return
+		}
+		r := newRig(t)
+		r.create("a", 2)
+		r.write("a", 0, plain("x"))
+		for range 2 {
+			l := r.connect("CONTROLLER")
+			l.l.Send(framed(frame...))
+			r.w.Run(200 * time.Millisecond)
+			l.l.Cut()
+		}
+		r.w.Run(3 * time.Second)
 		r.healthy()
 		r.kill()
 		r.healthy()
