@@ -68,10 +68,12 @@ func (a *repairs) step(img *image.Image, p *image.Partition) (to []int32, needed
 	return nil, false
 }
 
-// lost reports whether a broker that is there has not the directory that a partition is assigned to.
+// lost reports whether a broker that is there has not the directory that a partition is assigned to, and won't have it back: one that
+// failed is, when the process starts anew, and what was made in another directory meanwhile would be there twice.
 func (a *repairs) lost(img *image.Image, p *image.Partition) bool {
 	return slices.ContainsFunc(p.Replicas(), func(n kafka.NodeID) bool {
-		b := img.Broker(n)
-		return b != nil && b.Active() && !b.HasDirectory(p.Directory(n))
+		b, m := img.Broker(n), a.d.c.r.at(n)
+		failed := m != nil && m.proc != nil && m.oneDir == m.proc
+		return b != nil && b.Active() && !b.HasDirectory(p.Directory(n)) && !failed
 	})
 }
