@@ -50,7 +50,7 @@ partition without a leader gets one that was not in sync: what only the others h
 					return err
 				}
 				if unclean && len(chosen) > 0 {
-					if err := a.agree(yes, fmt.Sprintf("%s will lose what only the missing replicas had. Go on?", plural(int64(len(chosen)), "partition"))); err != nil {
+					if err := a.agree(ctx, yes, fmt.Sprintf("%s will lose what only the missing replicas had. Go on?", plural(int64(len(chosen)), "partition"))); err != nil {
 						return err
 					}
 				}

@@ -219,7 +219,7 @@ func (a *app) groupDelete() *cobra.Command {
 	c := a.command(spec{
 		use: "delete GROUP…", short: "Delete groups without members and their offsets", doc: deletedDoc{}, args: names("group"),
 		run: func(ctx context.Context, args []string) error {
-			if err := a.confirm(yes, "group", args); err != nil {
+			if err := a.confirm(ctx, yes, "group", args); err != nil {
 				return err
 			}
 			return a.admin(ctx, func(ctx context.Context, _ *kgo.Client, adm *kadm.Client) error {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -102,7 +101,7 @@ func (a *app) carryOut(ctx context.Context, command string, d planDoc, f applyFl
 	case f.dryRun:
 		return a.tellApplied(out, "nothing was changed; repeat without --dry-run")
 	}
-	if err := a.agree(f.yes, fmt.Sprintf("Move %s?", plural(int64(len(d.Partitions)), "partition"))); err != nil {
+	if err := a.agree(ctx, f.yes, fmt.Sprintf("Move %s?", plural(int64(len(d.Partitions)), "partition"))); err != nil {
 		return err
 	}
 	return a.setOut(ctx, d, f, limit, out)
@@ -220,25 +219,6 @@ func (d *planDoc) topics() (out []string) {
 	return slices.Compact(out)
 }
 
-// agree asks for a yes. Without a terminal nobody can say it, so --yes has to.
-func (a *app) agree(yes bool, question string) error {
-	if yes {
-		return nil
-	}
-	if !a.InTerminal {
-		return usage("nobody is there to ask: repeat with --yes, or with --dry-run to look only")
-	}
-	if err := a.out.flush(); err != nil { // what is asked about stands there
-		return err
-	}
-	fmt.Fprintf(a.Err, "%s [y/N] ", question)
-	answer, err := bufio.NewReader(a.In).ReadString('\n')
-	if answer = strings.ToLower(strings.TrimSpace(answer)); answer == "y" || answer == "yes" {
-		return nil
-	}
-	return &failure{exit: exitFailed, code: "NOT_CONFIRMED", message: "nothing was changed", cause: err}
-}
-
 func (a *app) reassignStatus() *cobra.Command {
 	return a.command(spec{
 		use: "status", short: "Show what is moving: how far, how fast, how long still", doc: statusDoc{},
@@ -306,7 +286,7 @@ to go stay. Throttles of replication are taken away where nothing moves any more
 					}
 				}
 				if len(d.Cancelled) > 0 {
-					if err := a.agree(yes, fmt.Sprintf("Call %s back?", plural(int64(len(d.Cancelled)), "partition"))); err != nil {
+					if err := a.agree(ctx, yes, fmt.Sprintf("Call %s back?", plural(int64(len(d.Cancelled)), "partition"))); err != nil {
 						return err
 					}
 				}

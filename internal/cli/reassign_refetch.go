@@ -78,7 +78,7 @@ func (a *app) refetch(ctx context.Context, d refetchedDoc, f applyFlags) error {
 	}
 	d.Replicas = whole.Replicas
 	name := partitionName(d.Topic, d.Partition)
-	if err := a.agree(f.yes, fmt.Sprintf("Throw away what broker %d has of %s, and fetch it again?", d.Broker, name)); err != nil {
+	if err := a.agree(ctx, f.yes, fmt.Sprintf("Throw away what broker %d has of %s, and fetch it again?", d.Broker, name)); err != nil {
 		return err
 	}
 	back, err := json.Marshal(planDoc{PlanVersion: 1, Partitions: []assignment{whole}})

@@ -27,7 +27,7 @@ func (a *app) topicDelete() *cobra.Command {
 				if there, err = a.existing(ctx, args); err != nil {
 					return err
 				}
-				if err := a.confirm(len(there) == 0, "topic", there); err != nil {
+				if err := a.confirm(ctx, len(there) == 0, "topic", there); err != nil {
 					return err
 				}
 			}

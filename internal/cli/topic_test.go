@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"context"
+	"io"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestTopicLife(t *testing.T) {
@@ -132,5 +135,29 @@ func TestDeleteAsksAtATerminal(t *testing.T) {
 	}
 	if c.ok("topic", "list", "-o", "name") != "" {
 		t.Error("orders was not deleted")
+	}
+}
+
+// Who is asked at a terminal may go away by a signal: nothing is done then.
+func TestAQuestionEndsWithTheProcess(t *testing.T) {
+	c := newCluster(t)
+	c.create("orders")
+	silent, writer := io.Pipe()
+	defer writer.Close()
+	ctx, cancel := context.WithCancel(within(t))
+	var screen guarded
+	exit := make(chan int)
+	go func() {
+		exit <- Main(ctx, Process{Args: []string{"-b", c.addr, "topic", "delete", "orders"}, In: silent, InTerminal: true, Out: &screen, Err: &screen}, Seams{})
+	}()
+	for !strings.Contains(screen.String(), "Type its name") {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	if code := <-exit; code != exitInterrupted {
+		t.Errorf("exit %d, %q", code, screen.String())
+	}
+	if c.ok("topic", "list", "-o", "name") != "orders\n" {
+		t.Error("orders was deleted")
 	}
 }
