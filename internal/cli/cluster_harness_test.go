@@ -21,6 +21,23 @@ func newSeveral(t *testing.T, settings ...string) *several {
 	return &several{cluster{t, c.BootstrapServers()}, c}
 }
 
+// create makes a topic, and waits until every broker that is up knows it: what asks about it next may ask any of them.
+func (s *several) create(topic string, args ...string) {
+	s.t.Helper()
+	s.cluster.create(topic, args...)
+	ctx := within(s.t)
+	for _, addr := range strings.Split(s.addr, ",") {
+		one := cluster{s.t, addr}
+		for r := one.run("topic", "describe", topic); r.exit == exitFailed; r = one.run("topic", "describe", topic) {
+			select {
+			case <-ctx.Done():
+				s.t.Fatalf("the broker at %s doesn't know topic %s: %+v", addr, topic, r)
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	}
+}
+
 // kill ends a node as kill -9 does.
 func (s *several) kill(id int) {
 	s.t.Helper()
