@@ -143,7 +143,8 @@ func (w *Watch) expansions(s *State) {
 }
 
 // reassigned holds R13: when a reassignment is done, the replicas that hold what is committed are not fewer than before, or
-// enough for the smaller of both replication factors.
+// enough for the smaller of both replication factors. It goes by what was committed when it was looked at last: the ISR may have become smaller
+// since the reassignment was done, and have committed more alone. Of a disk that was replaced nobody knows yet.
 func (w *Watch) reassigned(s *State) {
 	if w.before == nil || len(s.Registered.Adding) > 0 || sameNodes(w.before.Registered.Replicas, s.Registered.Replicas) && len(w.before.Registered.Adding) == 0 {
 		return
@@ -164,6 +165,10 @@ func (w *Watch) holders(s *State, nodes []kafka.NodeID) (n int) {
 	for _, node := range nodes {
 		r := s.replica(node)
 		if r == nil {
+			continue
+		}
+		if r.Replaced {
+			n++
 			continue
 		}
 		if _, missing := w.lacks(s, w.logs[node], s.counts(r), s.Registered.LeaderEpoch+1); !missing {

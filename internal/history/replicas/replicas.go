@@ -82,12 +82,12 @@ func (w *Watch) Check(s State) []history.Finding {
 	w.epochs(&s)
 	w.leads(&s)
 	w.watermarks(&s)
+	w.reassigned(&s)
 	w.commit(&s)
 	w.prefixes(&s)
 	w.acks(&s)
 	w.members(&s)
 	w.expansions(&s)
-	w.reassigned(&s)
 	w.answers(&s)
 	w.before = &s
 	told := w.tally.Told()
