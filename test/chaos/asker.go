@@ -22,7 +22,8 @@ type asker struct {
 }
 
 func newAsker(brokers, controllers []string) (*asker, error) {
-	client, err := kgo.NewClient(append(load.Patient(brokers), kgo.MetadataMinAge(10*time.Millisecond), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	client, err := kgo.NewClient(append(load.Patient(brokers), kgo.MetadataMinAge(10*time.Millisecond), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.UnknownTopicRetries(-1))...) // a broker that was cut off may not know of a topic yet, however often it is asked
 	if err != nil {
 		return nil, err
 	}
