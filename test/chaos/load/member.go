@@ -133,7 +133,7 @@ func (m *member) turn() {
 	defer cancel()
 	op := m.l.rec.Begin(history.Op{Process: m.process, F: history.DoPoll})
 	fetches := m.client.PollFetches(some)
-	op.Kind, op.Mops = history.Ok, []history.Mop{{Poll: m.l.polled(fetches)}}
+	op.Kind, op.Mops = history.Ok, []history.Mop{{Poll: m.l.polled(m.client, fetches)}}
 	m.mu.Lock()
 	op.Rebalanced = m.list(m.moved)
 	clear(m.moved)

@@ -56,14 +56,15 @@ func (r *reader) poll(ctx context.Context) {
 	defer cancel()
 	op := r.l.rec.Begin(history.Op{Process: r.process, F: history.DoPoll})
 	fetches := r.client.PollFetches(some)
-	op.Kind, op.Mops = history.Ok, []history.Mop{{Poll: r.l.polled(fetches)}}
+	op.Kind, op.Mops = history.Ok, []history.Mop{{Poll: r.l.polled(r.client, fetches)}}
 	r.l.rec.End(op)
 	fetches.EachRecord(func(x *kgo.Record) { r.at[x.Partition] = x.Offset + 1 })
 	r.l.complain(r.process, fetches)
 }
 
-// polled is what a poll returned, as the history has it.
-func (l *Load) polled(fetches kgo.Fetches) []history.Poll {
+// polled is what a poll returned, as the history has it. Whoever reads has heard of the leader that it reads from, whose epoch may be newer
+// than those of the records.
+func (l *Load) polled(client *kgo.Client, fetches kgo.Fetches) []history.Poll {
 	var out []history.Poll
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 		if len(p.Records) == 0 {
@@ -73,7 +74,9 @@ func (l *Load) polled(fetches kgo.Fetches) []history.Poll {
 		for _, x := range p.Records {
 			one.Pairs = append(one.Pairs, history.NewPair(offsetOf(x.Offset), x.Timestamp.UnixMilli(), true, x.Key, x.Value, nil))
 		}
-		l.epochs.hears(p.Partition, p.Records[len(p.Records)-1].LeaderEpoch)
+		if _, epoch, err := client.PartitionLeader(l.o.Topic, p.Partition); err == nil {
+			l.epochs.hears(p.Partition, epoch)
+		}
 		out = append(out, one)
 	})
 	return out
