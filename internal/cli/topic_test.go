@@ -146,12 +146,16 @@ func TestAQuestionEndsWithTheProcess(t *testing.T) {
 	defer writer.Close()
 	ctx, cancel := context.WithCancel(within(t))
 	var screen guarded
-	exit := make(chan int)
+	exit := make(chan int, 1)
 	go func() {
 		exit <- Main(ctx, Process{Args: []string{"-b", c.addr, "topic", "delete", "orders"}, In: silent, InTerminal: true, Out: &screen, Err: &screen}, Seams{})
 	}()
 	for !strings.Contains(screen.String(), "Type its name") {
-		time.Sleep(time.Millisecond)
+		select {
+		case code := <-exit:
+			t.Fatalf("nothing was asked: exit %d, %q", code, screen.String())
+		case <-time.After(time.Millisecond):
+		}
 	}
 	cancel()
 	if code := <-exit; code != exitInterrupted {

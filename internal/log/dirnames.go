@@ -100,6 +100,9 @@ func (d *Dir) SetAside(p PartitionDir, tag kafka.UUID) error {
 	if most := 255 - len(suffix); len(name) > most {
 		name = name[:most]
 	}
+	if _, err := d.fs.Stat(d.path + "/" + p.Name); err != nil {
+		return fault.Storage(op, err) // it is gone, and what is said under the name may be another log's by now
+	}
 	d.forget(p.Partition)
 	if err := d.SaveForgotten(); err != nil {
 		return err

@@ -25,23 +25,7 @@ func FuzzBroker(f *testing.F) {
 	for _, o.Codec = range []record.Codec{record.Gzip, record.Snappy, record.LZ4, record.Zstd} {
 		f.Add(sampleFrame(producing("a", 0, -1, built(o, "one", "two")))[4:])
 	}
-	f.Fuzz(func(t *testing.T, frame []byte) {
-		if len(frame) > 4096 {
-			return
-		}
-		r := newRig(t)
-		r.create("a", 2)
-		r.write("a", 0, plain("x"))
-		for range 2 {
-			l := r.connect("PLAINTEXT")
-			l.l.Send(framed(frame...))
-			r.w.Run(200 * time.Millisecond)
-			l.l.Cut()
-		}
-		r.healthy()
-		r.kill()
-		r.healthy()
-	})
+	f.Fuzz(func(t *testing.T, frame []byte) { bears(t, frame, "PLAINTEXT", 0) })
 }
 
 // FuzzController does the same to the listener of controllers, with what nodes ask each other. A broker that is fenced or forgotten by that
@@ -65,22 +49,25 @@ func FuzzController(f *testing.F) {
 	} {
 		f.Add(call.AppendTo(wire.BeginRequest(nil, &api, 0, 1, "test"))[4:])
 	}
-	f.Fuzz(func(t *testing.T, frame []byte) {
-		if len(frame) > 4096 {
-			return
-		}
-		r := newRig(t)
-		r.create("a", 2)
-		r.write("a", 0, plain("x"))
-		for range 2 {
-			l := r.connect("CONTROLLER")
-			l.l.Send(framed(frame...))
-			r.w.Run(200 * time.Millisecond)
-			l.l.Cut()
-		}
-		r.w.Run(3 * time.Second)
-		r.healthy()
-		r.kill()
-		r.healthy()
-	})
+	f.Fuzz(func(t *testing.T, frame []byte) { bears(t, frame, "CONTROLLER", 3*time.Second) })
+}
+
+// bears sends a whole node a frame on a listener, twice, and has it be well after some while, and once more after it was killed.
+func bears(t *testing.T, frame []byte, listener string, rest time.Duration) {
+	if len(frame) > 4096 {
+		return
+	}
+	r := newRig(t)
+	r.create("a", 2)
+	r.write("a", 0, plain("x"))
+	for range 2 {
+		l := r.connect(listener)
+		l.l.Send(framed(frame...))
+		r.w.Run(200 * time.Millisecond)
+		l.l.Cut()
+	}
+	r.w.Run(rest)
+	r.healthy()
+	r.kill()
+	r.healthy()
 }

@@ -62,18 +62,11 @@ func (c *change) lastKnown(leader kafka.NodeID) []kafka.NodeID {
 		last = []kafka.NodeID{c.was.Leader}
 	case len(c.was.ISR()) == 1:
 		last = c.was.ISR()
-	case len(c.was.ISR()) == 0 && len(c.elr) == 0 && len(last) == 0 && c.lost != kafka.NoNode:
-		last = intersection(c.was.ELR(), []kafka.NodeID{c.lost})
+	case len(c.was.ISR())+len(c.elr)+len(last) == 0 && slices.Contains(c.was.ELR(), c.lost):
+		last = []kafka.NodeID{c.lost}
 	}
-	return intersection(last, c.replicas)
-}
-
-// intersection returns a list of its own of what is in both.
-func intersection(a, b []kafka.NodeID) (out []kafka.NodeID) {
-	for _, id := range a {
-		if slices.Contains(b, id) {
-			out = append(out, id)
-		}
+	if !subset(last, c.replicas) {
+		return nil
 	}
-	return out
+	return last
 }
