@@ -51,7 +51,8 @@ func TestASeedIsAPlan(t *testing.T) {
 func TestCommittedOffsetsGoForward(t *testing.T) {
 	key := history.Key{Topic: "t"}
 	fetch := func(i int, off kafka.Offset, id uint64) history.GroupOp {
-		return history.GroupOp{Index: i, Group: "g", F: history.GroupFetch, Kind: history.Ok, Offsets: []history.Mark{{Key: key, Off: off, ID: id}}}
+		began := int64(i) * 10
+		return history.GroupOp{Index: i, Group: "g", F: history.GroupFetch, Kind: history.Ok, Invoke: began, Complete: began + 5, Offsets: []history.Mark{{Key: key, Off: off, ID: id}}}
 	}
 	if out := wentBack([]history.GroupOp{fetch(0, -1, 0), fetch(1, 5, 1), fetch(2, 5, 1), fetch(3, 9, 2)}); out != nil {
 		t.Fatal(out)
@@ -59,6 +60,14 @@ func TestCommittedOffsetsGoForward(t *testing.T) {
 	out := wentBack([]history.GroupOp{fetch(0, 5, 1), fetch(1, 9, 2), fetch(2, 8, 3)})
 	if len(out) != 1 || !strings.Contains(out[0], "from 9 to 8 [events 1 2]") {
 		t.Fatal(out)
+	}
+	long := fetch(1, 9, 2)
+	long.Complete = 100
+	if out := wentBack([]history.GroupOp{fetch(0, 5, 1), long, fetch(2, 5, 1)}); out != nil {
+		t.Error("of two fetches at once the second saw less: ", out)
+	}
+	if out := wentBack([]history.GroupOp{fetch(0, 5, 1), long, fetch(2, 4, 3)}); len(out) != 1 || !strings.Contains(out[0], "from 5 to 4 [events 0 2]") {
+		t.Error("less than what was seen before both: ", out)
 	}
 	commit := func(kind history.Kind) history.GroupOp {
 		return history.GroupOp{Group: "g", F: history.GroupCommit, Kind: kind, Offsets: []history.Mark{{Key: key, Off: 8, ID: 3}}}

@@ -8,6 +8,7 @@ import (
 	"github.com/milena-io/milena/internal/history"
 	"github.com/milena-io/milena/internal/history/groups"
 	"github.com/milena-io/milena/internal/history/records"
+	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/test/chaos/load"
 )
 
@@ -44,13 +45,11 @@ func (r *report) guests(all []*load.Guest) {
 	}
 }
 
-// wentBack tells of committed offsets that were lower than before, as one onlooker read them one after the other: each member of these
+// wentBack tells of committed offsets that were lower than what a fetch returned that was over before this one began: each member of these
 // groups reads on from what is committed, and commits only what it owns. A commit that nobody knows the outcome of may take effect late,
 // behind those after it: its client has closed the connection, and TCP goes on sending what stood in it until the node is reached again.
 // While the generation lasts no broker can tell it from a new one.
 func wentBack(events []history.GroupOp) (out []string) {
-	last := map[string]history.GroupOp{}
-	at := map[string]history.Mark{}
 	late := map[uint64]bool{}
 	for _, e := range events {
 		if e.F == history.GroupCommit && e.Kind == history.Info {
@@ -59,20 +58,36 @@ func wentBack(events []history.GroupOp) (out []string) {
 			}
 		}
 	}
+	fetches := map[string][]history.GroupOp{} // of each group, in the order in which they began
 	for _, e := range events {
 		if e.F != history.GroupFetch || e.Kind != history.Ok {
 			continue
 		}
 		for _, m := range e.Offsets {
-			if m.ID == 0 {
+			if late[m.ID] || m.ID == 0 {
 				continue
 			}
-			key := fmt.Sprint(e.Group, " ", m.Key)
-			if before := at[key]; m.Off < before.Off && !late[m.ID] {
-				out = append(out, fmt.Sprintf("committed-offset-went-back: %s from %d to %d [events %d %d]", key, before.Off, m.Off, last[key].Index, e.Index))
+			if i, before := seenBefore(fetches[e.Group], e.Invoke, m.Key); m.Off < before {
+				out = append(out, fmt.Sprintf("committed-offset-went-back: %s %v from %d to %d [events %d %d]", e.Group, m.Key, before, m.Off, i, e.Index))
 			}
-			last[key], at[key] = e, m
 		}
+		fetches[e.Group] = append(fetches[e.Group], e)
 	}
 	return out
+}
+
+// seenBefore returns which of some fetches, all over at a time, was the last to begin that saw an offset of a partition, and that offset; -1
+// where none was. Two who look at once may be answered in either order.
+func seenBefore(fetches []history.GroupOp, at int64, key history.Key) (int, kafka.Offset) {
+	for _, e := range slices.Backward(fetches) {
+		if e.Done() > at {
+			continue
+		}
+		for _, m := range e.Offsets {
+			if m.Key == key && m.ID != 0 {
+				return e.Index, m.Off
+			}
+		}
+	}
+	return -1, -1
 }
