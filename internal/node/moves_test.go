@@ -330,6 +330,33 @@ func TestATopicIsDeletedWhileItMoves(t *testing.T) {
 	r.wantValues("t", 0, "new")
 }
 
+// A topic that is made again may be asked to move while its predecessor's replica is still being called back.
+func TestATopicMadeAgainMovesAtOnce(t *testing.T) {
+	r := newDirsRig(t)
+	r.create("t", 3)
+	r.many("t", 0, 0, 50)
+	r.throttle("100000")
+	for _, to := range []string{"d/c", "d/b"} { // where nobody went, and where the predecessor went
+		r.moves("t", 0, "d/b")
+		r.w.Run(3 * time.Second)
+		if got := r.copies(); len(got) != 1 {
+			t.Fatalf("on their way: %q", got)
+		}
+		r.drop("t")
+		r.create("t", 3)
+		r.spread("t", "new", 0)
+		r.moves("t", 0, to)
+		r.w.Run(2 * time.Minute)
+		r.wantHome("t", 0, to)
+		r.wantValues("t", 0, "new")
+		r.moves("t", 0, "d/a")
+		r.w.Run(2 * time.Minute)
+		r.drop("t")
+		r.create("t", 3)
+		r.many("t", 0, 0, 50)
+	}
+}
+
 // DeleteRecords counts while a replica moves, also below where the copy has come to.
 func TestRecordsAreDeletedWhileTheyMove(t *testing.T) {
 	for _, at := range []int64{5, 45} {

@@ -61,7 +61,7 @@ func (r *relocations) resumeOne(v *Volume, d log.PartitionDir) error {
 		return nil // the copy may be all that is left of it
 	}
 	r.mu.Lock()
-	moving := r.all[d.Partition]
+	moving := r.all[p]
 	if moving == nil && at != v {
 		r.add(p, d.Partition, id, v, d.Name)
 	}

@@ -21,13 +21,13 @@ type relocations struct {
 	of *Storage
 
 	mu     sync.Mutex
-	all    map[kafka.TopicPartition]*relocation
-	asked  uint64                           // how many were begun
-	wanted map[kafka.TopicPartition]*Volume // where replicas that are not here yet are to be made
-	found  map[*Volume][]log.PartitionDir   // copies of an earlier life, until they are gone on with
-	kept   map[*Volume]checkpoint.Offsets   // where copies end that a clean stop has closed
-	spoilt map[*Volume]error                // of a clean stop that could not close a copy
-	free   time.Duration                    // monotonic time when the throttle lets somebody on
+	all    map[*partition.Partition]*relocation // not by name: of a topic made again the new one may move while the old one is called back
+	asked  uint64                               // how many were begun
+	wanted map[kafka.TopicPartition]*Volume     // where replicas that are not here yet are to be made
+	found  map[*Volume][]log.PartitionDir       // copies of an earlier life, until they are gone on with
+	kept   map[*Volume]checkpoint.Offsets       // where copies end that a clean stop has closed
+	spoilt map[*Volume]error                    // of a clean stop that could not close a copy
+	free   time.Duration                        // monotonic time when the throttle lets somebody on
 }
 
 // relocation is one replica on its way.
@@ -44,6 +44,7 @@ type relocation struct {
 	began time.Duration
 	state struct {
 		marking   bool            // the copy's directory is being made
+		dropping  bool            // or deleted
 		move      *partition.Move // nil while it waits for its turn
 		announced bool            // the controller has been told
 		said      bool            // why it waits
@@ -55,7 +56,7 @@ const wantedMost = 10_000
 
 func newRelocations(s *Storage) *relocations {
 	return &relocations{
-		of: s, all: map[kafka.TopicPartition]*relocation{}, wanted: map[kafka.TopicPartition]*Volume{},
+		of: s, all: map[*partition.Partition]*relocation{}, wanted: map[kafka.TopicPartition]*Volume{},
 		found: map[*Volume][]log.PartitionDir{}, kept: map[*Volume]checkpoint.Offsets{}, spoilt: map[*Volume]error{},
 	}
 }
@@ -101,7 +102,7 @@ func (r *relocations) alter(name kafka.TopicPartition, path string) error {
 // wish has a replica moved. One that is moving elsewhere is called back first. It returns once a restart would go on with it.
 func (r *relocations) wish(p *partition.Partition, name kafka.TopicPartition, id kafka.TopicIDPartition, v *Volume) error {
 	r.mu.Lock()
-	m := r.all[name]
+	m := r.all[p]
 	begun := false
 	switch {
 	case m != nil:
@@ -145,7 +146,7 @@ func (r *relocations) add(p *partition.Partition, name kafka.TopicPartition, id 
 	m := &relocation{
 		r: r, p: p, id: id, name: name, from: r.of.Of(p), to: v, wish: v, copy: copy, order: r.asked, began: r.of.o.World.Now().Mono,
 	}
-	r.all[name] = m
+	r.all[p] = m
 	v.Count(1) // as in Apache Kafka a copy counts where the next replica goes
 	r.of.log("kafka.server.ReplicaAlterLogDirsManager").Info(fmt.Sprintf("Moving %s from %s to %s", name, m.from.Path, v.Path))
 	return m
@@ -169,10 +170,11 @@ func (r *relocations) next() {
 	running := 0
 	for _, m := range r.all {
 		switch {
-		case m.state.marking: // who does that comes here again
+		case m.state.marking, m.state.dropping: // who does that comes here again
 		case m.state.move != nil:
 			running++
 		case m.wish != m.to:
+			m.state.dropping = true
 			drop = append(drop, m)
 		default:
 			start = append(start, m)
@@ -213,9 +215,7 @@ func (r *relocations) ended(m *relocation, out partition.Moved) {
 	}
 	r.mu.Lock()
 	announced := m.state.announced
-	if r.all[m.name] == m {
-		delete(r.all, m.name)
-	}
+	delete(r.all, m.p)
 	if out.Kept {
 		if r.kept[m.to] == nil {
 			r.kept[m.to] = checkpoint.Offsets{}
@@ -260,10 +260,10 @@ func (r *relocations) lost(v *Volume) {
 }
 
 // forget calls a replica back that leaves this node, and drops what waits for its turn.
-func (r *relocations) forget(name kafka.TopicPartition, p *partition.Partition) {
+func (r *relocations) forget(p *partition.Partition) {
 	r.mu.Lock()
-	m := r.all[name]
-	if m == nil || m.p != p {
+	m := r.all[p]
+	if m == nil {
 		r.mu.Unlock()
 		return
 	}
@@ -300,7 +300,7 @@ type Copying struct {
 	partition.Copied
 }
 
-// copies lists what is on its way to a directory, by name.
+// copies lists what is on its way to a directory, and not called back, by name.
 func (r *relocations) copies(v *Volume) []Copying {
 	type pair struct {
 		m    *relocation
@@ -309,7 +309,7 @@ func (r *relocations) copies(v *Volume) []Copying {
 	r.mu.Lock()
 	var all []pair
 	for _, m := range r.all {
-		if m.to == v {
+		if m.to == v && m.wish == v {
 			all = append(all, pair{m, m.state.move})
 		}
 	}

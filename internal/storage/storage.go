@@ -200,7 +200,7 @@ func (s *Storage) Crowded() bool { return s.shared.Handles.Crowded(2) }
 func (s *Storage) Remove(p *partition.Partition, id kafka.TopicIDPartition) (v *Volume, there bool, err error) {
 	name := p.Name()
 	s.dormant.forget(p)
-	s.moving.forget(name, p)
+	s.moving.forget(p)
 	v = s.Of(p)
 	v.Count(-1)
 	opened, err := p.Delete()
