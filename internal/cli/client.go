@@ -123,10 +123,20 @@ func (a *app) admin(ctx context.Context, f func(ctx context.Context, c *kgo.Clie
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case err != nil && stuck(err) && a.leaderless(ctx):
+		f := noQuorum()
+		f.message += "; a change that was asked for may yet be made when somebody does"
+		return f
 	case errors.Is(err, context.DeadlineExceeded):
 		return a.late(err)
 	}
 	return err
+}
+
+// stuck reports whether an error is no broker's answer: time is over, or a broker other than those that answered was not reached.
+func stuck(err error) bool {
+	var d *dialError
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &d)
 }
 
 // late tells a request that got no answer in time, by the connection that could not be made when there was one.

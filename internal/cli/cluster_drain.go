@@ -87,7 +87,7 @@ func (d *drainDoc) step(ctx context.Context, c *kgo.Client, adm *kadm.Client) (l
 	if err != nil {
 		return 0, err
 	}
-	if err := d.look(ctx, adm, s); err != nil || !d.Safe || d.DryRun || d.Leads == 0 {
+	if err := d.look(ctx, c, s); err != nil || !d.Safe || d.DryRun || d.Leads == 0 {
 		return d.Leads, err
 	}
 	led = d.Leads
@@ -114,7 +114,7 @@ func (d *drainDoc) step(ctx context.Context, c *kgo.Client, adm *kadm.Client) (l
 	if s, err = lookAround(ctx, c, adm); err != nil {
 		return led, err
 	}
-	return led, d.look(ctx, adm, s)
+	return led, d.look(ctx, c, s)
 }
 
 // successors is the order of replicas with the broker last, led by one in sync and up; nil where there is none.
@@ -129,7 +129,7 @@ func (p *partitionStanding) successors(s *clusterState, broker int32) []int32 {
 }
 
 // look counts what the broker leads, and says what its stop would take from anybody.
-func (d *drainDoc) look(ctx context.Context, adm *kadm.Client, s *clusterState) error {
+func (d *drainDoc) look(ctx context.Context, c *kgo.Client, s *clusterState) error {
 	d.Leads, d.Reasons = 0, []string{}
 	b := s.broker(d.Broker)
 	voter := s.quorum != nil && slices.ContainsFunc(s.quorum.CurrentVoters, func(v voterState) bool { return v.ReplicaID == d.Broker })
@@ -142,7 +142,7 @@ func (d *drainDoc) look(ctx context.Context, adm *kadm.Client, s *clusterState) 
 			topics = append(topics, p.Topic)
 		}
 	}
-	least, err := minISRs(ctx, adm, topics)
+	least, err := minISRs(ctx, c, topics)
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ partition without a leader gets one that was not in sync: what only the others h
 				return usage("which topic? --unclean and --partition need one")
 			}
 			return a.admin(ctx, func(ctx context.Context, c *kgo.Client, adm *kadm.Client) error {
-				s, err := lookAround(ctx, c, adm)
+				s, err := lookToChange(ctx, c, adm)
 				if err != nil {
 					return err
 				}

@@ -79,7 +79,7 @@ func (a *app) healthWithin(ctx context.Context, wait time.Duration) (d healthDoc
 		err = a.admin(ctx, func(ctx context.Context, c *kgo.Client, adm *kadm.Client) error {
 			s, err := lookAround(ctx, c, adm)
 			if err == nil {
-				d, err = healthOf(ctx, c, adm, s)
+				d, err = healthOf(ctx, c, s)
 			}
 			return err
 		})
@@ -116,7 +116,7 @@ func (d *healthDoc) inShort(err error) string {
 }
 
 // healthOf judges what a look found.
-func healthOf(ctx context.Context, c *kgo.Client, adm *kadm.Client, s *clusterState) (healthDoc, error) {
+func healthOf(ctx context.Context, c *kgo.Client, s *clusterState) (healthDoc, error) {
 	d := healthDoc{doc: newDoc("cluster.health"), Controller: -1, Brokers: len(s.brokers), Partitions: len(s.partitions), Findings: []finding{}}
 	d.judgeQuorum(s)
 	d.judgeBrokers(s)
@@ -126,7 +126,7 @@ func healthOf(ctx context.Context, c *kgo.Client, adm *kadm.Client, s *clusterSt
 			suspects = append(suspects, p.Topic)
 		}
 	}
-	least, err := minISRs(ctx, adm, suspects)
+	least, err := minISRs(ctx, c, suspects)
 	if err != nil {
 		return d, err
 	}

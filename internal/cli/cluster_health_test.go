@@ -50,6 +50,16 @@ func TestHealthWhileNodesDie(t *testing.T) {
 	if r := s.run("cluster", "quorum"); r.exit != exitFailed || !strings.Contains(r.err, "nobody leads the metadata quorum: more than half of its voters") {
 		t.Errorf("%+v", r)
 	}
+	for _, command := range [][]string{
+		{"cluster", "elect"}, {"cluster", "rebalance", "--yes"}, {"reassign", "plan", "--topics", "orders"},
+		{"topic", "create", "late", "--timeout", "1s"}, {"topic", "alter", "orders", "-c", "retention.ms=1000", "--timeout", "1s"},
+	} {
+		if r := s.run(command...); r.exit != exitUnreachable || !strings.Contains(r.err, "nobody leads the metadata quorum: more than half of its voters") {
+			t.Errorf("%v: %+v", command, r)
+		}
+	}
+	contains(t, "the table without a quorum", s.ok("cluster", "nodes"), "DOWN", "SILENT")
+	contains(t, "explained without a quorum", s.ok("explain", "partition", "orders", "0"), "orders-0 ", "replicas ")
 	s.restart(2)
 	s.restart(3)
 	if r := s.run("cluster", "health", "--wait", "30s"); r.exit != exitOK {

@@ -3,11 +3,14 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -24,7 +27,7 @@ type nodeDoc struct {
 	Broker    bool   `json:"broker"`
 	Voter     bool   `json:"voter"`
 	Leads     bool   `json:"leads_quorum"`
-	State     string `json:"state"` // up, down or, of one that only votes, away
+	State     string `json:"state"` // up, down, silent: up by the metadata, and it does not answer here; or, of one that only votes, away
 	Leaders   int    `json:"leaders"`
 	Replicas  int    `json:"replicas"`
 	Missing   int    `json:"out_of_sync"` // of its replicas
@@ -55,8 +58,7 @@ func nodesTold(ctx context.Context, c *kgo.Client, s *clusterState) nodesDoc {
 	for _, b := range s.brokers {
 		n := nodeDoc{ID: b.id, Address: b.addr, Rack: b.rack, Broker: true, State: "down", SizeBytes: -1}
 		if b.up {
-			n.State = "up"
-			n.SizeBytes = sizeOn(ctx, c, b.id)
+			n.State, n.SizeBytes = heldBy(ctx, c, b.id)
 		}
 		for i := range s.partitions {
 			p := &s.partitions[i]
@@ -95,13 +97,18 @@ func (d *nodesDoc) vote(q *quorumState) {
 	}
 }
 
-// sizeOn is how many bytes a broker's logs have, -1 where it does not tell.
-func sizeOn(ctx context.Context, c *kgo.Client, broker int32) int64 {
+// heldBy asks a broker how many bytes its logs have, -1 where it does not tell, and whether it is up or silent.
+func heldBy(ctx context.Context, c *kgo.Client, broker int32) (state string, total int64) {
+	ctx, cancel := context.WithTimeout(ctx, askPatience)
+	defer cancel()
 	dirs, err := logDirsOf(ctx, c, broker, nil, false)
-	if err != nil {
-		return -1
+	var refused *kerr.Error
+	switch {
+	case errors.As(err, &refused):
+		return "up", -1
+	case err != nil:
+		return "silent", -1
 	}
-	total := int64(0)
 	for _, d := range dirs {
 		for _, t := range d.Topics {
 			for _, p := range t.Partitions {
@@ -109,7 +116,7 @@ func sizeOn(ctx context.Context, c *kgo.Client, broker int32) int64 {
 			}
 		}
 	}
-	return total
+	return "up", total
 }
 
 func (a *app) printNodes(d nodesDoc) error {
@@ -127,7 +134,7 @@ func (a *app) printNodes(d nodesDoc) error {
 		}
 		state, held := n.State, "-"
 		if n.State != "up" {
-			state = map[string]string{"down": "DOWN", "away": "AWAY"}[n.State]
+			state = strings.ToUpper(n.State)
 		}
 		if n.SizeBytes >= 0 {
 			held = size(n.SizeBytes)

@@ -42,8 +42,9 @@ func (a *app) clusterQuorum() *cobra.Command {
 			return a.admin(ctx, func(ctx context.Context, c *kgo.Client, _ *kadm.Client) error {
 				q, err := askQuorum(ctx, c)
 				if errors.Is(err, kerr.NotLeaderForPartition) { // what a voter answers that knows no leader
-					return failed("NOT_LEADER_OR_FOLLOWER", "nobody leads the metadata quorum: more than half of its voters have to be up and reach each other").
-						try("start those that are down; milena cluster health --wait 5m waits until it is led")
+					f := noQuorum()
+					f.exit = exitFailed // the cluster is reached, and this is what it has to say
+					return f
 				}
 				if err != nil {
 					return said(err, "", "the metadata quorum does not answer")

@@ -21,7 +21,7 @@ and apply in one, and an election of preferred leaders after it.`,
 		run: func(ctx context.Context, _ []string) error {
 			var d planDoc
 			err := a.admin(ctx, func(ctx context.Context, c *kgo.Client, adm *kadm.Client) error {
-				s, err := lookAround(ctx, c, adm)
+				s, err := lookToChange(ctx, c, adm)
 				if err == nil {
 					d, err = planFor(ctx, c, s, planFlags{evenly: !leaders, leaders: leaders})
 				}

@@ -164,8 +164,7 @@ type move = kmsg.ListPartitionReassignmentsResponseTopicPartition
 
 // listMoves asks what is on its way, by partition.
 func listMoves(ctx context.Context, c *kgo.Client) (map[string]move, error) {
-	req := kmsg.NewPtrListPartitionReassignmentsRequest()
-	resp, err := req.RequestWith(ctx, c)
+	resp, err := askAny(ctx, c, kmsg.NewPtrListPartitionReassignmentsRequest(), func(r *kmsg.ListPartitionReassignmentsResponse) bool { return r.ErrorCode == 0 })
 	if err != nil {
 		return nil, err
 	}
@@ -247,22 +246,28 @@ func (q *quorumState) endpoint(id int32) string {
 }
 
 // minISRs is min.insync.replicas of topics.
-func minISRs(ctx context.Context, adm *kadm.Client, topics []string) (map[string]int, error) {
+func minISRs(ctx context.Context, c *kgo.Client, topics []string) (map[string]int, error) {
 	out := map[string]int{}
 	if len(topics) == 0 {
 		return out, nil
 	}
-	all, err := adm.DescribeTopicConfigs(ctx, topics...)
+	req := kmsg.NewPtrDescribeConfigsRequest()
+	for _, t := range topics {
+		r := kmsg.NewDescribeConfigsRequestResource()
+		r.ResourceType, r.ResourceName, r.ConfigNames = kmsg.ConfigResourceTypeTopic, t, []string{"min.insync.replicas"}
+		req.Resources = append(req.Resources, r)
+	}
+	resp, err := askAny(ctx, c, req, func(*kmsg.DescribeConfigsResponse) bool { return true })
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range all {
+	for _, r := range resp.Resources {
 		for _, c := range r.Configs {
-			if c.Key == "min.insync.replicas" && c.Value != nil {
-				out[r.Name], err = strconv.Atoi(*c.Value)
-				if err != nil {
-					return nil, fmt.Errorf("min.insync.replicas of %s: %w", r.Name, err)
-				}
+			if c.Value == nil {
+				continue
+			}
+			if out[r.ResourceName], err = strconv.Atoi(*c.Value); err != nil {
+				return nil, fmt.Errorf("%s of %s: %w", c.Name, r.ResourceName, err)
 			}
 		}
 	}

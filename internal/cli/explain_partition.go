@@ -113,7 +113,7 @@ func (a *app) explainPartition(ctx context.Context, c *kgo.Client, adm *kadm.Cli
 		return failed("UNKNOWN_TOPIC_OR_PARTITION", "topic %s has the partitions 0 to %d", topic, n-1)
 	}
 	p := &s.partitions[at]
-	least, err := minISRs(ctx, adm, []string{topic})
+	least, err := minISRs(ctx, c, []string{topic})
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func eligible(ctx context.Context, c *kgo.Client, topic string, number int32) []
 	t := kmsg.NewDescribeTopicPartitionsRequestTopic()
 	t.Topic = topic
 	req.Topics = append(req.Topics, t)
-	resp, err := req.RequestWith(ctx, c)
+	resp, err := askAny(ctx, c, req, func(*kmsg.DescribeTopicPartitionsResponse) bool { return true })
 	if err != nil {
 		return nil
 	}

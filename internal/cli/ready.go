@@ -137,7 +137,9 @@ func quorumAnswer(ctx context.Context, c *kgo.Client) (*kmsg.DescribeQuorumRespo
 	topic.Topic = "__cluster_metadata"
 	topic.Partitions = []kmsg.DescribeQuorumRequestTopicPartition{kmsg.NewDescribeQuorumRequestTopicPartition()}
 	req.Topics = append(req.Topics, topic)
-	resp, err := req.RequestWith(ctx, c)
+	resp, err := askAny(ctx, c, req, func(r *kmsg.DescribeQuorumResponse) bool {
+		return r.ErrorCode == 0 && len(r.Topics) == 1 && len(r.Topics[0].Partitions) == 1 && r.Topics[0].Partitions[0].ErrorCode == 0
+	})
 	if err != nil {
 		return nil, err
 	}

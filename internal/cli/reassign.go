@@ -50,7 +50,7 @@ kafka-reassign-partitions, whose --reassignment-json-file takes it; so does mile
 		doc: planDoc{},
 		run: func(ctx context.Context, _ []string) error {
 			return a.admin(ctx, func(ctx context.Context, c *kgo.Client, adm *kadm.Client) error {
-				s, err := lookAround(ctx, c, adm)
+				s, err := lookToChange(ctx, c, adm)
 				if err != nil {
 					return err
 				}

@@ -77,7 +77,7 @@ func (a *app) carryOut(ctx context.Context, command string, d planDoc, f applyFl
 	}
 	out := appliedDoc{doc: newDoc(command), DryRun: f.dryRun}
 	err = a.admin(ctx, func(ctx context.Context, c *kgo.Client, adm *kadm.Client) error {
-		s, err := lookAround(ctx, c, adm)
+		s, err := lookToChange(ctx, c, adm)
 		if err == nil {
 			err = d.compare(s)
 		}

@@ -65,7 +65,7 @@ func (a *app) refetch(ctx context.Context, d refetchedDoc, f applyFlags) error {
 		if err != nil {
 			return err
 		}
-		least, err := minISRs(ctx, adm, []string{d.Topic})
+		least, err := minISRs(ctx, c, []string{d.Topic})
 		if err != nil {
 			return err
 		}

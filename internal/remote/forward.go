@@ -17,20 +17,38 @@ import (
 type Forwarder struct {
 	o         Options
 	deadlines *world.Deadlines
-	lane      lane
+	changes   lane
+	questions lane // which change nothing, and never stand behind a change that waits for somebody to lead
 	apis      map[kafka.APIKey]wire.API
 }
 
 // NewForwarder makes it. It connects when something is forwarded.
 func NewForwarder(o Options) *Forwarder {
 	f := &Forwarder{o: o.withDefaults(), deadlines: world.NewDeadlines(o.World), apis: map[kafka.APIKey]wire.API{}}
-	f.lane.o, f.lane.deadlines = &f.o, f.deadlines
+	for _, l := range f.lanes() {
+		l.o, l.deadlines = &f.o, f.deadlines
+	}
 	for _, a := range wire.APIs() {
 		if a.Forwarded {
 			f.apis[a.Key] = a
 		}
 	}
 	return f
+}
+
+func (f *Forwarder) lanes() []*lane { return []*lane{&f.changes, &f.questions} }
+
+// lane is the one for requests of a key.
+func (f *Forwarder) lane(key kafka.APIKey) *lane {
+	if question(key) {
+		return &f.questions
+	}
+	return &f.changes
+}
+
+// question reports whether requests of a key that is Forwarded change nothing.
+func question(key kafka.APIKey) bool {
+	return key == kafka.KeyDescribeQuorum || key == kafka.KeyListPartitionReassignments
 }
 
 // Forward has a request of a key that is Forwarded answered by the active controller, or with REQUEST_TIMED_OUT; false, and
@@ -42,7 +60,7 @@ func (f *Forwarder) Forward(req *wire.Request) bool {
 	}
 	m := f.wrap(req)
 	began, timeout := f.o.World.Now().Mono, f.timeout(req.Body)
-	f.lane.begin(&errand{
+	f.lane(req.Key).begin(&errand{
 		what: req.Key.String(), message: m, patience: f.o.RequestTimeout,
 		done: func(answer kmsg.Response, _ any, err error) {
 			if err != nil {
@@ -106,8 +124,7 @@ func (f *Forwarder) unwrap(req *wire.Request, m *kmsg.EnvelopeResponse, left tim
 // nothing.
 func (f *Forwarder) await(key kafka.APIKey, m *kmsg.EnvelopeResponse, left time.Duration, done func()) {
 	end, told := commands.Shown(m)
-	question := key == kafka.KeyDescribeQuorum || key == kafka.KeyListPartitionReassignments
-	if !told || question || f.o.Await == nil {
+	if !told || question(key) || f.o.Await == nil {
 		done()
 		return
 	}
@@ -127,7 +144,15 @@ type relayed []byte
 func (b relayed) AppendTo(dst []byte) []byte { return append(dst, b...) }
 
 // Moved is to be called when another leads the quorum: what the old controller has not answered is asked again at once.
-func (f *Forwarder) Moved() { f.lane.moved() }
+func (f *Forwarder) Moved() {
+	for _, l := range f.lanes() {
+		l.moved()
+	}
+}
 
 // Close ends everything under way.
-func (f *Forwarder) Close() { f.lane.close() }
+func (f *Forwarder) Close() {
+	for _, l := range f.lanes() {
+		l.close()
+	}
+}

@@ -107,6 +107,33 @@ func TestAForwardedRequestHasItsTime(t *testing.T) {
 	}
 }
 
+// TestAQuestionDoesNotWaitForAChange: who asks how the quorum stands hears it also while the controller is slow with a change.
+func TestAQuestionDoesNotWaitForAChange(t *testing.T) {
+	o := newTown(t, 16)
+	leader := o.form()
+	leader.handle = map[kafka.APIKey]wire.Handler{
+		kafka.KeyCreateTopics:   func(*wire.Request) {}, // nobody answers
+		kafka.KeyDescribeQuorum: func(req *wire.Request) { req.Reply(wire.Reply{Message: req.Body.ResponseKind()}) },
+	}
+	f := remote.NewForwarder(o.options())
+	var change, described result
+	began := o.w.Now().Mono
+	f.Forward(o.creation("t", 10_000, &change))
+	o.w.Run(time.Second)
+	m := kmsg.NewPtrDescribeQuorumRequest()
+	m.SetVersion(2)
+	f.Forward(o.arrived(m, &described))
+	o.w.Run(time.Second)
+	if described.done != 1 || kafka.ErrorCode(described.reply.(*kmsg.DescribeQuorumResponse).ErrorCode) != kafka.ErrNone {
+		t.Fatalf("%d answers, %+v", described.done, described.reply)
+	}
+	o.w.Run(time.Minute)
+	if change.done != 1 || change.created() != kafka.ErrRequestTimedOut || change.at-began != 10*time.Second {
+		t.Fatalf("%d answers after %v: %+v", change.done, change.at-began, change.reply)
+	}
+	f.Close()
+}
+
 // TestAClientsRequestWaitsWhileItsOwnNodeComesToLead: when it came another led, who is gone; then this node leads, and is asked like
 // any other.
 func TestAClientsRequestWaitsWhileItsOwnNodeComesToLead(t *testing.T) {

@@ -206,6 +206,7 @@ func (s *seat) serve() {
 		kafka.KeyControllerRegistration: n.ControllerRegistration, kafka.KeyAssignReplicasToDirs: n.AssignReplicasToDirs, kafka.KeyEnvelope: s.or(n.Envelope),
 		kafka.KeyCreateTopics: s.or(tp.CreateTopics), kafka.KeyDeleteTopics: tp.DeleteTopics,
 		kafka.KeyFetch: n.Fetch, kafka.KeyFetchSnapshot: n.FetchSnapshot,
+		kafka.KeyDescribeQuorum: s.or(func(req *wire.Request) { req.Reply(wire.Reply{Close: true}) }), // no area is here for it
 		kafka.KeyApiVersions: func(req *wire.Request) {
 			out := kmsg.NewPtrApiVersionsResponse()
 			out.ApiKeys = s.table.Advertised(wire.Nodes)
