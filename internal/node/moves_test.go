@@ -346,15 +346,32 @@ func TestATopicMadeAgainMovesAtOnce(t *testing.T) {
 		r.create("t", 3)
 		r.spread("t", "new", 0)
 		r.moves("t", 0, to)
+		r.spread("t", "newer", 0)
+		r.w.Run(200 * time.Millisecond)
+		r.deleteTo("t", 0, 1)
 		r.w.Run(2 * time.Minute)
 		r.wantHome("t", 0, to)
-		r.wantValues("t", 0, "new")
+		r.kill()
+		r.throttle("100000")
+		wantCode(t, r.read("t", 0, 0).ErrorCode, kafka.ErrOffsetOutOfRange)
+		if got := r.all("t", 0, 1); !slices.Equal(got, []string{"newer"}) {
+			t.Errorf("%q", got)
+		}
 		r.moves("t", 0, "d/a")
 		r.w.Run(2 * time.Minute)
 		r.drop("t")
 		r.create("t", 3)
 		r.many("t", 0, 0, 50)
 	}
+}
+
+// deleteTo is DeleteRecords of what stands below an offset.
+func (r *rig) deleteTo(topic string, partition int32, at int64) {
+	r.t.Helper()
+	req := kmsg.NewPtrDeleteRecordsRequest()
+	req.Version, req.TimeoutMillis = 2, 1000
+	req.Topics = []kmsg.DeleteRecordsRequestTopic{{Topic: topic, Partitions: []kmsg.DeleteRecordsRequestTopicPartition{{Partition: partition, Offset: at}}}}
+	wantCode(r.t, ask[*kmsg.DeleteRecordsResponse](r, req).Topics[0].Partitions[0].ErrorCode, kafka.ErrNone)
 }
 
 // DeleteRecords counts while a replica moves, also below where the copy has come to.
@@ -366,10 +383,7 @@ func TestRecordsAreDeletedWhileTheyMove(t *testing.T) {
 		r.throttle("400000")
 		r.moves("t", 0, "d/b")
 		r.w.Run(2 * time.Second)
-		req := kmsg.NewPtrDeleteRecordsRequest()
-		req.Version, req.TimeoutMillis = 2, 1000
-		req.Topics = []kmsg.DeleteRecordsRequestTopic{{Topic: "t", Partitions: []kmsg.DeleteRecordsRequestTopicPartition{{Partition: 0, Offset: at}}}}
-		wantCode(t, ask[*kmsg.DeleteRecordsResponse](r, req).Topics[0].Partitions[0].ErrorCode, kafka.ErrNone)
+		r.deleteTo("t", 0, at)
 		r.w.Run(time.Minute)
 		r.wantHome("t", 0, "d/b")
 		wantCode(t, r.read("t", 0, at-1).ErrorCode, kafka.ErrOffsetOutOfRange)

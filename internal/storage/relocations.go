@@ -130,7 +130,7 @@ func (r *relocations) mark(m *relocation) error {
 	err := m.arrival().Begin(m.id.TopicID)
 	r.mu.Lock()
 	m.state.marking = false
-	if err != nil {
+	if err != nil && m.wish == m.to {
 		m.wish = m.from
 	}
 	r.mu.Unlock()
@@ -180,6 +180,8 @@ func (r *relocations) next() {
 			start = append(start, m)
 		}
 	}
+	// What a directory knows of a log it knows by its name: of a topic made again nothing is copied before its predecessor's copy is gone.
+	start = slices.DeleteFunc(start, func(m *relocation) bool { return r.follows(m) })
 	slices.SortFunc(start, func(a, b *relocation) int { return cmp.Compare(a.order, b.order) })
 	slices.SortFunc(drop, func(a, b *relocation) int { return cmp.Compare(a.order, b.order) })
 	for _, m := range start[:min(len(start), max(most-running, 0))] {
@@ -193,6 +195,16 @@ func (r *relocations) next() {
 		}
 		r.ended(m, partition.Moved{})
 	}
+}
+
+// follows reports whether a relocation is of a replica whose predecessor of the same name is still on its way. Called with the mutex held.
+func (r *relocations) follows(m *relocation) bool {
+	for _, other := range r.all {
+		if other.name == m.name && other.order < m.order {
+			return true
+		}
+	}
+	return false
 }
 
 // ended takes note of a relocation that has come to its end, whichever that is.
@@ -309,7 +321,7 @@ func (r *relocations) copies(v *Volume) []Copying {
 	r.mu.Lock()
 	var all []pair
 	for _, m := range r.all {
-		if m.to == v && m.wish == v {
+		if m.to == v && m.wish != m.from {
 			all = append(all, pair{m, m.state.move})
 		}
 	}

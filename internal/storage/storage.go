@@ -201,9 +201,9 @@ func (s *Storage) Remove(p *partition.Partition, id kafka.TopicIDPartition) (v *
 	name := p.Name()
 	s.dormant.forget(p)
 	s.moving.forget(p)
-	v = s.Of(p)
-	v.Count(-1)
 	opened, err := p.Delete()
+	v = s.Of(p) // from now on: until then a copy may have become the log
+	v.Count(-1)
 	if v.Offline() != nil {
 		return v, false, nil // where the files are is not to be written; if they come back, they are nobody's and set aside
 	}
