@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -53,17 +54,22 @@ func (a *app) client(opts ...kgo.Opt) (*kgo.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	dialer := net.Dialer{Timeout: min(a.flags.timeout, 10*time.Second)}
 	all := []kgo.Opt{
 		kgo.SeedBrokers(seeds...), kgo.ClientID("milena-cli"), kgo.SoftwareNameAndVersion("milena-cli", readBuild().Version),
 		kgo.DisableClientMetrics(), kgo.RetryTimeout(a.flags.timeout), kgo.MetadataMinAge(250 * time.Millisecond),
 		kgo.RetryBackoffFn(backoff),
 		kgo.Dialer(func(ctx context.Context, network, addr string) (net.Conn, error) {
+			share := 4 // where one address is silent there is time left for others
+			seed := slices.Contains(seeds, addr)
+			if seed {
+				share = min(share, len(seeds))
+			}
+			dialer := net.Dialer{Timeout: min(a.flags.timeout/time.Duration(share), 10*time.Second)}
 			conn, err := dialer.DialContext(ctx, network, addr)
 			if err == nil || ctx.Err() != nil {
 				return conn, err
 			}
-			d := &dialError{addr: addr, seed: slices.Contains(seeds, addr), err: err}
+			d := &dialError{addr: addr, seed: seed, err: err}
 			a.mu.Lock()
 			a.dial = d
 			a.mu.Unlock()
@@ -120,23 +126,24 @@ func (a *app) admin(ctx context.Context, f func(ctx context.Context, c *kgo.Clie
 	adm := kadm.NewClient(c)
 	adm.SetTimeoutMillis(int32(min(a.flags.timeout, time.Minute).Milliseconds()))
 	err = f(within, c, adm)
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return ctx.Err()
-	case err != nil && stuck(err) && a.leaderless(ctx):
-		f := noQuorum()
-		f.message += "; a change that was asked for may yet be made when somebody does"
-		return f
-	case errors.Is(err, context.DeadlineExceeded):
+	}
+	if stuck(err) {
+		if why := withoutQuorum(ctx, c); why != nil {
+			return noQuorum(why)
+		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
 		return a.late(err)
 	}
 	return err
 }
 
-// stuck reports whether an error is no broker's answer: time is over, or a broker other than those that answered was not reached.
+// stuck reports whether an error is no broker's word on what was asked: time is over, there or here, or a broker was not reached.
 func stuck(err error) bool {
 	var d *dialError
-	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &d)
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, kerr.RequestTimedOut) || errors.Is(err, errNoController) || errors.As(err, &d)
 }
 
 // late tells a request that got no answer in time, by the connection that could not be made when there was one.

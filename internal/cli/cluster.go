@@ -93,21 +93,21 @@ func clusterInfo(ctx context.Context, c *kgo.Client, adm *kadm.Client) (clusterD
 		}
 	})
 	d.Topics = len(m.Topics)
+	all, err := askHeld(ctx, c, m.Brokers.NodeIDs())
+	if err != nil {
+		return d, err
+	}
 	for _, b := range m.Brokers {
-		d.Brokers = append(d.Brokers, clusterBroker{b.NodeID, b.Host, b.Port, b.Rack, leaders[b.NodeID], brokerDirs(ctx, c, b.NodeID)})
+		d.Brokers = append(d.Brokers, clusterBroker{b.NodeID, b.Host, b.Port, b.Rack, leaders[b.NodeID], dirsTold(all[b.NodeID])})
 	}
 	d.Features, err = features(ctx, c)
 	return d, err
 }
 
-// brokerDirs asks a broker for its log directories; none where it does not tell.
-func brokerDirs(ctx context.Context, c *kgo.Client, broker int32) []brokerDir {
+// dirsTold is a broker's log directories; none where it does not tell.
+func dirsTold(h held) []brokerDir {
 	out := []brokerDir{}
-	resp, err := c.Broker(int(broker)).Request(ctx, kmsg.NewPtrDescribeLogDirsRequest())
-	if err != nil {
-		return out
-	}
-	for _, d := range resp.(*kmsg.DescribeLogDirsResponse).Dirs {
+	for _, d := range h.dirs {
 		dir := brokerDir{Path: d.Dir, Offline: d.ErrorCode != 0, TotalBytes: d.TotalBytes, UsableBytes: d.UsableBytes}
 		for _, t := range d.Topics {
 			dir.Partitions += len(t.Partitions)

@@ -35,7 +35,7 @@ type healthDoc struct {
 
 // finding is one thing that is not as it should be.
 type finding struct {
-	Kind    string   `json:"kind"`    // no_controller, voter_away, broker_down, offline, under_min_isr, under_replicated, log_dir_offline
+	Kind    string   `json:"kind"`    // no_controller, voter_away, broker_down, broker_silent, offline, under_min_isr, under_replicated, log_dir_offline
 	Subject []string `json:"subject"` // partitions, or the number of a node
 	Text    string   `json:"text"`
 }
@@ -107,7 +107,7 @@ func (d *healthDoc) inShort(err error) string {
 	words := []string{}
 	for _, f := range d.Findings {
 		word := strings.ReplaceAll(f.Kind, "_", " ")
-		if f.Kind == "voter_away" || f.Kind == "broker_down" {
+		if f.Kind == "voter_away" || f.Kind == "broker_down" || f.Kind == "broker_silent" {
 			word += " " + strings.Join(f.Subject, ",")
 		}
 		words = append(words, word)
@@ -131,13 +131,17 @@ func healthOf(ctx context.Context, c *kgo.Client, s *clusterState) (healthDoc, e
 		return d, err
 	}
 	d.judgePartitions(s, least)
-	for _, b := range s.brokers {
-		if !b.up {
-			continue
+	all, err := askHeld(ctx, c, s.up())
+	if err != nil {
+		return d, err
+	}
+	for _, id := range s.up() {
+		if all[id].silent {
+			d.find("broker_silent", []string{fmt.Sprint(id)}, "broker %d  up by the metadata, and it does not answer (%s)", id, s.broker(id).addr)
 		}
-		for _, dir := range brokerDirs(ctx, c, b.id) {
+		for _, dir := range dirsTold(all[id]) {
 			if dir.Offline {
-				d.find("log_dir_offline", []string{fmt.Sprint(b.id)}, "broker %d  its log directory %s is offline", b.id, dir.Path)
+				d.find("log_dir_offline", []string{fmt.Sprint(id)}, "broker %d  its log directory %s is offline", id, dir.Path)
 			}
 		}
 	}

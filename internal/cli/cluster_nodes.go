@@ -3,14 +3,12 @@ package cli
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -43,7 +41,11 @@ func (a *app) clusterNodes() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				d := nodesTold(ctx, c, s)
+				all, err := askHeld(ctx, c, s.up())
+				if err != nil {
+					return err
+				}
+				d := nodesTold(s, all)
 				if a.asJSON() {
 					return a.json(d)
 				}
@@ -53,12 +55,12 @@ func (a *app) clusterNodes() *cobra.Command {
 	})
 }
 
-func nodesTold(ctx context.Context, c *kgo.Client, s *clusterState) nodesDoc {
+func nodesTold(s *clusterState, all map[int32]held) nodesDoc {
 	d := nodesDoc{doc: newDoc("cluster.nodes"), Nodes: []nodeDoc{}}
 	for _, b := range s.brokers {
 		n := nodeDoc{ID: b.id, Address: b.addr, Rack: b.rack, Broker: true, State: "down", SizeBytes: -1}
 		if b.up {
-			n.State, n.SizeBytes = heldBy(ctx, c, b.id)
+			n.State, n.SizeBytes = all[b.id].weigh()
 		}
 		for i := range s.partitions {
 			p := &s.partitions[i]
@@ -97,19 +99,15 @@ func (d *nodesDoc) vote(q *quorumState) {
 	}
 }
 
-// heldBy asks a broker how many bytes its logs have, -1 where it does not tell, and whether it is up or silent.
-func heldBy(ctx context.Context, c *kgo.Client, broker int32) (state string, total int64) {
-	ctx, cancel := context.WithTimeout(ctx, askPatience)
-	defer cancel()
-	dirs, err := logDirsOf(ctx, c, broker, nil, false)
-	var refused *kerr.Error
+// weigh is whether a broker that the metadata has as up answers, and how many bytes its logs have, -1 where it does not tell.
+func (h held) weigh() (state string, total int64) {
 	switch {
-	case errors.As(err, &refused):
-		return "up", -1
-	case err != nil:
+	case h.silent:
 		return "silent", -1
+	case !h.told:
+		return "up", -1
 	}
-	for _, d := range dirs {
+	for _, d := range h.dirs {
 		for _, t := range d.Topics {
 			for _, p := range t.Partitions {
 				total += p.Size

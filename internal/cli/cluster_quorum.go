@@ -2,13 +2,11 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/milena-io/milena/internal/kafka"
@@ -41,8 +39,8 @@ func (a *app) clusterQuorum() *cobra.Command {
 		run: func(ctx context.Context, _ []string) error {
 			return a.admin(ctx, func(ctx context.Context, c *kgo.Client, _ *kadm.Client) error {
 				q, err := askQuorum(ctx, c)
-				if errors.Is(err, kerr.NotLeaderForPartition) { // what a voter answers that knows no leader
-					f := noQuorum()
+				if leaderless(err) {
+					f := noQuorum(err)
 					f.exit = exitFailed // the cluster is reached, and this is what it has to say
 					return f
 				}

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -56,9 +58,12 @@ func lookAround(ctx context.Context, c *kgo.Client, adm *kadm.Client) (*clusterS
 	if err := s.readBrokers(ctx, c, topics.Brokers); err != nil {
 		return nil, err
 	}
-	moves, err := listMoves(ctx, c)
-	if err != nil {
-		return nil, err
+	s.quorum, s.quorumErr = askQuorum(ctx, c)
+	moves := map[string]move{}
+	if !errors.Is(s.quorumErr, errNoController) { // who would know is not there
+		if moves, err = listMoves(ctx, c); err != nil {
+			return nil, err
+		}
 	}
 	for _, t := range topics.Topics.Sorted() {
 		for _, p := range t.Partitions.Sorted() {
@@ -70,7 +75,6 @@ func lookAround(ctx context.Context, c *kgo.Client, adm *kadm.Client) (*clusterS
 		}
 	}
 	slices.SortFunc(s.brokers, func(a, b brokerState) int { return cmp.Compare(a.id, b.id) })
-	s.quorum, s.quorumErr = askQuorum(ctx, c)
 	return s, nil
 }
 
@@ -79,9 +83,12 @@ func (s *clusterState) readBrokers(ctx context.Context, c *kgo.Client, live kadm
 	for _, b := range live {
 		s.brokers = append(s.brokers, brokerState{b.NodeID, net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port))), orEmptyText(b.Rack), true})
 	}
-	req := kmsg.NewPtrDescribeClusterRequest()
-	req.IncludeFencedBrokers = true
-	resp, err := req.RequestWith(ctx, c)
+	request := func() kmsg.Request {
+		req := kmsg.NewPtrDescribeClusterRequest()
+		req.IncludeFencedBrokers = true
+		return req
+	}
+	resp, err := askAny(ctx, c, request, func(r *kmsg.DescribeClusterResponse) int16 { return r.ErrorCode })
 	if err != nil {
 		return err
 	}
@@ -164,7 +171,8 @@ type move = kmsg.ListPartitionReassignmentsResponseTopicPartition
 
 // listMoves asks what is on its way, by partition.
 func listMoves(ctx context.Context, c *kgo.Client) (map[string]move, error) {
-	resp, err := askAny(ctx, c, kmsg.NewPtrListPartitionReassignmentsRequest(), func(r *kmsg.ListPartitionReassignmentsResponse) bool { return r.ErrorCode == 0 })
+	request := func() kmsg.Request { return kmsg.NewPtrListPartitionReassignmentsRequest() }
+	resp, err := askAny(ctx, c, request, func(r *kmsg.ListPartitionReassignmentsResponse) int16 { return r.ErrorCode })
 	if err != nil {
 		return nil, err
 	}
@@ -251,17 +259,24 @@ func minISRs(ctx context.Context, c *kgo.Client, topics []string) (map[string]in
 	if len(topics) == 0 {
 		return out, nil
 	}
-	req := kmsg.NewPtrDescribeConfigsRequest()
-	for _, t := range topics {
-		r := kmsg.NewDescribeConfigsRequestResource()
-		r.ResourceType, r.ResourceName, r.ConfigNames = kmsg.ConfigResourceTypeTopic, t, []string{"min.insync.replicas"}
-		req.Resources = append(req.Resources, r)
+	request := func() kmsg.Request {
+		req := kmsg.NewPtrDescribeConfigsRequest()
+		for _, t := range topics {
+			r := kmsg.NewDescribeConfigsRequestResource()
+			r.ResourceType, r.ResourceName, r.ConfigNames = kmsg.ConfigResourceTypeTopic, t, []string{"min.insync.replicas"}
+			req.Resources = append(req.Resources, r)
+		}
+		return req
 	}
-	resp, err := askAny(ctx, c, req, func(*kmsg.DescribeConfigsResponse) bool { return true })
+	resp, err := askAny(ctx, c, request, func(*kmsg.DescribeConfigsResponse) int16 { return 0 })
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range resp.Resources {
+		err := coded(r.ErrorCode, r.ErrorMessage, "asking for the configs of %s", r.ResourceName)
+		if err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) { // it was deleted meanwhile
+			return nil, err
+		}
 		for _, c := range r.Configs {
 			if c.Value == nil {
 				continue

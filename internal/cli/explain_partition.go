@@ -123,7 +123,8 @@ func (a *app) explainPartition(ctx context.Context, c *kgo.Client, adm *kadm.Cli
 		Missing: []missingReplica{}, Next: []string{},
 	}
 	d.judge(s, p, followersOf(ctx, c, p), func(id int32) bool {
-		return !slices.ContainsFunc(brokerDirs(ctx, c, id), func(dir brokerDir) bool { return dir.Offline })
+		all, _ := askHeld(ctx, c, []int32{id})
+		return !slices.ContainsFunc(all[id].dirs, func(dir kmsg.DescribeLogDirsResponseDir) bool { return dir.ErrorCode != 0 })
 	})
 	if s.quorumErr != nil {
 		a.note("no controller answers: this is how it was when the last one did (milena cluster health)")
@@ -136,11 +137,14 @@ func (a *app) explainPartition(ctx context.Context, c *kgo.Client, adm *kadm.Cli
 
 // eligible is who may lead beside those in sync (KIP-966); none where the cluster does not tell.
 func eligible(ctx context.Context, c *kgo.Client, topic string, number int32) []int32 {
-	req := kmsg.NewPtrDescribeTopicPartitionsRequest()
-	t := kmsg.NewDescribeTopicPartitionsRequestTopic()
-	t.Topic = topic
-	req.Topics = append(req.Topics, t)
-	resp, err := askAny(ctx, c, req, func(*kmsg.DescribeTopicPartitionsResponse) bool { return true })
+	request := func() kmsg.Request {
+		req := kmsg.NewPtrDescribeTopicPartitionsRequest()
+		t := kmsg.NewDescribeTopicPartitionsRequestTopic()
+		t.Topic = topic
+		req.Topics = append(req.Topics, t)
+		return req
+	}
+	resp, err := askAny(ctx, c, request, func(*kmsg.DescribeTopicPartitionsResponse) int16 { return 0 })
 	if err != nil {
 		return nil
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -101,6 +102,9 @@ func (a *app) look(ctx context.Context) (readyDoc, error) {
 		d.Controller = leader
 	case errors.Is(err, kerr.ClusterAuthorizationFailed): // a controller has answered
 		d.Controller = meta.ControllerID
+	case errors.Is(err, errNoController):
+		d.Reason = err.Error()
+		return d, nil
 	default:
 		d.Reason = "no controller answers: " + err.Error()
 		return d, nil
@@ -130,15 +134,30 @@ func describeQuorum(ctx context.Context, c *kgo.Client) (*kmsg.DescribeQuorumRes
 	return &resp.Topics[0].Partitions[0], nil
 }
 
-// quorumAnswer asks for the metadata quorum; the answer is of one partition.
+// quorumAnswer asks for the metadata quorum; the answer is of one partition. It asks by connections of its own: behind a change that nobody
+// carries out its question would wait, and behind the question, while no controller answers, everything else.
 func quorumAnswer(ctx context.Context, c *kgo.Client) (*kmsg.DescribeQuorumResponse, error) {
-	req := kmsg.NewPtrDescribeQuorumRequest()
-	topic := kmsg.NewDescribeQuorumRequestTopic()
-	topic.Topic = "__cluster_metadata"
-	topic.Partitions = []kmsg.DescribeQuorumRequestTopicPartition{kmsg.NewDescribeQuorumRequestTopicPartition()}
-	req.Topics = append(req.Topics, topic)
-	resp, err := askAny(ctx, c, req, func(r *kmsg.DescribeQuorumResponse) bool {
-		return r.ErrorCode == 0 && len(r.Topics) == 1 && len(r.Topics[0].Partitions) == 1 && r.Topics[0].Partitions[0].ErrorCode == 0
+	request := func() kmsg.Request {
+		req := kmsg.NewPtrDescribeQuorumRequest()
+		topic := kmsg.NewDescribeQuorumRequestTopic()
+		topic.Topic = "__cluster_metadata"
+		topic.Partitions = []kmsg.DescribeQuorumRequestTopicPartition{kmsg.NewDescribeQuorumRequestTopicPartition()}
+		req.Topics = append(req.Topics, topic)
+		return req
+	}
+	aside, err := kgo.NewClient(c.Opts()...)
+	if err != nil {
+		return nil, err
+	}
+	defer aside.Close()
+	if err := aside.Ping(ctx); err != nil {
+		return nil, err
+	}
+	resp, err := askAny(ctx, aside, request, func(r *kmsg.DescribeQuorumResponse) int16 {
+		if r.ErrorCode == 0 && len(r.Topics) == 1 && len(r.Topics[0].Partitions) == 1 {
+			return r.Topics[0].Partitions[0].ErrorCode
+		}
+		return r.ErrorCode
 	})
 	if err != nil {
 		return nil, err
@@ -149,5 +168,10 @@ func quorumAnswer(ctx context.Context, c *kgo.Client) (*kmsg.DescribeQuorumRespo
 	if len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1 {
 		return nil, errors.New("an empty answer to DescribeQuorum")
 	}
-	return resp, kerr.ErrorForCode(resp.Topics[0].Partitions[0].ErrorCode)
+	p := &resp.Topics[0].Partitions[0]
+	err = kerr.ErrorForCode(p.ErrorCode)
+	if errors.Is(err, kerr.NotLeaderForPartition) && p.LeaderID >= 0 {
+		return nil, fmt.Errorf("node %d leads it, and was not reached", p.LeaderID)
+	}
+	return resp, err
 }

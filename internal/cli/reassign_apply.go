@@ -245,6 +245,9 @@ func (a *app) reassignStatus() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if s.quorumErr != nil {
+					a.note("no controller answers: this is how it was when the last one did, as far as anybody tells (milena cluster health)")
+				}
 				if limits, _, err := throttles(ctx, adm, s); err == nil {
 					d.Throttles = append(d.Throttles, limits...)
 				}
