@@ -117,15 +117,17 @@ func (a *app) explainPartition(ctx context.Context, c *kgo.Client, adm *kadm.Cli
 	if err != nil {
 		return err
 	}
+	eligible, last := beside(ctx, c, topic, number)
 	d := explainedDoc{
 		doc: newDoc("explain.partition"), Topic: topic, Partition: number, Leader: p.Leader, Epoch: p.LeaderEpoch, Preferred: p.preferred(),
-		Replicas: orEmpty(p.Replicas), ISR: orEmpty(p.ISR), ELR: orEmpty(eligible(ctx, c, topic, number)), MinISR: p.least(least), SinceMs: -1,
+		Replicas: orEmpty(p.Replicas), ISR: orEmpty(p.ISR), ELR: orEmpty(eligible), MinISR: p.least(least), SinceMs: -1,
 		Missing: []missingReplica{}, Next: []string{},
 	}
 	d.judge(s, p, followersOf(ctx, c, p), func(id int32) bool {
 		all, _ := askHeld(ctx, c, []int32{id})
 		return !slices.ContainsFunc(all[id].dirs, func(dir kmsg.DescribeLogDirsResponseDir) bool { return dir.ErrorCode != 0 })
 	})
+	d.comesBack(s, p, last)
 	if s.quorumErr != nil {
 		a.note("no controller answers: this is how it was when the last one did (milena cluster health)")
 	}
@@ -135,8 +137,8 @@ func (a *app) explainPartition(ctx context.Context, c *kgo.Client, adm *kadm.Cli
 	return a.printExplained(d, p)
 }
 
-// eligible is who may lead beside those in sync (KIP-966); none where the cluster does not tell.
-func eligible(ctx context.Context, c *kgo.Client, topic string, number int32) []int32 {
+// beside is who may lead beside those in sync, and who led last where nobody may (KIP-966); none where the cluster does not tell.
+func beside(ctx context.Context, c *kgo.Client, topic string, number int32) (eligible, last []int32) {
 	request := func() kmsg.Request {
 		req := kmsg.NewPtrDescribeTopicPartitionsRequest()
 		t := kmsg.NewDescribeTopicPartitionsRequestTopic()
@@ -146,16 +148,25 @@ func eligible(ctx context.Context, c *kgo.Client, topic string, number int32) []
 	}
 	resp, err := askAny(ctx, c, request, func(*kmsg.DescribeTopicPartitionsResponse) int16 { return 0 })
 	if err != nil {
-		return nil
+		return nil, nil
 	}
 	for _, t := range resp.Topics {
 		for _, p := range t.Partitions {
 			if p.Partition == number {
-				return p.EligibleLeaderReplicas
+				return p.EligibleLeaderReplicas, p.LastKnownELR
 			}
 		}
 	}
-	return nil
+	return nil, nil
+}
+
+// comesBack adds what to do where nobody may lead, and who led last is there: its disk was away when it registered, or is another one.
+func (d *explainedDoc) comesBack(s *clusterState, p *partitionStanding, last []int32) {
+	if d.State != "offline" || len(p.ISR)+len(d.ELR) > 0 || len(last) != 1 || !s.isUp(last[0]) || slices.Contains(p.OfflineReplicas, last[0]) {
+		return
+	}
+	d.Next = slices.Insert(d.Next, 0, fmt.Sprintf("broker %d led it last, and its disk was away, replaced or restored when it registered: if it is as it was left, "+
+		"milena cluster elect %s -p %d --unclean has broker %d lead, and nothing is lost", last[0], p.Topic, p.Partition, last[0]))
 }
 
 // followersOf asks the leader of a partition for what it knows of the others; nothing where it is down or does not tell.

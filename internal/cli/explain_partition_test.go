@@ -85,3 +85,25 @@ func TestExplainADirectoryThatIsGone(t *testing.T) {
 		}
 	}
 }
+
+// Where nobody may lead, and who led last is there with its disk, that is said before what loses records.
+func TestExplainADiskThatCameBack(t *testing.T) {
+	s := &clusterState{brokers: []brokerState{{id: 1, up: true}, {id: 2, up: true}}}
+	for _, tc := range []struct {
+		offline, last []int32
+		says          bool
+	}{
+		{last: []int32{2}, says: true},
+		{last: []int32{2}, offline: []int32{2}},
+		{last: []int32{3}},
+		{},
+	} {
+		p := &partitionStanding{PartitionDetail: kadm.PartitionDetail{Topic: "t", Partition: 3, Leader: -1, Replicas: []int32{1, 2}, OfflineReplicas: tc.offline}}
+		d := explainedDoc{MinISR: 1}
+		d.judge(s, p, nil, func(int32) bool { return true })
+		d.comesBack(s, p, tc.last)
+		if got := len(d.Next) > 0 && strings.HasPrefix(d.Next[0], "broker 2 led it last") && strings.Contains(d.Next[0], "milena cluster elect t -p 3 --unclean"); got != tc.says {
+			t.Errorf("%+v: %q", tc, d.Next)
+		}
+	}
+}

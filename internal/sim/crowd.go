@@ -22,7 +22,8 @@ type crowd struct {
 	operator  *deeds // nil for none
 	numbers   int    // of processes given
 	ids       map[kafka.ProducerID]bool
-	phoenix   *phoenix // nil for none
+	phoenix   *phoenix  // nil for none
+	remounts  *remounts // nil before a disk is away
 	trims     map[kafka.TopicPartition]*trimmed
 }
 

@@ -34,7 +34,7 @@ func (d *deeds) turn() {
 	tp := kafka.TopicPartition{Topic: topic, Partition: int32(r.dice.IntN(r.plan.Swarm.Partitions))}
 	switch r.dice.IntN(6) {
 	case 0:
-		d.elect(tp)
+		d.elect(Elected, tp, false)
 	case 1:
 		d.create()
 	case 2:
@@ -60,13 +60,17 @@ func (d *deeds) ask(s Sort, req kmsg.Request, code func(kmsg.Response) int16) {
 	})
 }
 
-func (d *deeds) elect(tp kafka.TopicPartition) {
+// elect has the preferred replica lead, or any that is left.
+func (d *deeds) elect(s Sort, tp kafka.TopicPartition, unclean bool) {
 	req := kmsg.NewPtrElectLeadersRequest()
 	req.Version, req.TimeoutMillis = 2, 2000
+	if unclean {
+		req.ElectionType = 1
+	}
 	t := kmsg.NewElectLeadersRequestTopic()
 	t.Topic, t.Partitions = tp.Topic, []int32{tp.Partition}
 	req.Topics = append(req.Topics, t)
-	d.ask(Elected, req, func(resp kmsg.Response) int16 {
+	d.ask(s, req, func(resp kmsg.Response) int16 {
 		in := resp.(*kmsg.ElectLeadersResponse)
 		if in.ErrorCode != 0 || len(in.Topics) == 0 || len(in.Topics[0].Partitions) == 0 {
 			return in.ErrorCode

@@ -108,6 +108,9 @@ func (m *machine) boot() {
 			m.ready = true
 			m.registered++
 			r.note("node %d serves", m.id)
+			if m.node != nil && m.node.Probe().Bereft() {
+				r.remount(m)
+			}
 			r.watch.serves(m)
 			r.watch.ambush.at(aJoiner, m)
 		}

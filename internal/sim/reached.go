@@ -48,6 +48,7 @@ const (
 	Unseated
 	Seated
 	Ambushed
+	Remounted
 	sorts
 )
 
@@ -59,6 +60,7 @@ var sortNames = [sorts]string{
 	"fetches of an older epoch refused", "questions to who coordinates no more refused", "commits of an older generation refused",
 	"topics made again", "records acknowledged to these", "changes of configs",
 	"log directories lost", "processes started anew to have one back", "votes taken", "votes given back", "ambushes",
+	"partitions led by a disk that came back",
 }
 
 // Reached counts what a run, or many, came across.
