@@ -111,14 +111,19 @@ func (w *Watch) was(n kafka.NodeID) *Replica {
 func (w *Watch) acks(s *State) {
 	for _, a := range s.Acks {
 		w.acked = append(w.acked, kept{a, s.Index})
-		if s.replica(a.Leader) == nil {
+		leader := s.replica(a.Leader)
+		if leader == nil {
 			continue
+		}
+		epoch := a.Epoch
+		if leader.Leads { // who lost the leadership and has it back, and did not follow in between, commits what it wrote before with who is in sync now
+			epoch = max(epoch, leader.Epoch)
 		}
 		if a.ISR != nil && len(a.ISR) < s.enough() {
 			w.add("R6 ack-rule", []int{s.Index}, "leader %d acknowledged offset %d with %d replicas in sync, fewer than %d", a.Leader, a.Last, len(a.ISR), s.enough())
 		}
 		isr := slices.Clone(a.ISR)
-		if s.Registered.LeaderEpoch == a.Epoch {
+		if s.Registered.LeaderEpoch == epoch {
 			for _, n := range s.Registered.ISR {
 				if !slices.Contains(isr, n) {
 					isr = append(isr, n)
@@ -139,7 +144,7 @@ func (w *Watch) acks(s *State) {
 			}
 		}
 		for i := range s.Replicas {
-			if r := &s.Replicas[i]; r.Up && r.Leads && r.Epoch > a.Epoch && r.End <= a.Last && !s.Unclean {
+			if r := &s.Replicas[i]; r.Up && r.Leads && r.Epoch > epoch && r.End <= a.Last && !s.Unclean {
 				w.add("R6 ack-rule", []int{s.Index}, "node %d acknowledged offset %d in epoch %d, and node %d leads in epoch %d and ends at %d", a.Leader, a.Last, a.Epoch, r.Node, r.Epoch, r.End)
 			}
 		}

@@ -100,6 +100,10 @@ var seeded = []struct {
 		s.Registered.ISR, s.Registered.PartitionEpoch = []kafka.NodeID{1}, 6
 		s.Replicas[0].ISR = s.Registered.ISR
 	}},
+	{"R6 ack-rule", nil, func(s *State) { // of epoch 0, answered in epoch 1: by the in-sync replicas of that
+		s.Acks = []Ack{{Leader: 1, Epoch: 0, Base: 3, Last: 3}}
+		s.Replicas[0].High, s.Replicas[0].Visible = 3, 3
+	}},
 	{"R7 in-sync", nil, func(s *State) { s.Registered.ISR, s.Registered.PartitionEpoch = []kafka.NodeID{2, 3}, 6 }},
 	{"R7 in-sync", nil, func(s *State) {
 		s.Registered.Replicas, s.Registered.PartitionEpoch = []kafka.NodeID{1, 2}, 6
