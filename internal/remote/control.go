@@ -64,14 +64,11 @@ type Control struct {
 // NewControl makes it. It connects when something is submitted.
 func NewControl(o Options) *Control {
 	c := &Control{o: o.withDefaults()}
-	deadlines := world.NewDeadlines(o.World)
-	for _, l := range c.lanes() {
-		l.o, l.deadlines = &c.o, deadlines
-	}
+	c.lanes().begin(&c.o, world.NewDeadlines(o.World))
 	return c
 }
 
-func (c *Control) lanes() []*lane { return []*lane{&c.life, &c.partitions, &c.rest} }
+func (c *Control) lanes() lanes { return lanes{&c.life, &c.partitions, &c.rest} }
 
 // Submit has a command decided. done is called once, perhaps at once: with the reply, with the error that refused it, or with
 // REQUEST_TIMED_OUT when it takes longer than the timeout, in which case the change may still happen. An AlterPartition that may have
@@ -106,15 +103,7 @@ func (c *Control) lane(cmd controller.Command) *lane {
 }
 
 // Moved is to be called when another leads the quorum: what the old controller has not answered is asked again at once.
-func (c *Control) Moved() {
-	for _, l := range c.lanes() {
-		l.moved()
-	}
-}
+func (c *Control) Moved() { c.lanes().moved() }
 
 // Close ends everything under way.
-func (c *Control) Close() {
-	for _, l := range c.lanes() {
-		l.close()
-	}
-}
+func (c *Control) Close() { c.lanes().close() }

@@ -14,6 +14,6 @@
 //
 // Invariants: each is answered once, never with a lock held, and no later than its time; only this node's own controller may do so
 // at once. Different purposes have connections of their own, so that a heartbeat never stands behind ten thousand partitions that
-// are being created. There is one connection for a purpose (of clients' requests those that change something are one, questions another); when another controller leads, whatever waits for the old one's answer
-// is asked again.
+// are being created. There is one connection for a purpose, of clients' requests one for changes and one for questions; when another
+// controller leads, whatever waits for the old one's answer is asked again.
 package remote

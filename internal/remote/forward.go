@@ -25,9 +25,7 @@ type Forwarder struct {
 // NewForwarder makes it. It connects when something is forwarded.
 func NewForwarder(o Options) *Forwarder {
 	f := &Forwarder{o: o.withDefaults(), deadlines: world.NewDeadlines(o.World), apis: map[kafka.APIKey]wire.API{}}
-	for _, l := range f.lanes() {
-		l.o, l.deadlines = &f.o, f.deadlines
-	}
+	f.lanes().begin(&f.o, f.deadlines)
 	for _, a := range wire.APIs() {
 		if a.Forwarded {
 			f.apis[a.Key] = a
@@ -36,7 +34,7 @@ func NewForwarder(o Options) *Forwarder {
 	return f
 }
 
-func (f *Forwarder) lanes() []*lane { return []*lane{&f.changes, &f.questions} }
+func (f *Forwarder) lanes() lanes { return lanes{&f.changes, &f.questions} }
 
 // lane is the one for requests of a key.
 func (f *Forwarder) lane(key kafka.APIKey) *lane {
@@ -144,15 +142,7 @@ type relayed []byte
 func (b relayed) AppendTo(dst []byte) []byte { return append(dst, b...) }
 
 // Moved is to be called when another leads the quorum: what the old controller has not answered is asked again at once.
-func (f *Forwarder) Moved() {
-	for _, l := range f.lanes() {
-		l.moved()
-	}
-}
+func (f *Forwarder) Moved() { f.lanes().moved() }
 
 // Close ends everything under way.
-func (f *Forwarder) Close() {
-	for _, l := range f.lanes() {
-		l.close()
-	}
-}
+func (f *Forwarder) Close() { f.lanes().close() }

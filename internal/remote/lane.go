@@ -27,6 +27,28 @@ type lane struct {
 	timer   world.Timer   // nil when nobody waits
 }
 
+// lanes are those for the purposes of one owner.
+type lanes []*lane
+
+// begin lets them be used.
+func (all lanes) begin(o *Options, deadlines *world.Deadlines) {
+	for _, l := range all {
+		l.o, l.deadlines = o, deadlines
+	}
+}
+
+func (all lanes) moved() {
+	for _, l := range all {
+		l.moved()
+	}
+}
+
+func (all lanes) close() {
+	for _, l := range all {
+		l.close()
+	}
+}
+
 // errand is something to ask until it is answered.
 type errand struct {
 	what     string

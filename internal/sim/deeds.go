@@ -8,6 +8,7 @@ import (
 
 	"github.com/milena-io/milena/internal/history"
 	"github.com/milena-io/milena/internal/history/faults"
+	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/kafka"
 )
 
@@ -44,6 +45,28 @@ func (d *deeds) turn() {
 	default:
 		d.reassign(tp)
 	}
+}
+
+// patrol looks at every partition again and again, while faults come and after, until one turn has done enough.
+func (d *deeds) patrol(look func(*image.Image, kafka.TopicPartition, *image.Partition) (done bool)) {
+	var turn func()
+	again := func() { d.c.later(200*time.Millisecond, turn) }
+	turn = func() {
+		r := d.c.r
+		if r.phase == reading {
+			return
+		}
+		defer again()
+		r.watch.learn()
+		for t := range r.watch.newest.Topics() {
+			for n, p := range t.Partitions() {
+				if look(r.watch.newest, kafka.TopicPartition{Topic: t.Name, Partition: n}, p) {
+					return
+				}
+			}
+		}
+	}
+	again()
 }
 
 // ask sends a request to any node, and counts the deed when it was done.

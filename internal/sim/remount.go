@@ -2,8 +2,8 @@ package sim
 
 import (
 	"slices"
-	"time"
 
+	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/kafka"
 )
 
@@ -21,35 +21,20 @@ func (r *run) remount(m *machine) {
 	if a == nil {
 		a = &remounts{&deeds{c: newClient(r, "remounts")}, map[kafka.NodeID]bool{}}
 		r.crowd.remounts = a
-		a.again()
+		a.d.patrol(a.lead)
 	}
 	a.of[m.id] = true
 }
 
-func (a *remounts) again() { a.d.c.later(200*time.Millisecond, a.turn) }
-
-// turn elects the last known leader of each partition that only waits for that word.
-func (a *remounts) turn() {
-	r := a.d.c.r
-	if r.phase == reading {
-		return
+// lead elects the last known leader of a partition that only waits for that word.
+func (a *remounts) lead(img *image.Image, tp kafka.TopicPartition, p *image.Partition) (done bool) {
+	last := p.LastKnownELR()
+	if p.Leader >= 0 || len(p.ISR())+len(p.ELR()) > 0 || len(last) != 1 || !a.of[last[0]] || !slices.Contains(p.Replicas(), last[0]) {
+		return false
 	}
-	defer a.again()
-	r.watch.learn()
-	img := r.watch.newest
-	for t := range img.Topics() {
-		for n, p := range t.Partitions() {
-			last := p.LastKnownELR()
-			if p.Leader >= 0 || len(p.ISR())+len(p.ELR()) > 0 || len(last) != 1 {
-				continue
-			}
-			b := img.Broker(last[0])
-			if b == nil || !b.Active() || !b.HasDirectory(p.Directory(b.ID)) || !a.of[b.ID] || !slices.Contains(p.Replicas(), b.ID) {
-				continue
-			}
-			tp := kafka.TopicPartition{Topic: t.Name, Partition: n}
-			r.note("the operator has the disk of broker %d back, and %v led by it", b.ID, tp)
-			a.d.elect(Remounted, tp, true)
-		}
+	if b := img.Broker(last[0]); b != nil && b.Active() && b.HasDirectory(p.Directory(b.ID)) {
+		a.d.c.r.note("the operator has the disk of broker %d back, and %v led by it", b.ID, tp)
+		a.d.elect(Remounted, tp, true)
 	}
+	return false
 }

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"slices"
-	"time"
 
 	"github.com/milena-io/milena/internal/history/faults"
 	"github.com/milena-io/milena/internal/image"
@@ -16,31 +15,19 @@ type repairs struct{ d *deeds }
 // repair has replaced disks filled again, while faults come and after.
 func (r *run) repair() {
 	if r.plan.Swarm.Weights[faults.Wipe] > 0 {
-		(&repairs{&deeds{c: newClient(r, "repairs")}}).again()
+		a := &repairs{&deeds{c: newClient(r, "repairs")}}
+		a.d.patrol(a.mend)
 	}
 }
 
-func (a *repairs) again() { a.d.c.later(200*time.Millisecond, a.turn) }
-
-// turn takes one step with the first partition that needs one.
-func (a *repairs) turn() {
-	r := a.d.c.r
-	if r.phase == reading {
-		return
+// mend takes one step with a partition, if it needs one.
+func (a *repairs) mend(img *image.Image, tp kafka.TopicPartition, p *image.Partition) (done bool) {
+	to, needed := a.step(img, p)
+	if needed {
+		a.d.c.r.note("the operator repairs %v: from %v to %v", tp, p.Replicas(), to)
+		a.d.assign(Repaired, tp, to)
 	}
-	defer a.again()
-	r.watch.learn()
-	img := r.watch.newest
-	for t := range img.Topics() {
-		for n, p := range t.Partitions() {
-			to, needed := a.step(img, p)
-			if needed {
-				r.note("the operator repairs %s-%d: from %v to %v", t.Name, n, p.Replicas(), to)
-				a.d.assign(Repaired, kafka.TopicPartition{Topic: t.Name, Partition: n}, to)
-				return
-			}
-		}
-	}
+	return needed
 }
 
 // step is what the replicas of a partition should be next, nil for those it had before a reassignment that cannot end, and whether

@@ -180,11 +180,16 @@ func (r *relocations) next() {
 			start = append(start, m)
 		}
 	}
-	// What a directory knows of a log it knows by its name: of a topic made again nothing is copied before its predecessor's copy is gone.
-	start = slices.DeleteFunc(start, func(m *relocation) bool { return r.follows(m) })
 	slices.SortFunc(start, func(a, b *relocation) int { return cmp.Compare(a.order, b.order) })
 	slices.SortFunc(drop, func(a, b *relocation) int { return cmp.Compare(a.order, b.order) })
-	for _, m := range start[:min(len(start), max(most-running, 0))] {
+	for _, m := range start {
+		if running >= most {
+			break
+		}
+		if r.follows(m) {
+			continue // what a directory knows of a log it knows by its name: the predecessor's copy has to be gone
+		}
+		running++
 		m.state.move = partition.StartMove(m.p, m, func(out partition.Moved) { r.ended(m, out) })
 	}
 	r.mu.Unlock()
