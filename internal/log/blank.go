@@ -10,7 +10,8 @@ import (
 )
 
 // A log that nobody has written has no files, and answers every question all the same: of 100,000 partitions that a node
-// has, those in use cost a directory and no others. Its first record makes directory and first segment (materialise).
+// has, those in use cost a directory and no others. Its first record makes directory and first segment (materialise). One that
+// lost its last segment to a truncation, and found no room for the next, is blank too.
 
 // absent reports whether the partition has no directory, and whether none is missed: what was durable in it is gone.
 func (l *Log) absent() (bool, error) {
@@ -33,12 +34,16 @@ func (l *Log) firstOffset() kafka.Offset { return max(l.options.LogStart, 0) }
 
 // openBlank opens a log that has no directory.
 func (l *Log) openBlank() error {
-	at := l.firstOffset()
+	l.unwritten(l.firstOffset())
+	l.Recovered.CutAt = kafka.NoOffset
+	return l.settleLoss()
+}
+
+// unwritten makes the log one without files.
+func (l *Log) unwritten(at kafka.Offset) {
 	l.segments = []*segment.Segment{segment.Unwritten(l.options.FS, l.options.Path, at, l.options.Now.WallMs)}
 	l.start, l.end, l.blank = at, at, true
 	l.begin(at)
-	l.Recovered.CutAt = kafka.NoOffset
-	return l.settleLoss()
 }
 
 // materialise gives a blank log its directory and its first segment. After an error the log is blank still.

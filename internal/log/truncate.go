@@ -109,9 +109,37 @@ func (l *Log) TruncateFullyAndStartAt(o kafka.Offset) error {
 	return nil
 }
 
-// restartAt removes every segment and begins with an empty one. The last one goes first, each name before the next one's, so
-// that a crash leaves a prefix.
+// restartAt removes every segment and begins with an empty one. Where a full disk has no room for that one the log is blank.
 func (l *Log) restartAt(o kafka.Offset) error {
+	err := l.removeAll()
+	if err != nil && len(l.segments) > 0 {
+		return err
+	}
+	l.lower(0)
+	l.mu.Lock()
+	l.cuts++
+	full := error(nil)
+	if err == nil {
+		full = l.found(o)
+	}
+	if err != nil || full != nil {
+		l.unwritten(o)
+	}
+	l.producers = producer.New()
+	l.passed.Store(0)
+	l.mu.Unlock()
+	l.torn = false
+	l.epochs.Clear()
+	if fault.IsKind(full, fault.Disk) {
+		return full
+	}
+	// Names, epochs, and whose the log is, are for the next flush: a log without records is empty with them and without.
+	l.add(o, l.identity())
+	return err
+}
+
+// removeAll removes every segment, the last one first, each name before the next one's, so that a crash leaves a prefix.
+func (l *Log) removeAll() error {
 	for n := len(l.segments); n > 0; n-- {
 		if err := l.dropFrom(n - 1); err != nil {
 			return err
@@ -125,20 +153,6 @@ func (l *Log) restartAt(o kafka.Offset) error {
 			return err
 		}
 	}
-	l.lower(0)
-	l.mu.Lock()
-	l.cuts++
-	err := l.found(o)
-	l.producers = producer.New()
-	l.passed.Store(0)
-	l.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	l.torn = false
-	l.epochs.Clear()
-	// Names, epochs, and whose the log is, are for the next flush: a log without records is empty with them and without.
-	l.add(o, l.identity())
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log"
 	"github.com/milena-io/milena/internal/machine/replica"
 	"github.com/milena-io/milena/internal/record"
 )
@@ -96,8 +97,7 @@ func (p *Partition) stands(asked replica.Position) (bool, error) {
 }
 
 // appendFetched appends the batches of an answer. A leader's log may begin within a batch (DeleteRecords): a log that ends there, and so
-// has nothing that the leader's has not deleted, is made to begin where the batch does, takes it, and begins within it again. Called with
-// the mutex held.
+// has nothing that the leader's has not deleted, is emptied and takes the batch around that place. Called with the mutex held.
 func (p *Partition) appendFetched(a *Answer) (bytes int, err error) {
 	epoch, records := a.Asked.LeaderEpoch, a.Records
 	now := p.at().World.Now()
@@ -119,15 +119,11 @@ func (p *Partition) appendFetched(a *Answer) (bytes int, err error) {
 		case b.NextOffset() <= at.End:
 			continue
 		}
-		start := kafka.NoOffset
-		if at.End <= max(at.LogStart, a.LogStart) && b.BaseOffset() < at.End {
-			if start, err = at.End, p.cut(replica.Order{At: b.BaseOffset(), Anew: true}); err != nil {
-				return bytes, err
-			}
-		}
-		out, err := p.log.AppendAsFollower(now, b)
-		if err == nil && start >= 0 {
-			err = p.log.AdvanceStart(start)
+		var out log.Appended
+		if at.End > max(at.LogStart, a.LogStart) || b.BaseOffset() >= at.End {
+			out, err = p.log.AppendAsFollower(now, b)
+		} else if err = p.cut(replica.Order{At: at.End, Anew: true}); err == nil {
+			out, err = p.log.AppendAround(now, b)
 		}
 		if err != nil {
 			return bytes, err
@@ -208,18 +204,20 @@ func (f Following) obey(asked replica.Position, order func() (replica.Order, boo
 	return c, true, err
 }
 
-// cut does to the log what the machine ordered, and tells it what came of it. Called with the mutex held.
+// cut does to the log what the machine ordered, and tells it what came of it, also where a full disk stopped it on the way. Called
+// with the mutex held.
 func (p *Partition) cut(o replica.Order) error {
 	var err error
+	before := p.log.Offsets()
 	if o.Anew {
 		err = p.log.TruncateFullyAndStartAt(o.At)
 	} else {
 		err = p.log.TruncateTo(o.At)
 	}
-	if err != nil {
+	at := p.log.Offsets()
+	if err != nil && (fault.IsKind(err, fault.Disk) || at.End == before.End && at.LogStart == before.LogStart) {
 		return err
 	}
-	at := p.log.Offsets()
 	if o.Anew {
 		p.rep.Following().Restarted(at.End, at.Durable)
 	} else {
@@ -229,5 +227,5 @@ func (p *Partition) cut(o replica.Order) error {
 	if o.Anew {
 		p.flushAll()
 	}
-	return nil
+	return err
 }

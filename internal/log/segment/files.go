@@ -123,20 +123,29 @@ func (p *pathSyncer) Sync() error {
 }
 
 // Delete renames the segment's files, the log first, so that it is never served or loaded again, and returns what removes
-// them for good. The caller holds the log's lock, so that nobody opens a name that is being taken away.
+// them for good. Where a full disk has no room for the log's new name nothing was done; an index that finds none goes at once. The caller holds the log's lock, so that nobody opens a name that is being taken away.
 func (s *Segment) Delete() (remove func() error, err error) {
 	s.file.closeIdle() // an open file would keep its space, and some systems don't rename one
 	s.repair.Lock()
+	was := s.broken
 	s.broken = fault.Corruption("segment.RebuildIndexes", "%s is deleted", s.Path(LogSuffix))
 	s.repair.Unlock()
 	var deleted []string
 	for _, suffix := range []string{LogSuffix, IndexSuffix, TimeIndexSuffix, TxnIndexSuffix, SealSuffix} {
 		path := s.Path(suffix)
 		err := s.fs.Rename(path, path+DeletedSuffix)
+		if suffix != LogSuffix && fault.OutOfSpace(err) {
+			err = s.fs.Remove(path)
+		}
 		if errors.Is(err, disk.ErrNotExist) { // indexes that never were, or a deletion that failed half-way and is tried again
 			continue
 		}
 		if err != nil {
+			if suffix == LogSuffix {
+				s.repair.Lock()
+				s.broken = was
+				s.repair.Unlock()
+			}
 			return nil, fault.Storage("segment.Delete", err)
 		}
 		deleted = append(deleted, path+DeletedSuffix)
