@@ -11,7 +11,7 @@ import (
 // without records, that ends after the batch's first offset and before its last, begins on disk where the batch does, takes it, and
 // begins for everybody where it ended. It is emptied at its end before, so that the start is durable: a crash leaves the log that began
 // there, and so does an error that leaves the disk usable.
-func (l *Log) AppendAround(now kafka.Instant, b record.Batch) (Appended, error) {
+func AppendAround(l *Log, now kafka.Instant, b record.Batch) (Appended, error) {
 	if l.closed {
 		return Appended{}, fault.Shutdown("log.AppendAround")
 	}

@@ -26,7 +26,7 @@ func within(t *testing.T) (*rig, record.Batch) {
 func TestAppendAround(t *testing.T) {
 	for _, how := range []string{"", "kill", "power", "clean"} {
 		r, b := within(t)
-		must.Get(r.l.AppendAround(r.now, b))
+		must.Get(AppendAround(r.l, r.now, b))
 		if o := r.l.Offsets(); o.LogStart != 7 || o.End != 9 {
 			t.Fatalf("%+v", o)
 		}
@@ -48,7 +48,7 @@ func TestAppendAround(t *testing.T) {
 func TestACrashAfterAppendAround(t *testing.T) {
 	for _, how := range []string{"kill", "power"} {
 		r, b := within(t)
-		must.Get(r.l.AppendAround(r.now, b))
+		must.Get(AppendAround(r.l, r.now, b))
 		r.restart(how)
 		if o := r.l.Offsets(); o.LogStart != 7 || o.End != 7 && o.End != 9 {
 			t.Errorf("%s: %+v", how, o)
@@ -75,7 +75,7 @@ func aroundFull(t *testing.T, op disk.Op, how string, times, skip int) (hit bool
 	r.around = func(fsys disk.FS) disk.FS { faulty = disk.NewFaulty(fsys); return faulty }
 	r.restart("power")
 	faulty.Add(disk.Fault{Op: op, Path: "/t-0", Skip: skip, Times: times, Err: disk.ErrNoSpace, Slow: func() { hit = true }})
-	_, err := r.l.AppendAround(r.now, b)
+	_, err := AppendAround(r.l, r.now, b)
 	faulty.Heal()
 	if o := r.l.Offsets(); err != nil && (o.LogStart != 7 || o.End != 7) || err == nil && (o.LogStart != 7 || o.End != 9) {
 		t.Fatalf("%s: %+v after %v", what, o, err)
@@ -89,7 +89,7 @@ func aroundFull(t *testing.T, op disk.Op, how string, times, skip int) (hit bool
 	if o := r.l.Offsets(); o.LogStart != 7 || o.End != 7 && (err != nil || o.End != 9) {
 		t.Fatalf("%s: %+v", what, o)
 	} else if o.End == 7 {
-		must.Get(r.l.AppendAround(r.now, b))
+		must.Get(AppendAround(r.l, r.now, b))
 	}
 	r.flush()
 	r.checkpointed()

@@ -55,8 +55,16 @@ func (c *three) topicID(at int32, topic string) [16]byte {
 func (c *three) led(topic string, records int) (leader, follower int32) {
 	c.t.Helper()
 	c.create(1, topic, 1)
-	c.await("somebody leads", time.Minute, func() bool { return len(c.leaders(1, topic)) == 1 && c.leaders(1, topic)[0] > 0 })
-	leader = c.leaders(1, topic)[0]
+	c.await("everybody knows who leads", time.Minute, func() bool {
+		for id := range int32(3) {
+			now := c.leaders(id+1, topic)
+			if len(now) != 1 || now[0] <= 0 || id > 0 && now[0] != leader {
+				return false
+			}
+			leader = now[0]
+		}
+		return true
+	})
 	for i := range records {
 		if code, _ := c.write(leader, topic, 0, fmt.Sprint(i)); code != kafka.ErrNone {
 			c.t.Fatal(code)

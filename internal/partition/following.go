@@ -123,7 +123,7 @@ func (p *Partition) appendFetched(a *Answer) (bytes int, err error) {
 		if at.End > max(at.LogStart, a.LogStart) || b.BaseOffset() >= at.End {
 			out, err = p.log.AppendAsFollower(now, b)
 		} else if err = p.cut(replica.Order{At: at.End, Anew: true}); err == nil {
-			out, err = p.log.AppendAround(now, b)
+			out, err = log.AppendAround(p.log, now, b)
 		}
 		if err != nil {
 			return bytes, err

@@ -40,6 +40,7 @@ type lane struct {
 	stalled  bool      // one has failed: when the rest is answered, too, all are sent again in their order
 	waking   bool      // they are about to be
 	acked    int
+	end      kafka.Offset  // behind what was acknowledged with an offset
 	met      bool          // a leader has taken something: before, it would take a later batch without the first (KIP-360)
 	id       kafka.TopicID // of a topic of several lives
 	over     bool          // its topic is deleted
@@ -224,6 +225,9 @@ func (l *lane) answered(x *parcel, a history.Attempt, base kafka.Offset) {
 		l.stall()
 	case a.Code == kafka.ErrOutOfOrderSequenceNumber && x != l.flight[0]:
 		l.stall() // the one before it has not come there
+	case a.Code == kafka.ErrOutOfOrderSequenceNumber && l.deleted(x):
+		c.r.note("producer %d of %v: sequence %d is deleted before it was acknowledged", l.p.id, l.tp, x.sequence)
+		l.settle(x, a.Code, kafka.NoOffset)
 	default:
 		l.p.fatal(l, x, a.Code)
 		l.settle(x, a.Code, kafka.NoOffset)
@@ -231,6 +235,12 @@ func (l *lane) answered(x *parcel, a history.Attempt, base kafka.Offset) {
 	if l.stalled {
 		l.stall()
 	}
+}
+
+// deleted reports whether DeleteRecords may have taken a batch that may be written already. A follower that began anew behind it
+// knows its producer by later batches only: when it leads the batch is out of order there, as with Kafka.
+func (l *lane) deleted(x *parcel) bool {
+	return history.Settle(x.attempts, history.Produced) == history.Info && l.p.c.r.trimmed(l.tp).asked > l.end
 }
 
 // settle ends the operation.
@@ -241,6 +251,7 @@ func (l *lane) settle(x *parcel, code kafka.ErrorCode, base kafka.Offset) {
 		x.op.Kind = history.Info // acknowledged by one, which may lose it
 	}
 	if code == kafka.ErrNone && base >= 0 {
+		l.end = max(l.end, base+kafka.Offset(x.records))
 		for i := range x.op.Mops {
 			x.op.Mops[i].Send.Off = base + kafka.Offset(i)
 		}
