@@ -8,7 +8,8 @@
 // Writing: at most one batch of a shard is on its way; what is decided meanwhile gathers in the next one, so that many
 // commits share one batch and one flush, and a lone one waits for nothing.
 //
-// Invariants: a reply leaves only when everything it rests on is committed; an append is refused unless the shard's
+// Invariants: a reply leaves only when everything it rests on is committed, and one that tells committed offsets only when nobody else
+// can have committed others before it was asked for; an append is refused unless the shard's
 // leader epoch is still the partition's, so that two coordinators of one group never both accept; nobody is called with
 // a lock held; every request is answered exactly once.
 package coordinator
@@ -41,6 +42,9 @@ type Log interface {
 	Read(from kafka.Offset, maxBytes int) ([]byte, error)
 	// Committed calls done once, when the high watermark has reached an offset or the epoch is over.
 	Committed(epoch kafka.LeaderEpoch, upTo kafka.Offset, done func(error))
+	// Confirm calls done once, perhaps before it returns: with nil when nobody led in a later epoch yet when it was called, with
+	// FENCED_LEADER_EPOCH or NOT_LEADER_OR_FOLLOWER when somebody does, and with another error when nobody can tell.
+	Confirm(epoch kafka.LeaderEpoch, done func(error))
 }
 
 // Env is what a coordinator is given.

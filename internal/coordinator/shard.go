@@ -27,6 +27,7 @@ type shard struct {
 	tokens   classic.Token
 	waiting  map[classic.Token]func(any, error) // every request not answered yet, parked ones included
 	replies  held
+	confirms confirms
 	writes   writes
 	alarm    alarm
 	deleted  []group.DeletedTopic // while loading
@@ -67,6 +68,9 @@ func (s *shard) submit(cmd group.Command, done func(any, error)) {
 		s.mu.Unlock()
 		done(nil, err)
 		return
+	}
+	if _, asks := cmd.(*group.FetchOffsets); asks {
+		done = s.confirmed(done)
 	}
 	s.tokens++
 	s.waiting[s.tokens] = done
@@ -263,6 +267,9 @@ func (s *shard) resign(why string, level slog.Level) {
 		if !s.replies.has(t) {
 			calls = append(calls, s.answer(t, nil, notCoordinator(s.partition))...)
 		}
+	}
+	for _, u := range s.confirms.take(len(s.confirms.waiting)) {
+		calls = append(calls, func() { u.answer(notCoordinator(s.partition)) })
 	}
 	s.mu.Unlock()
 	s.env.Logger.Log(context.Background(), level, "Resigned as the group coordinator of a partition", "partition", s.partition, "epoch", int32(s.epoch), "reason", why)

@@ -29,6 +29,8 @@ type tape struct {
 	spoil   error          // appends write, and answer this
 	reads   error          // reads answer this
 	written func(taped)    // told of every record written, unless nil
+	asks    bool           // nobody confirms by itself
+	asked   []func(error)  // who waits for that
 	appends []record.Batch // all there ever were, those refused included
 }
 
@@ -171,6 +173,15 @@ func (l tapeLog) Committed(epoch kafka.LeaderEpoch, upTo kafka.Offset, done func
 	}
 	l.wait(upTo, done)
 	l.flush()
+}
+
+// Confirm is answered at once, or when the test says (asked).
+func (l tapeLog) Confirm(epoch kafka.LeaderEpoch, done func(error)) {
+	if l.asks {
+		l.asked = append(l.asked, done)
+		return
+	}
+	done(l.lead(epoch))
 }
 
 // elect begins a new epoch: what is not durable may be lost from anywhere on, and whoever waits is told that the old

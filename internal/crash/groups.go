@@ -204,6 +204,8 @@ func (o *offsetsLog) Bounds(kafka.LeaderEpoch) (start, end kafka.Offset, err err
 	return at.LogStart, at.End, nil
 }
 
+func (o *offsetsLog) Confirm(_ kafka.LeaderEpoch, done func(error)) { done(nil) }
+
 func (o *offsetsLog) Read(from kafka.Offset, maxBytes int) ([]byte, error) {
 	s, err := o.log.Read(from, log.ReadOptions{MaxBytes: maxBytes, MinOne: true, Upper: o.log.Offsets().End})
 	if err != nil {

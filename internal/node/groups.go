@@ -12,10 +12,14 @@ import (
 	"github.com/milena-io/milena/internal/machine/controller"
 	"github.com/milena-io/milena/internal/partition"
 	"github.com/milena-io/milena/internal/record"
+	"github.com/milena-io/milena/internal/replica"
 )
 
 // groupLog is a partition of __consumer_offsets as the coordinator sees it.
-type groupLog struct{ p *partition.Partition }
+type groupLog struct {
+	p *partition.Partition
+	n *Node
+}
 
 func (g groupLog) Append(epoch kafka.LeaderEpoch, b record.Batch, done func(kafka.Offset, error)) {
 	g.p.Append(partition.Append{Batch: b, Acks: -1, Origin: partition.Coordinator, Epoch: epoch},
@@ -32,6 +36,27 @@ func (g groupLog) Read(from kafka.Offset, maxBytes int) ([]byte, error) {
 
 func (g groupLog) Committed(epoch kafka.LeaderEpoch, upTo kafka.Offset, done func(error)) {
 	g.p.AwaitCommitted(epoch, upTo, done)
+}
+
+// Confirm asks those who may lead next whether they do (G3).
+func (g groupLog) Confirm(epoch kafka.LeaderEpoch, done func(error)) {
+	rivals, err := partition.AsLeader(g.p).Rivals(epoch)
+	if err != nil || len(rivals) == 0 {
+		done(err)
+		return
+	}
+	r := g.n.replicas.others
+	img := g.n.replicas.Image()
+	var ask []replica.Source
+	for _, id := range rivals {
+		addr, ok := r.address(img.Broker(id))
+		if !ok {
+			done(fault.New("node.Confirm", kafka.ErrBrokerNotAvailable, "broker %d is not known", id))
+			return
+		}
+		ask = append(ask, replica.Source{Node: id, Addr: addr})
+	}
+	r.assents.Ask(g.p.Name(), epoch, ask, done)
 }
 
 func (n *Node) coordinatorEnv() coordinator.Env {

@@ -435,7 +435,7 @@ func (r *replicas) coordinate(topic *image.Topic, c image.PartitionChange, was, 
 		r.mu.RLock()
 		p := r.byID[kafka.TopicIDPartition{TopicID: topic.ID, Partition: c.ID}]
 		r.mu.RUnlock()
-		r.n.groups.Elected(c.ID, c.New.LeaderEpoch, groupLog{p})
+		r.n.groups.Elected(c.ID, c.New.LeaderEpoch, groupLog{p, r.n})
 	case led && !leads:
 		epoch := c.Old.LeaderEpoch + 1
 		if c.New != nil {

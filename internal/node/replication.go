@@ -27,6 +27,7 @@ type replication struct {
 	wishes   *replica.Wishes
 	mender   *replica.Mender
 	comparer *replica.Comparer
+	assents  *replica.Assents
 
 	mu     sync.Mutex
 	timer  world.Timer // of the next look at followers; nil while this broker is alone
@@ -58,6 +59,7 @@ func newReplication(n *Node) *replication {
 		World: n.o.World, Peers: r.peers, Self: self, Logger: n.log("kafka.log"), Sources: r.sources, Leads: r.leads,
 		Rate: func() int64 { return n.o.Values.Int("milena.scrub.io.max.bytes.per.second") },
 	})
+	r.assents = replica.NewAssents(r.peers, self)
 	r.wishes = replica.NewWishes(n.o.World, r, self, n.session.brokerEpoch)
 	return r
 }
@@ -98,12 +100,12 @@ func (r *replication) follow(img *image.Image, id kafka.TopicIDPartition, p *par
 		r.fetchers.Unfollow(id)
 		return
 	}
-	e, ok := leader.Endpoint(r.n.settings.node.Listeners.InterBroker)
+	addr, ok := r.address(leader)
 	if !ok {
 		r.fetchers.Unfollow(id)
 		return
 	}
-	r.fetchers.Follow(id, p, leader.ID, net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))))
+	r.fetchers.Follow(id, p, leader.ID, addr)
 }
 
 // goes reports whether this broker is on its way out, as the metadata has it.
@@ -163,11 +165,20 @@ func (r *replication) sources(id kafka.TopicIDPartition) (out []replica.Source) 
 		if b == nil || n == r.n.replicas.self || b.Fenced || slices.ContainsFunc(out, func(s replica.Source) bool { return s.Node == n }) {
 			continue
 		}
-		if e, ok := b.Endpoint(r.n.settings.node.Listeners.InterBroker); ok {
-			out = append(out, replica.Source{Node: n, Addr: net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port)))})
+		if addr, ok := r.address(b); ok {
+			out = append(out, replica.Source{Node: n, Addr: addr})
 		}
 	}
 	return out
+}
+
+// address is where other brokers reach one; there may be none of that id.
+func (r *replication) address(b *image.Broker) (addr string, ok bool) {
+	if b == nil {
+		return "", false
+	}
+	e, ok := b.Endpoint(r.n.settings.node.Listeners.InterBroker)
+	return net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))), ok
 }
 
 // lost hears that a connection to a leader ended. Where the active controller is here, that asks whether the leader lives; elsewhere
@@ -252,6 +263,7 @@ func (r *replication) close() {
 	r.wishes.Close()
 	r.mender.Close()
 	r.comparer.Close()
+	r.assents.Close()
 }
 
 // among is where other nodes reach a broker. A process that is only a controller has no listener of that name, and takes the first.

@@ -56,6 +56,9 @@ func (s *session) register(until time.Duration) {
 		s.noRoom(until, err)
 		return
 	}
+	if s.n.life.Over() { // a disk has failed on that, and without it there is nothing to register
+		return
+	}
 	s.n.control.Submit(startTimeout, controller.RegisterBroker{
 		Broker: st.NodeID(), Incarnation: s.incarnation, Rack: st.rack(), Endpoints: s.n.edge.endpoints,
 		Features: s.n.settings.features(), LogDirs: dirs, Noted: noted, PreviousEpoch: storage.LastEpoch(s.n.storage),

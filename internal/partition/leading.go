@@ -198,6 +198,17 @@ func (l Leading) Latest(epoch kafka.LeaderEpoch) (Found, error) {
 	return Found{Offset: p.log.Offsets().End, TimestampMs: -1, Epoch: p.reg.LeaderEpoch}, nil
 }
 
+// Rivals are the others that may lead after an epoch, as far as this leader of it knows (replica.Leading).
+func (l Leading) Rivals(epoch kafka.LeaderEpoch) ([]kafka.NodeID, error) {
+	p := l.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.lead(epoch); err != nil {
+		return nil, err
+	}
+	return p.rep.Leading().Rivals(), nil
+}
+
 // Node is the broker that this replica is on.
 func (l Leading) Node() kafka.NodeID { return l.p.at().Self }
 

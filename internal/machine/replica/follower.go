@@ -203,6 +203,22 @@ func (l Leading) Heard() map[kafka.NodeID]kafka.BrokerEpoch {
 	return out
 }
 
+// Rivals are those who may lead next without our hearing of it: the others in the ISR, also in what it may be by a wish.
+func (l Leading) Rivals() (out []kafka.NodeID) {
+	r := l.r
+	for _, n := range r.reg.ISR {
+		if n != r.self {
+			out = append(out, n)
+		}
+	}
+	for i := range r.followers {
+		if n := r.followers[i].node; r.wish.names(n) && !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
 // Known is what the leader knows of a follower, for those who show it or choose among replicas to read from.
 type Known struct {
 	Node                kafka.NodeID
