@@ -36,6 +36,9 @@ func (l *Log) AppendAsLeader(now kafka.Instant, b record.Batch, epoch kafka.Lead
 	if l.closed {
 		return Appended{}, fault.Shutdown(op)
 	}
+	if err := l.settleCut(); err != nil { // whom it takes for a duplicate depends on it
+		return Appended{}, err
+	}
 	b, maxTs, err := l.admit(now, b, origin)
 	if err != nil {
 		return Appended{}, err
@@ -118,7 +121,7 @@ func (l *Log) write(now kafka.Instant, b record.Batch) error {
 		return err
 	}
 	if err := s.Write(b); err != nil {
-		l.torn = true
+		l.left.torn = true
 		_ = l.mend(s) // or before the next write
 		return err
 	}
@@ -138,18 +141,21 @@ func (l *Log) write(now kafka.Instant, b record.Batch) error {
 // mend takes away what a failed write left after the end, before anything else is written there: a shorter batch would
 // not cover it, and recovery might take it for one that was appended.
 func (l *Log) mend(s *segment.Segment) error {
-	if !l.torn {
+	if !l.left.torn {
 		return nil
 	}
 	if err := s.Truncate(); err != nil {
 		return err
 	}
-	l.torn = false
+	l.left.torn = false
 	return nil
 }
 
 // writable returns the active segment with room for the batch.
 func (l *Log) writable(now kafka.Instant, b record.Batch) (*segment.Segment, error) {
+	if err := l.settleCut(); err != nil {
+		return nil, err
+	}
 	if err := l.materialise(); err != nil {
 		return nil, err
 	}
@@ -227,6 +233,9 @@ func (l *Log) create(base kafka.Offset, nowMs int64) (*segment.Segment, error) {
 // roll seals the active segment and begins a new one. Nothing is synced here but for a log that was never flushed: the old segment's bytes and indexes, the
 // snapshot and the new name are chores of the next flush.
 func (l *Log) roll(now kafka.Instant, base kafka.Offset) error {
+	if err := l.settleCut(); err != nil {
+		return err
+	}
 	if err := l.activateLast(); err != nil {
 		return err
 	}

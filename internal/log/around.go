@@ -15,6 +15,9 @@ func AppendAround(l *Log, now kafka.Instant, b record.Batch) (Appended, error) {
 	if l.closed {
 		return Appended{}, fault.Shutdown("log.AppendAround")
 	}
+	if err := l.settleCut(); err != nil {
+		return Appended{}, err
+	}
 	start := l.end
 	must.Hold(l.start == start && b.BaseOffset() < start && start < b.NextOffset(), "offsets %d to %d around a log from %d to %d",
 		b.BaseOffset(), b.LastOffset(), l.start, start)
@@ -24,10 +27,11 @@ func AppendAround(l *Log, now kafka.Instant, b record.Batch) (Appended, error) {
 		l.advanceStart(start)
 		out.LogStart = start
 	case !fault.IsKind(err, fault.Disk) && l.end != start:
-		l.forgo()
 		if back := l.restartAt(start); back != nil {
+			l.leave(l.left.half, true) // the one that is durable is where it was to begin
 			return out, back
 		}
+		l.leave(false, false)
 	}
 	return out, err
 }
@@ -36,9 +40,9 @@ func (l *Log) beginAround(now kafka.Instant, b record.Batch) (Appended, error) {
 	if err := b.CheckCRC(); err != nil {
 		return Appended{}, err
 	}
-	l.forgo()
 	if err := l.restartAt(b.BaseOffset()); err != nil {
 		return Appended{}, err
 	}
+	l.leave(false, false) // where it is to begin is durable
 	return l.AppendAsFollower(now, b)
 }

@@ -56,9 +56,10 @@ func TestACrashAfterAppendAround(t *testing.T) {
 	}
 }
 
-// A full disk, wherever it strikes, leaves a log at the place it was to begin at, that takes records when there is room again.
+// A full disk, wherever it strikes, leaves a log at the place it was to begin at, that takes records when there is room again. Where it
+// stays full the log may not come back to there.
 func TestAppendAroundOnAFullDisk(t *testing.T) {
-	for _, op := range []disk.Op{disk.OpOpen, disk.OpWrite, disk.OpSync, disk.OpSyncDir, disk.OpTruncate} {
+	for _, op := range []disk.Op{"", disk.OpOpen, disk.OpWrite, disk.OpSync, disk.OpSyncDir, disk.OpTruncate, disk.OpRename, disk.OpRemove} {
 		for _, times := range []int{0, 1} {
 			for _, how := range []string{"", "kill", "power", "clean"} {
 				for skip := 0; aroundFull(t, op, how, times, skip); skip++ {
@@ -77,8 +78,13 @@ func aroundFull(t *testing.T, op disk.Op, how string, times, skip int) (hit bool
 	faulty.Add(disk.Fault{Op: op, Path: "/t-0", Skip: skip, Times: times, Err: disk.ErrNoSpace, Slow: func() { hit = true }})
 	_, err := AppendAround(r.l, r.now, b)
 	faulty.Heal()
-	if o := r.l.Offsets(); err != nil && (o.LogStart != 7 || o.End != 7) || err == nil && (o.LogStart != 7 || o.End != 9) {
+	before := err != nil && r.l.Offsets().End < 7
+	if o := r.l.Offsets(); !before && (o.LogStart != 7 || err != nil && o.End != 7 || err == nil && o.End != 9) || before && (times > 0 || o.LogStart != o.End) {
 		t.Fatalf("%s: %+v after %v", what, o, err)
+	}
+	if before {
+		aroundBack(r, b, how, what)
+		return hit
 	}
 	if fault.IsKind(err, fault.Disk) {
 		t.Fatalf("%s: %v", what, err)
@@ -101,9 +107,38 @@ func aroundFull(t *testing.T, op disk.Op, how string, times, skip int) (hit bool
 	return hit
 }
 
+// aroundBack is for a log that could not come back to where it was to begin: it takes records where it ends, and no start stands in
+// their way, or begins there yet.
+func aroundBack(r *rig, b record.Batch, how, what string) {
+	r.t.Helper()
+	if at := Recoverable(r.l); at != 0 {
+		r.t.Fatalf("%s: a recovery point of %d", what, at)
+	}
+	o := r.l.Offsets()
+	if how == "power" || how == "clean" {
+		x := nobody.batch(r.now.WallMs, "x")
+		x.SetBaseOffset(o.End)
+		x.SetLeaderEpoch(3)
+		must.Get(r.l.AppendAsFollower(r.now, x))
+		r.flush()
+		r.checkpointed()
+		r.restart(how)
+		r.offsets(o.End, o.End+1, o.End+1, o.End+1)
+		if got, want := r.values(o.End), []string{fmt.Sprintf("%d=x", o.End)}; !slices.Equal(got, want) {
+			r.t.Fatalf("%s: read %v, want %v", what, got, want)
+		}
+	}
+	must.OK(r.l.TruncateFullyAndStartAt(7))
+	must.Get(AppendAround(r.l, r.now, b))
+	r.flush()
+	r.checkpointed()
+	r.restart("power")
+	r.offsets(7, 9, 9, 9)
+}
+
 // TruncateFullyAndStartAt on a full disk leaves the log as it was, or the first segments of it, or empty where it was to begin; it takes records when there is room.
 func TestTruncateFullyOnAFullDisk(t *testing.T) {
-	for _, op := range []disk.Op{disk.OpOpen, disk.OpWrite, disk.OpSync, disk.OpSyncDir, disk.OpRename} {
+	for _, op := range []disk.Op{"", disk.OpOpen, disk.OpWrite, disk.OpSync, disk.OpSyncDir, disk.OpRename, disk.OpRemove} {
 		for _, times := range []int{0, 1} {
 			for skip := 0; truncateFull(t, op, times, skip); skip++ {
 			}

@@ -72,6 +72,9 @@ func Settle(l *Log) error {
 	if l.closed {
 		return fault.Shutdown("log.Settle")
 	}
+	if err := l.settleCut(); err != nil {
+		return err
+	}
 	if err := l.materialise(); err != nil {
 		return err
 	}

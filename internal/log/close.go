@@ -31,17 +31,20 @@ func Finish(l *Log) (targets []disk.Syncer, err error) {
 	if l.closed {
 		return nil, nil
 	}
-	swapped := l.settleSwap()
+	unsettled := l.settleSwap()
+	if unsettled == nil {
+		unsettled = l.settleCut()
+	}
 	l.closed = true
 	if l.blank {
-		return nil, nil
+		return nil, unsettled
 	}
 	s := l.active()
 	defer l.closeActive()
-	if swapped != nil {
-		return nil, swapped
+	if unsettled != nil {
+		return nil, unsettled
 	}
-	cut := l.torn || s.Allocated()
+	cut := l.left.torn || s.Allocated()
 	if s.Active() {
 		if err := l.mend(s); err != nil {
 			return nil, err

@@ -53,6 +53,10 @@ func DigestOf(l *Log, from, to kafka.Offset, maxBytes int) (Digest, error) {
 // Condemn notes whole batches as damage although they check: most replicas have others there. The owner is told as of any damage.
 func Condemn(l *Log, from, next kafka.Offset) error {
 	l.mu.RLock()
+	if len(l.segments) == 0 { // it is being emptied
+		l.mu.RUnlock()
+		return fault.New(digestOp, kafka.ErrOffsetOutOfRange, "offset %d of %s is gone", from, l.options.Partition)
+	}
 	s := l.segments[l.floor(from)]
 	k, err := s.Look(l.mu.RLocker(), newWindow())
 	l.mu.RUnlock()

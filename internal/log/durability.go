@@ -169,6 +169,24 @@ func (d *durability) lower(to kafka.Offset) {
 	d.upTo = min(d.upTo, to)
 }
 
+// back is lower for a log that lost whole segments from its end and may have chores: those of the segments are gone with them.
+func (d *durability) back(to kafka.Offset) {
+	kept := d.chores[:0]
+	for _, c := range d.chores {
+		if c.past <= to {
+			kept = append(kept, c)
+		} else if c.release != nil {
+			c.release.Release()
+		}
+	}
+	clear(d.chores[len(kept):])
+	d.chores = kept
+	d.lowered++
+	d.guard.Lock()
+	defer d.guard.Unlock()
+	d.upTo = min(d.upTo, to)
+}
+
 // abandon gives the kept files up without syncing: the log is deleted, or its disk has failed.
 func (d *durability) abandon() {
 	d.forgo()
@@ -194,8 +212,17 @@ func (l *Log) Flushed(upTo kafka.Offset) {
 	}
 }
 
-// Recoverable is up to where a recovery point may stand: what is below it is durable, and the file of the epochs tells theirs.
-func Recoverable(l *Log) kafka.Offset { return min(l.durable(), l.end, l.epochs.Shown()) }
+// Recoverable is up to where a recovery point may stand: what is below it is durable, and the file of the epochs tells theirs. There is
+// none for a log that is empty and whose files don't tell where it begins: the next start would miss what had been there.
+func Recoverable(l *Log) kafka.Offset {
+	l.mu.RLock()
+	end := l.end
+	if l.left.start || l.left.half && l.blank {
+		end = 0
+	}
+	l.mu.RUnlock()
+	return min(l.durable(), end, l.epochs.Shown())
+}
 
 // Dirty returns what must be synced so that everything below upTo is durable; no targets when it is.
 func (l *Log) Dirty() (targets []disk.Syncer, upTo kafka.Offset) { return l.dirty(l.end), l.end }

@@ -107,8 +107,8 @@ type Log struct {
 	epochs    *epoch.Cache
 	snapshots snapshots
 	clock     guardedClock
-	torn      bool            // a failed write left bytes after the end
-	blank     bool            // nothing was ever written, and there are no files yet
+	left      left
+	blank     bool            // there are no files: nothing was ever written, or a full disk had no room for the first one after a truncation
 	known     segment.EpochAt // what the checkpoint of the epochs said at Open; nil for nothing
 	witness   kafka.Offset    // the highest offset that names of files know, at Open
 	closed    bool

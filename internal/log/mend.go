@@ -21,6 +21,9 @@ func Mend(l *Log, from kafka.Offset, batches []byte) (next kafka.Offset, err err
 	if l.closed {
 		return from, fault.Shutdown(mendOp)
 	}
+	if err := l.settleCut(); err != nil {
+		return from, err
+	}
 	if err := l.settleSwap(); err != nil {
 		return from, err
 	}

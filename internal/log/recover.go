@@ -137,9 +137,6 @@ func (l *Log) replay(to kafka.Offset, epochs bool) error {
 	if err != nil {
 		return err
 	}
-	l.mu.Lock()
-	l.producers = state
-	l.mu.Unlock()
 	visitFrom := at
 	if epochs {
 		visitFrom = l.segments[0].Base()
@@ -161,7 +158,7 @@ func (l *Log) replay(to kafka.Offset, epochs bool) error {
 			}
 			if b.BaseOffset() >= at {
 				l.Recovered.Replayed++
-				_, _, err := applyProducer(l.producers, b, l.options.Now.WallMs)
+				_, _, err := applyProducer(state, b, l.options.Now.WallMs)
 				return err
 			}
 			return nil
@@ -171,6 +168,9 @@ func (l *Log) replay(to kafka.Offset, epochs bool) error {
 			return err
 		}
 	}
+	l.mu.Lock()
+	l.producers = state
+	l.mu.Unlock()
 	return nil
 }
 
@@ -289,6 +289,7 @@ func (l *Log) settleRecovery(clean bool) error {
 		if err := l.restartAt(l.start); err != nil {
 			return err
 		}
+		l.leave(false, false)
 	}
 	l.epochs.TruncateFromStart(l.start)
 	l.epochs.TruncateFromEnd(l.end) // after it: the epoch that held the start has no record left when that is the end

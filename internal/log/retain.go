@@ -104,6 +104,9 @@ func (l *Log) Retain(now kafka.Instant, highWatermark kafka.Offset) (removed int
 	if l.closed {
 		return 0, fault.Shutdown("log.Retain")
 	}
+	if err := l.settleCut(); err != nil {
+		return 0, err
+	}
 	l.Retired = Retired{}
 	wallMs := l.clock.wallMs(now)
 	l.mu.Lock()

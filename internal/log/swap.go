@@ -105,12 +105,15 @@ func (c *Compaction) offer(s *swap) error {
 	return err
 }
 
-// settleBefore ends a swap that failed half-way, before another compaction begins.
+// settleBefore ends a swap or a truncation that failed half-way, before another compaction begins.
 func (l *Log) settleBefore(writer sync.Locker) error {
 	writer.Lock()
 	defer writer.Unlock()
 	if l.closed {
 		return fault.Shutdown(compactOp)
+	}
+	if err := l.settleCut(); err != nil {
+		return err
 	}
 	return l.settleSwap()
 }

@@ -15,6 +15,9 @@ func (l *Log) TruncateTo(o kafka.Offset) error {
 	if l.closed {
 		return fault.Shutdown("log.TruncateTo")
 	}
+	if err := l.settleCut(); err != nil { // also where there is nothing to cut any more
+		return err
+	}
 	if o >= l.end {
 		return nil
 	}
@@ -39,6 +42,7 @@ func (l *Log) TruncateTo(o kafka.Offset) error {
 	if err := l.lowerCleaned(end); err != nil {
 		return err
 	}
+	l.leave(true, l.left.start)
 	if err := l.dropFrom(keep + 1); err != nil {
 		return err
 	}
@@ -51,22 +55,11 @@ func (l *Log) TruncateTo(o kafka.Offset) error {
 	}
 	l.mu.Lock()
 	err = s.Cut(o, newWindow())
-	l.end = min(l.end, s.Next())
-	startMoved := l.start > l.end
-	l.start = min(l.start, l.end)
-	l.cuts++
-	l.passed.Store(min(l.passed.Load(), int64(l.end)))
+	l.ends(s.Next())
 	l.mu.Unlock()
+	l.shortened()
 	if err != nil {
 		return err
-	}
-	l.torn = false
-	l.lower(l.end)
-	l.activate(s)
-	if startMoved && l.options.Ledger != nil {
-		if err := l.options.Ledger.SaveLogStart(l.options.Partition, l.start); err != nil {
-			return err
-		}
 	}
 	return l.afterCut()
 }
@@ -86,14 +79,17 @@ func (l *Log) TruncateFullyAndStartAt(o kafka.Offset) error {
 	if l.closed {
 		return fault.Shutdown("log.TruncateFullyAndStartAt")
 	}
+	if l.blank {
+		if err := l.settleCut(); err != nil {
+			return err
+		}
+	}
 	if err := l.materialise(); err != nil {
 		return err
 	}
 	if err := l.settleSwap(); err != nil {
 		return err
 	}
-	l.forgo() // nothing of it is promised any more
-	l.lower(0)
 	if err := l.lowerRecoveryPoint(0); err != nil { // a crash may leave no segment at all
 		return err
 	}
@@ -103,18 +99,18 @@ func (l *Log) TruncateFullyAndStartAt(o kafka.Offset) error {
 	if err := l.restartAt(o); err != nil {
 		return err
 	}
-	if l.options.Ledger != nil {
-		return l.options.Ledger.SaveLogStart(l.options.Partition, o)
-	}
-	return nil
+	return l.saveStart()
 }
 
-// restartAt removes every segment and begins with an empty one. Where a full disk has no room for that one the log is blank.
+// restartAt removes every segment and begins with an empty one. Where a full disk has no room for that one the log is blank; where
+// it keeps some segments from going the log ends with them. The caller makes the new log start durable, or knows that it is.
 func (l *Log) restartAt(o kafka.Offset) error {
+	l.leave(true, l.left.start)
 	err := l.removeAll()
 	if err != nil && len(l.segments) > 0 {
 		return err
 	}
+	l.forgo() // nothing of it is promised any more
 	l.lower(0)
 	l.mu.Lock()
 	l.cuts++
@@ -122,13 +118,14 @@ func (l *Log) restartAt(o kafka.Offset) error {
 	if err == nil {
 		full = l.found(o)
 	}
-	if err != nil || full != nil {
+	l.blank = err != nil || full != nil
+	if l.blank {
 		l.unwritten(o)
 	}
 	l.producers = producer.New()
 	l.passed.Store(0)
+	l.left.half, l.left.start, l.left.torn = err != nil, true, false
 	l.mu.Unlock()
-	l.torn = false
 	l.epochs.Clear()
 	if fault.IsKind(full, fault.Disk) {
 		return full
@@ -140,6 +137,9 @@ func (l *Log) restartAt(o kafka.Offset) error {
 
 // removeAll removes every segment, the last one first, each name before the next one's, so that a crash leaves a prefix.
 func (l *Log) removeAll() error {
+	if err := l.dropNames(); err != nil {
+		return err
+	}
 	for n := len(l.segments); n > 0; n-- {
 		if err := l.dropFrom(n - 1); err != nil {
 			return err
@@ -173,17 +173,22 @@ func (l *Log) saveNames() error {
 // their place: until then recovery may find some of them, and cuts the log where they leave a hole.
 func (l *Log) dropFrom(i int) error {
 	for len(l.segments) > i {
-		s := l.active()
+		s, gone := l.active(), false
 		l.mu.Lock()
 		remove, err := s.Delete()
-		if err == nil {
+		if gone = err == nil || s.Deleted(); gone {
 			l.segments = l.segments[:len(l.segments)-1]
-			l.end = min(l.end, s.Base())
-			l.cuts++
+			l.ends(s.Base())
 			s.Close()
 		}
 		l.mu.Unlock()
+		if gone {
+			l.shortened()
+		}
 		if err != nil {
+			if gone {
+				l.left.names = append(l.left.names, s)
+			}
 			return err
 		}
 		l.later(remove)
@@ -191,10 +196,31 @@ func (l *Log) dropFrom(i int) error {
 	return nil
 }
 
-// afterCut brings epochs, snapshots and producers to the new end.
-func (l *Log) afterCut() error {
+// ends takes the end back, and a log start that lay behind it. The caller holds the lock.
+func (l *Log) ends(at kafka.Offset) {
+	l.end = min(l.end, at)
+	l.left.start = l.left.start || l.start > l.end
+	l.start = min(l.start, l.end)
+	l.cuts++
+	l.passed.Store(min(l.passed.Load(), int64(l.end)))
+}
+
+// shortened brings what is known in memory of the log's end in line with it, at once: whatever else fails, a follower that asks on
+// names the epoch of its last record, and a flush syncs the segment that is there.
+func (l *Log) shortened() {
+	l.back(l.end)
+	if n := len(l.segments); n > 0 {
+		l.activate(l.segments[n-1])
+	}
 	if !mutant.On(mutant.EpochsNotTruncated) {
 		l.epochs.TruncateFromEnd(l.end)
+	}
+}
+
+// afterCut brings log start, snapshots and producers to the new end, which the epochs are at.
+func (l *Log) afterCut() error {
+	if err := l.saveStart(); err != nil {
+		return err
 	}
 	if err := l.snapshots.removeAbove(l.end); err != nil {
 		return err
@@ -206,6 +232,7 @@ func (l *Log) afterCut() error {
 	found := l.Recovered
 	err := l.replay(l.end, false)
 	l.Recovered = found
+	l.leave(err != nil, false)
 	return err
 }
 

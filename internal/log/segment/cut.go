@@ -28,7 +28,8 @@ func (k *Look) Boundary(o kafka.Offset) (kafka.Offset, error) {
 }
 
 // Cut removes the batch that holds offset o and everything after it, durably: an append that reuses the bytes must not
-// meet the old ones after a crash. The segment is active, and the caller holds the log's lock.
+// meet the old ones after a crash. The segment is active, and the caller holds the log's lock. After an error it ends where it was
+// to, and is to be made active again; CutTail does the rest.
 func (s *Segment) Cut(o kafka.Offset, window []byte) error {
 	at, exact := s.mem.start(o)
 	if !exact {
@@ -42,23 +43,25 @@ func (s *Segment) Cut(o kafka.Offset, window []byte) error {
 		s.next = min(s.next, o)
 		return nil
 	}
-	s.size, s.next = at.pos, s.base
+	s.size, s.next = at.pos, min(at.offset, o)
 	s.broken = nil
 	s.reads.checked.cut(s.size)
 	s.damages.cut(s.size, o)
 	s.reads.trail.cut(s.damages.generation())
 	m := s.mem
 	m.cut(s.size, at.offset)
-	if err := s.refill(m, window); err != nil {
+	s.cutAborted(o)
+	err := s.refill(m, window)
+	if err == nil {
+		err = s.resumeSealing(window)
+	}
+	if err != nil {
+		s.Close() // half an index: it is made anew
 		return err
 	}
 	if m.tailLen > 0 {
 		s.next = m.tail[(m.tailLen-1)%tailSpots].offset
 	}
-	if err := s.resumeSealing(window); err != nil {
-		return err
-	}
-	s.cutAborted(o)
 	if mutant.On(mutant.TruncationNotSynced) {
 		return s.Truncate()
 	}

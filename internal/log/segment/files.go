@@ -123,13 +123,16 @@ func (p *pathSyncer) Sync() error {
 }
 
 // Delete renames the segment's files, the log first, so that it is never served or loaded again, and returns what removes
-// them for good. Where a full disk has no room for the log's new name nothing was done; an index that finds none goes at once. The caller holds the log's lock, so that nobody opens a name that is being taken away.
+// them for good. Where a full disk has no room for the log's new name nothing was done; an index that finds none goes at once. Where another file
+// keeps its name the log has lost its own (Deleted), and to be called again is what is left. The caller holds the log's lock, so that
+// nobody opens a name that is being taken away.
 func (s *Segment) Delete() (remove func() error, err error) {
 	s.file.closeIdle() // an open file would keep its space, and some systems don't rename one
 	s.repair.Lock()
 	was := s.broken
 	s.broken = fault.Corruption("segment.RebuildIndexes", "%s is deleted", s.Path(LogSuffix))
 	s.repair.Unlock()
+	again := s.file.lost
 	var deleted []string
 	for _, suffix := range []string{LogSuffix, IndexSuffix, TimeIndexSuffix, TxnIndexSuffix, SealSuffix} {
 		path := s.Path(suffix)
@@ -138,6 +141,9 @@ func (s *Segment) Delete() (remove func() error, err error) {
 			err = s.fs.Remove(path)
 		}
 		if errors.Is(err, disk.ErrNotExist) { // indexes that never were, or a deletion that failed half-way and is tried again
+			if again {
+				deleted = append(deleted, path+DeletedSuffix)
+			}
 			continue
 		}
 		if err != nil {
@@ -148,6 +154,7 @@ func (s *Segment) Delete() (remove func() error, err error) {
 			}
 			return nil, fault.Storage("segment.Delete", err)
 		}
+		s.file.lost = true
 		deleted = append(deleted, path+DeletedSuffix)
 	}
 	return func() error {
@@ -159,6 +166,9 @@ func (s *Segment) Delete() (remove func() error, err error) {
 		return nil
 	}, nil
 }
+
+// Deleted reports whether Delete took the log's name, also where it failed for another file.
+func (s *Segment) Deleted() bool { return s.file.lost }
 
 // Retire tells that the log is deleted: the segment's names may soon be another log's.
 func (s *Segment) Retire() { s.file.retire() }

@@ -14,6 +14,7 @@ import (
 type Handle struct {
 	kept *Handles // nil: closed by the last user
 	held bool     // one user is the writer, whose this is
+	lost bool     // the name was taken away; the writer's, too
 
 	mu   sync.Mutex
 	file disk.File
