@@ -123,7 +123,9 @@ func (p *Partition) appendFetched(a *Answer) (bytes int, err error) {
 		if at.End > max(at.LogStart, a.LogStart) || b.BaseOffset() >= at.End {
 			out, err = p.log.AppendAsFollower(now, b)
 		} else if err = p.cut(replica.Order{At: at.End, Anew: true}); err == nil {
-			out, err = log.AppendAround(p.log, now, b)
+			if out, err = log.AppendAround(p.log, now, b); err != nil {
+				p.gaveUp(at.End)
+			}
 		}
 		if err != nil {
 			return bytes, err
@@ -131,6 +133,15 @@ func (p *Partition) appendFetched(a *Answer) (bytes int, err error) {
 		bytes += out.Bytes
 	}
 	return bytes, nil
+}
+
+// gaveUp tells the machine when the log ends before an offset, which a full disk has kept it from coming back to. Called with the mutex
+// held.
+func (p *Partition) gaveUp(before kafka.Offset) {
+	if end := p.log.Offsets().End; end < before {
+		p.rep.Truncated(end)
+		p.flush.want = min(p.flush.want, end)
+	}
 }
 
 // startFrom follows the leader's log start, no further than what is known to be committed, one change at a time. It returns
@@ -218,7 +229,7 @@ func (p *Partition) cut(o replica.Order) error {
 	if err != nil && (fault.IsKind(err, fault.Disk) || at.End == before.End && at.LogStart == before.LogStart) {
 		return err
 	}
-	if o.Anew {
+	if o.Anew && at.LogStart == at.End { // and not half of it, where what is left may not be committed
 		p.rep.Following().Restarted(at.End, at.Durable)
 	} else {
 		p.rep.Truncated(at.End)

@@ -157,7 +157,7 @@ func (p *Partition) Standing() Standing {
 func SaveEpochs(p *Partition) (due bool, err error) {
 	p.mu.Lock()
 	l := p.log
-	due = l != nil && log.Recoverable(l) < l.Offsets().Durable
+	due = l != nil && l.Epochs().Shown() < l.Offsets().Durable
 	p.mu.Unlock()
 	if due {
 		err = l.Epochs().Sync()
