@@ -237,3 +237,47 @@ func (s struggle) run(how string, again, flushed bool) (hit bool) {
 	compare("at the end")
 	return hit
 }
+
+// What is left of a log that a full disk keeps from being emptied is not durable before it is synced: its files are, and not the last
+// one alone.
+func TestEmptyingOnAFullDiskForgetsNoChore(t *testing.T) {
+	for _, op := range []disk.Op{disk.OpOpen, disk.OpRename, disk.OpSyncDir} {
+		for skip := 0; chores(t, op, skip); skip++ {
+		}
+	}
+}
+
+func chores(t *testing.T, op disk.Op, skip int) (hit bool) {
+	r := newRig(t, small)
+	var faulty *disk.Faulty
+	r.around = func(fsys disk.FS) disk.FS { faulty = disk.NewFaulty(fsys); return faulty }
+	r.restart("clean")
+	r.put("0")
+	r.flush()
+	r.checkpointed()
+	for i := range 20 {
+		r.put(fmt.Sprintf("value %d", i), "and another")
+	}
+	whole := r.told()
+	faulty.Add(disk.Fault{Op: op, Skip: skip, Err: disk.ErrNoSpace, Slow: func() { hit = true }})
+	err := r.l.TruncateFullyAndStartAt(50)
+	faulty.Heal()
+	o := r.l.Offsets()
+	if err == nil || o.LogStart == 50 {
+		return hit
+	}
+	r.flush()
+	r.around = nil
+	r.restart("power")
+	if got := r.values(0); r.l.Offsets().End < o.End || !reflect.DeepEqual(got, whole.Values[:len(got)]) {
+		t.Fatalf("%s %d: durable to %d, and after a power cut %v", op, skip, o.End, got)
+	}
+	return hit
+}
+
+// Whoever condemns records beside a log that is being emptied finds none.
+func TestCondemnBesideATruncation(t *testing.T) {
+	r := threes(t, 2)
+	r.l.segments = nil
+	r.code(Condemn(r.l, 0, 3), kafka.ErrOffsetOutOfRange)
+}
