@@ -109,7 +109,7 @@ func (m *machine) boot() {
 			m.registered++
 			r.note("node %d serves", m.id)
 			if m.node != nil && m.node.Probe().Bereft() {
-				r.remount(m)
+				r.remount(m.id)
 			}
 			r.watch.serves(m)
 			r.watch.ambush.at(aJoiner, m)
@@ -152,12 +152,20 @@ func (m *machine) gaveUp(proc *world.Process, err error) {
 	})
 }
 
+// dying looks at a process for the last time.
+func (m *machine) dying() {
+	if m.node != nil && !m.ready && !m.stopping && m.node.Probe().Bereft() {
+		m.r.remount(m.id) // it may be registered without a directory, or will be: its request may be on its way
+	}
+	m.r.watch.dying(m)
+}
+
 // die ends the process as kill -9 does.
 func (m *machine) die() {
 	if m.proc == nil {
 		return
 	}
-	m.r.watch.dying(m)
+	m.dying()
 	m.proc.Kill()
 	m.r.net.Continue(m.host())
 	for _, stop := range m.closes {
@@ -174,7 +182,7 @@ func (m *machine) die() {
 // end ends the process without closing what it had open.
 func (m *machine) end() {
 	if m.proc != nil {
-		m.r.watch.dying(m)
+		m.dying()
 		m.proc.Kill()
 		m.r.net.Continue(m.host())
 		m.proc, m.node, m.ready, m.closes = nil, nil, false, nil

@@ -12,18 +12,18 @@ import (
 // (docs/operations.md, "A disk that was not mounted").
 type remounts struct {
 	d  *deeds
-	of map[kafka.NodeID]bool // whose processes have served without one of their directories
+	of map[kafka.NodeID]bool // whose processes have registered without one of their directories
 }
 
-// remount takes note of a machine whose process begins to serve without one of its directories.
-func (r *run) remount(m *machine) {
+// remount takes note of a broker whose process begins to serve without one of its directories, or ended before it did.
+func (r *run) remount(id kafka.NodeID) {
 	a := r.crowd.remounts
 	if a == nil {
 		a = &remounts{&deeds{c: newClient(r, "remounts")}, map[kafka.NodeID]bool{}}
 		r.crowd.remounts = a
 		a.d.patrol(a.lead)
 	}
-	a.of[m.id] = true
+	a.of[id] = true
 }
 
 // lead elects the last known leader of a partition that only waits for that word.
