@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -167,7 +168,28 @@ func TestAVoterThatDidNotHearOfItsRemovalFollows(t *testing.T) {
 		if !c.votes(4, 2, 3) {
 			t.Fatalf("seed %d: the voters are %+v", seed, c.quorum(4).CurrentVoters)
 		}
+		if seed > 0 {
+			c.campaigned(1, 1000)
+		}
 		c.start(1)
+		dir := voted[0].ReplicaDirectoryID
 		c.await("it follows", 20*time.Second, func() bool { _, ok := c.follows(4, 1); return ok })
+		if code := c.addVoter(4, 1, dir); code != kafka.ErrNone {
+			t.Fatalf("seed %d: %v", seed, code)
+		}
+		c.await("it votes again", 20*time.Second, func() bool { return c.votes(4, 1, 2, 3) })
+	}
+}
+
+// campaigned leaves a voter that was killed as if it had asked for votes in an epoch that nobody won, and nobody else remembers.
+func (c *cluster) campaigned(id int32, epoch int) {
+	c.t.Helper()
+	state := fmt.Sprintf(`{"leaderId":-1,"leaderEpoch":%d,"votedId":-1,"votedDirectoryId":"AAAAAAAAAAAAAAAAAAAAAA","data_version":1}`, epoch)
+	f, err := c.at(id).fs.Open("data/__cluster_metadata-0/quorum-state", disk.Write|disk.Trunc)
+	if err == nil {
+		_, err = f.WriteAt([]byte(state), 0)
+	}
+	if err != nil {
+		c.t.Fatal(err)
 	}
 }

@@ -137,9 +137,9 @@ func (l *lookout) led(to quorum.Voter, named bool) {
 	s := l.s
 	a := quorum.Pull{Observer: s.n.key(), Epoch: kafka.NoLeaderEpoch, LastEpoch: kafka.NoLeaderEpoch, MaxBytes: 1}
 	leading{s}.Fetch(to, a, func(p quorum.Pulled, err error) {
-		leader, epoch := s.leader()
+		leader, _ := s.leader() // this voter's epoch says nothing: it may have asked for votes in it, and nobody have won
 		switch {
-		case leader != kafka.NoNode || p.Leader == kafka.NoNode || p.Leader == s.n.settings.NodeID() || p.Epoch < epoch:
+		case leader != kafka.NoNode || p.Leader == kafka.NoNode || p.Leader == s.n.settings.NodeID():
 		case err == nil:
 			s.n.o.World.Go(s.unseated)
 		case !named && len(p.LeaderAt) > 0:

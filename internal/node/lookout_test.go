@@ -83,6 +83,11 @@ func TestWhoWaitsSaysForWhat(t *testing.T) {
 
 // A voter that was away while it was removed, and with it all voters that it knows, finds those that there are now, and follows them.
 func TestAVoterOfAnotherTimeFollows(t *testing.T) {
+	t.Run("behind", func(t *testing.T) { ofAnotherTime(t, func(*cluster) {}) })
+	t.Run("after an election that nobody won", func(t *testing.T) { ofAnotherTime(t, func(c *cluster) { c.campaigned(3, 1000) }) })
+}
+
+func ofAnotherTime(t *testing.T, away func(*cluster)) {
 	c := newCluster(t, 9)
 	for id := range int32(6) {
 		roles := "controller"
@@ -130,6 +135,7 @@ func TestAVoterOfAnotherTimeFollows(t *testing.T) {
 	for _, id := range []int32{1, 2, 4} {
 		c.kill(id)
 	}
+	away(c)
 	from := c.at(3).log.Len()
 	c.start(3)
 	c.await("it follows", time.Minute, func() bool { _, ok := c.follows(6, 3); return ok })

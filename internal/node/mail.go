@@ -157,8 +157,9 @@ func (m *mail) take(from wire.Member, r *wire.NodeRequest) error {
 		switch {
 		case at.quorum != nil:
 			err = at.quorum.Receive(env, bytes.Clone(msg))
-		case at.observer != nil && env.To == m.seat.n.key() && quorum.AsksForVote(msg):
-			if err = at.observer.Judge(env.From); err == nil {
+		case at.observer != nil && env.To == m.seat.n.key():
+			var votes bool
+			if votes, err = at.observer.Judge(env.From, msg); votes {
 				m.seat.n.o.World.Go(m.seat.seated)
 			}
 		}

@@ -243,7 +243,7 @@ func (n *Node) loadObserver(s *seat) (*quorum.Observer, error) {
 	o := quorum.ObserverOptions{
 		World: n.o.World, FS: n.storage.FS, Dir: at.Dir.PartitionPath(storage.MetadataPartition), Log: quorum.DiskLog(l), Flusher: at.Flusher,
 		Self: n.key(), Upstream: leading{s}, Seats: n.settings.seats(), Config: n.settings.observerConfig(), Image: n.written,
-		Failed: n.quorumFailed, Logger: n.log("kafka.raft"),
+		Committed: n.feed.Offset() + 1, Failed: n.quorumFailed, Logger: n.log("kafka.raft"),
 	}
 	if n.settings.node.Roles.Controller {
 		o.Voting = func() { n.o.World.Go(s.seated) }

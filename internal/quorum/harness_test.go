@@ -416,8 +416,8 @@ func (c *cluster) carry(from *simNode, to kafka.NodeID, dir kafka.DirectoryID, m
 	c.note("send", from.key.NodeID, to, len(msg))
 	c.w.After(time.Duration(c.w.Rand().IntN(3000))*time.Microsecond, func() {
 		nd := c.nodes[to-1]
-		if nd.q == nil && nd.proc.Alive() && nd.key.DirectoryID == dir && AsksForVote(msg) {
-			c.promote(nd) // whoever sends this knows that the node votes
+		if nd.ob != nil && nd.proc.Alive() && nd.key.DirectoryID == dir {
+			c.judged(nd, from, msg)
 		}
 		if nd.q != nil && nd.proc.Alive() && !c.cut[[2]kafka.NodeID{from.key.NodeID, to}] {
 			err := nd.q.Receive(Envelope{From: from.key, To: Key{to, dir}}, msg)

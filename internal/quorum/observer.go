@@ -34,6 +34,8 @@ type ObserverOptions struct {
 	// whose ids are NoNode.
 	Seats  []Voter
 	Config ObserverConfig
+	// Committed is where what this process knows to be committed ends, of the time that it voted.
+	Committed kafka.Offset
 	// Image is the newest state that was made of the log, to be written as a snapshot in place of the log before it. Without
 	// it the log is kept.
 	Image func() Image
@@ -134,13 +136,18 @@ func OpenObserver(o ObserverOptions) (*Observer, error) {
 	if err := ob.store.walk(); err != nil {
 		return nil, err
 	}
-	ob.committed, ob.voters = ob.store.snap.offset, ob.store.snap.voters
-	// What this node may have acknowledged as a voter of an epoch no leader of an older one has a word about.
+	ob.committed, ob.voters = max(ob.store.snap.offset, min(o.Committed, ob.store.pos.end())), ob.store.snap.voters
 	vote, err := loadElection(o.FS, o.Dir)
 	if err != nil {
 		return nil, err
 	}
-	ob.leader.epoch = max(vote.epoch, kafka.LeaderEpoch(ob.store.pos.lastTerm()))
+	// What this node may have acknowledged as a voter of an epoch no leader of an older one has a word about. Such an epoch had a leader:
+	// the log has an entry of it, or quorum-state names it. Where this node only gave its vote, perhaps to itself, nobody need have
+	// won, and those who vote now need not know of it: their leader's epoch may stay older.
+	ob.leader.epoch = kafka.LeaderEpoch(ob.store.pos.lastTerm())
+	if vote.leader != kafka.NoNode {
+		ob.leader.epoch = max(ob.leader.epoch, vote.epoch)
+	}
 	if err := ob.recallVoters(); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,8 @@
 package quorum
 
 import (
+	"go.etcd.io/raft/v3/raftpb"
+
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 )
@@ -32,13 +34,31 @@ func (ob *Observer) Stop() {
 	ob.locked(ob.end)
 }
 
-// Judge refuses a candidate that this observer knows to be none: there is a leader, and the voters of its log are others. What is left may
-// be a voter by what was committed since.
-func (ob *Observer) Judge(candidate Key) error {
+// Judge reports whether a message for this observer makes a voter of it: a candidate asks for its vote, and may know it for a voter by what
+// was committed since. A candidate that is none is refused: there is a leader, and the voters of the log are others. One that knows less
+// than this observer is passed over: it has just started, or its message is late, and its log is too short for a vote.
+func (ob *Observer) Judge(candidate Key, msg []byte) (votes bool, err error) {
+	m, err := decodeMessage(msg)
+	if err != nil || !candidates(m) {
+		return false, nil
+	}
 	ob.mu.Lock()
 	defer ob.mu.Unlock()
-	if _, named := ob.voters.byKey(candidate); named || !ob.leader.known {
-		return nil
+	if _, named := ob.voters.byKey(candidate); !named && ob.leader.known {
+		return false, fault.New("quorum.Observer", kafka.ErrVoterNotFound, "%s is no voter of %s", candidate, ob.voters)
 	}
-	return fault.New("quorum.Observer", kafka.ErrVoterNotFound, "%s is no voter of %s", candidate, ob.voters)
+	return !ob.knowsMore(m), nil
+}
+
+// knowsMore reports whether what is known here to be committed gives this node no vote, and goes on after a candidate's log ends.
+func (ob *Observer) knowsMore(candidate *raftpb.Message) bool {
+	pos := &ob.store.pos
+	next, ok := pos.indexOf(ob.committed)
+	_, named := ob.voters.byKey(ob.o.Self)
+	if n := len(pos.changes); !ok || named || len(ob.voters) == 0 || n > 0 && pos.changes[n-1] >= next {
+		return false
+	}
+	term, ok := pos.termOf(next - 1)
+	last := candidate.GetLogTerm()
+	return ok && (last < term || last == term && candidate.GetIndex()+1 < next)
 }

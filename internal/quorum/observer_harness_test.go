@@ -80,10 +80,14 @@ func (c *cluster) observer(nd *simNode) {
 	for i := range c.nodes {
 		seats = append(seats, c.seat(kafka.NodeID(i+1)))
 	}
+	var known kafka.Offset
+	if nd.q != nil && nd.q.o.World == nd.proc { // it voted until now
+		known = nd.q.committed
+	}
 	nd.q, nd.view = nil, view{next: kafka.NoOffset}
 	nd.ob, err = OpenObserver(ObserverOptions{World: nd.proc, FS: nd.fs, Dir: testDir, Log: nd.log, Flusher: disk.NewFlusher(nd.proc, "data"),
 		Self: nd.key, Upstream: upstream{c, nd}, Seats: seats, Config: ObserverConfig{SnapshotBytes: c.conf.SnapshotBytes, ChunkBytes: 300},
-		Voting: func() { c.promote(nd) }, Failed: func(err error) { nd.failed = err },
+		Committed: known, Voting: func() { c.promote(nd) }, Failed: func(err error) { nd.failed = err },
 		Image: func() Image {
 			return Image{End: nd.view.next, WallMs: 1, Records: (&keyStore{committed: nd.view.state}).Snapshot()}
 		}})
@@ -166,6 +170,17 @@ func (c *cluster) unseated(nd *simNode) func() {
 		return nil
 	}
 	return func() { c.demote(nd) }
+}
+
+// judged has an observer look at a message, as a node does.
+func (c *cluster) judged(nd, from *simNode, msg []byte) {
+	votes, err := nd.ob.Judge(from.key, msg)
+	if votes {
+		c.promote(nd)
+	}
+	if err != nil && c.moving {
+		c.refused(nd, from)
+	}
 }
 
 // refused tells a sender that it is no voter, as the answer to its message does.

@@ -82,10 +82,11 @@ func (ob *Observer) heard(asked uint64, leader kafka.NodeID, at []record.Endpoin
 	}
 	ob.timer.Stop()
 	was, h := ob.leader, &ob.leader
-	if epoch > 0 && (epoch > h.epoch || epoch == h.epoch && !h.known) { // nobody leads epoch 0: that is no answer of a voter
-		h.epoch = epoch
-		h.at, h.known = ob.seat(leader, at), leader != kafka.NoNode
-		if h.known && (was.at.ID != leader || was.epoch != epoch) {
+	// An epoch that nobody is known to lead says nothing against a leader: somebody asked for votes in it, perhaps one who has none. And
+	// nobody leads epoch 0.
+	if leader != kafka.NoNode && epoch > 0 && (epoch > h.epoch || epoch == h.epoch && !h.known) {
+		h.epoch, h.at, h.known = epoch, ob.seat(leader, at), true
+		if was.at.ID != leader || was.epoch != epoch {
 			ob.log("metadata leader", "leader", leader, "epoch", epoch)
 		}
 	}

@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 )
@@ -235,4 +238,105 @@ func TestASnapshotIsReadInPieces(t *testing.T) {
 			t.Errorf("another snapshot: %v", err)
 		}
 	})
+}
+
+// campaigned kills a node as if it had asked for votes in an epoch that nobody won, and nobody else remembers.
+func (c *cluster) campaigned(nd *simNode, epoch kafka.LeaderEpoch) {
+	c.t.Helper()
+	c.crash(nd)
+	e := election{leader: kafka.NoNode, epoch: epoch, voted: nd.key.NodeID, votedDirectory: nd.key.DirectoryID}
+	if err := (stateReplacement{nd.fs, testDir, string(e.encode(kraftDynamic, nil))}).Sync(); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// An epoch that nobody won, this node's own or that of a voter which nobody else hears, keeps no observer from the leader of an older one.
+func TestAnObserverFollowsTheLeaderWhateverWasVotedInVain(t *testing.T) {
+	c := newCluster(t, 5, 3, Config{IdleInterval: -1})
+	leader := c.awaitLeader()
+	nd := c.newcomer()
+	h := newHistory(c)
+	h.submit(leader)
+	c.w.Run(5 * time.Second)
+	id, epoch := leader.q.Leader()
+	lonely := c.nodes[0]
+	if lonely == leader {
+		lonely = c.nodes[1]
+	}
+	for _, other := range c.nodes[:3] {
+		if other != lonely {
+			c.cut[[2]kafka.NodeID{lonely.key.NodeID, other.key.NodeID}] = true
+			c.cut[[2]kafka.NodeID{other.key.NodeID, lonely.key.NodeID}] = true
+		}
+	}
+	c.campaigned(lonely, epoch+10)
+	c.start(lonely)
+	c.campaigned(nd, epoch+5)
+	c.cut[[2]kafka.NodeID{nd.key.NodeID, id}] = true
+	c.observer(nd)
+	c.w.Run(20 * time.Second) // it asks the others meanwhile
+	delete(c.cut, [2]kafka.NodeID{nd.key.NodeID, id})
+	h.submit(leader)
+	c.w.Run(10 * time.Second)
+	if now, e := leader.q.Leader(); now != id || e != epoch {
+		t.Fatalf("%d leads epoch %d, not %d epoch %d: the test tests nothing", now, e, id, epoch)
+	}
+	if _, e := lonely.q.Leader(); e < epoch+10 {
+		t.Fatalf("the voter that nobody hears is in epoch %d: the test tests nothing", e)
+	}
+	if now, e := nd.ob.Leader(); now != id || e != epoch || nd.ob.committed != leader.q.committed {
+		t.Fatalf("it follows %d of epoch %d to offset %d; %d leads epoch %d and has %d", now, e, nd.ob.committed, id, epoch, leader.q.committed)
+	}
+}
+
+// Who was removed and knows it gives no vote to a candidate that knows less: its log is older, or its message was long on the way. Who
+// has not heard of all that is committed gives it: the candidate may know better.
+func TestAnObserverIsNoVoterByTheWordOfOneWhoKnowsLess(t *testing.T) {
+	c := moving(t, 6, 3, Config{IdleInterval: -1})
+	leader := c.awaitLeader()
+	h := newHistory(c)
+	h.submit(leader)
+	got := ""
+	leader.q.RemoveVoter(leader.key, time.Second, outcome(&got))
+	was := leader.q.voters
+	c.w.RunUntil(time.Minute, func() bool { return leader.ob != nil })
+	if leader.ob == nil || leader.ob.committed != leader.ob.store.pos.end() {
+		t.Fatalf("%q, an observer %v: what it knew as a voter is forgotten", got, leader.ob != nil)
+	}
+	c.w.Run(5 * time.Second)
+	h.submit(c.leader())
+	c.w.Run(5 * time.Second)
+	ob := leader.ob
+	pos := &ob.store.pos
+	last, term := pos.next()-1, pos.lastTerm()
+	asks := func(candidate Key, kind raftpb.MessageType, term, index uint64) string {
+		b, err := proto.Marshal(&raftpb.Message{Type: kind.Enum(), Term: new(term + 1), LogTerm: new(term), Index: new(index)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		votes, err := ob.Judge(candidate, b)
+		return fmt.Sprint(votes, " ", fault.CodeOf(err))
+	}
+	voter := c.leader().key
+	for want, is := range map[string][]string{
+		"false NONE": {
+			asks(voter, raftpb.MsgPreVote, term, last-1), asks(voter, raftpb.MsgVote, term-1, last+9), asks(voter, raftpb.MsgHeartbeat, term, last+1),
+		},
+		"true NONE":             {asks(voter, raftpb.MsgVote, term, last), asks(voter, raftpb.MsgPreVote, term, last+1), asks(voter, raftpb.MsgPreVote, term+1, 1)},
+		"false VOTER_NOT_FOUND": {asks(Key{9, kafka.DirectoryID{9}}, raftpb.MsgPreVote, term+1, last+1)},
+	} {
+		for i, is := range is {
+			if is != want {
+				t.Errorf("%s, not %s, at question %d", is, want, i)
+			}
+		}
+	}
+	now := ob.voters
+	if ob.voters = was; asks(voter, raftpb.MsgPreVote, term, last-1) != "true NONE" {
+		t.Error("who is a voter by its own log votes")
+	}
+	ob.voters = now
+	if ob.committed, _ = pos.offsetOf(pos.changes[0]); asks(voter, raftpb.MsgPreVote, term-1, pos.changes[0]-2) != "true NONE" {
+		t.Error("whose removal may yet be taken back votes")
+	}
 }

@@ -86,7 +86,12 @@ func (q *Quorum) Receive(env Envelope, b []byte) error {
 // wait for: the observer pulls all that, and learns from the log that it votes.
 func AsksForVote(b []byte) bool {
 	m, err := decodeMessage(b)
-	return err == nil && (m.GetType() == raftpb.MsgVote || m.GetType() == raftpb.MsgPreVote)
+	return err == nil && candidates(m)
+}
+
+// candidates reports whether a message is a candidate's.
+func candidates(m *raftpb.Message) bool {
+	return m.GetType() == raftpb.MsgVote || m.GetType() == raftpb.MsgPreVote
 }
 
 // decodeMessage parses a message and checks everything that the Raft library takes on trust.
