@@ -7,8 +7,8 @@ import (
 	"github.com/milena-io/milena/internal/kafka"
 )
 
-// confirms are replies that tell what is committed, and write nothing by which a coordinator would learn that it has a successor (G3).
-// Before such a one leaves, those who may have succeeded us are asked, once for all replies that are there by then.
+// confirms are replies that tell what is committed, or who is in which generation, and need not write anything by which a coordinator
+// would learn that it has a successor (G2, G3). Before such a one leaves, those who may have succeeded us are asked, once for all replies that are there by then.
 type confirms struct {
 	waiting []unconfirmed // in the order they came
 	asked   int           // for how many of them, the first, the question under way is

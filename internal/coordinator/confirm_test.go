@@ -8,6 +8,7 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/machine/group"
+	"github.com/milena-io/milena/internal/machine/group/classic"
 )
 
 func fetchAll() *group.FetchOffsets { return &group.FetchOffsets{Group: "g", All: true} }
@@ -55,6 +56,23 @@ func TestCommittedOffsetsAreConfirmed(t *testing.T) {
 	r.w.Run(time.Second)
 	if len(r.tape.asked) != 0 {
 		t.Error("a commit is confirmed by being committed")
+	}
+}
+
+// G2: a member that comes back hears of a stable group's generation without anything being written.
+func TestGenerationsAreConfirmed(t *testing.T) {
+	r := newRig(t).loaded()
+	generation := r.stable("m")
+	r.tape.asks = true
+	back := joining("")
+	back.MemberID = "m"
+	for _, ask := range []group.Command{back, &classic.Sync{Group: "g", MemberID: "m", Generation: generation}} {
+		a := r.do(ask)
+		if r.w.Run(time.Second); a.times != 0 {
+			t.Fatalf("%T is answered without being confirmed", ask)
+		}
+		r.confirm(fault.New("test", kafka.ErrFencedLeaderEpoch, "somebody else leads"))
+		a.want(t, kafka.ErrNotCoordinator)
 	}
 }
 

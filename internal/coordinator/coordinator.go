@@ -8,10 +8,10 @@
 // Writing: at most one batch of a shard is on its way; what is decided meanwhile gathers in the next one, so that many
 // commits share one batch and one flush, and a lone one waits for nothing.
 //
-// Invariants: a reply leaves only when everything it rests on is committed, and one that tells committed offsets only when nobody else
-// can have committed others before it was asked for; an append is refused unless the shard's
-// leader epoch is still the partition's, so that two coordinators of one group never both accept; nobody is called with
-// a lock held; every request is answered exactly once.
+// Invariants: a reply leaves only when everything it rests on is committed, and one that tells committed offsets or a generation only
+// when nobody else can have committed others before it was asked for; an append is refused unless the shard's leader epoch is still the
+// partition's, so that two coordinators of one group never both accept; nobody is called with a lock held; every request is answered
+// exactly once.
 package coordinator
 
 import (

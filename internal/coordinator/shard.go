@@ -69,7 +69,8 @@ func (s *shard) submit(cmd group.Command, done func(any, error)) {
 		done(nil, err)
 		return
 	}
-	if _, asks := cmd.(*group.FetchOffsets); asks {
+	switch cmd.(type) {
+	case *group.FetchOffsets, *classic.Join, *classic.Sync:
 		done = s.confirmed(done)
 	}
 	s.tokens++
