@@ -99,7 +99,7 @@ func (m *mail) send(to quorum.Voter, msg []byte) {
 	if full {
 		return
 	}
-	n := m.seat.n
+	n, q := m.seat.n, m.seat.own()
 	call := &wire.NodeCall{
 		ClusterID: n.ClusterID(), From: n.member(), To: wire.Member{Node: to.ID, Directory: to.Directory}, Messages: [][]byte{msg},
 	}
@@ -111,7 +111,8 @@ func (m *mail) send(to quorum.Voter, msg []byte) {
 		}
 		m.mu.Unlock()
 		m.refused(addr, err)
-		if fault.CodeOf(err) == kafka.ErrVoterNotFound && quorum.AsksForVote(msg) {
+		// A refusal that comes after this node was made a voter once more is no word about it.
+		if fault.CodeOf(err) == kafka.ErrVoterNotFound && quorum.AsksForVote(msg) && m.seat.own() == q {
 			n.o.World.Go(m.seat.unseated) // it was removed and did not hear of it: it looks at the leader's log as an observer
 		}
 	})

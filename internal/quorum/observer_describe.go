@@ -7,7 +7,7 @@ import (
 	"github.com/milena-io/milena/internal/kafka"
 )
 
-// Describe tells what the observer knows of the quorum: who leads and votes, and how far its own log is committed. How far the others
+// Describe tells what the observer knows of the quorum: who leads and votes, how far its own log goes and is committed. How far the others
 // are only the leader knows.
 func (ob *Observer) Describe() Description {
 	ob.mu.Lock()
@@ -17,7 +17,11 @@ func (ob *Observer) Describe() Description {
 		d.Leader = ob.leader.at.ID
 	}
 	for _, v := range ob.voters {
-		d.Voters = append(d.Voters, Replica{Voter: v.Voter, LogEnd: kafka.NoOffset, LastFetchMs: -1, LastCaughtUpMs: -1})
+		r := Replica{Voter: v.Voter, LogEnd: kafka.NoOffset, LastFetchMs: -1, LastCaughtUpMs: -1}
+		if v.key == ob.o.Self { // it may have acknowledged all of it as a voter
+			r.LogEnd = ob.store.pos.end()
+		}
+		d.Voters = append(d.Voters, r)
 	}
 	return d
 }

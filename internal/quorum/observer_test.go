@@ -335,6 +335,11 @@ func TestAnObserverIsNoVoterByTheWordOfOneWhoKnowsLess(t *testing.T) {
 	if ob.voters = was; asks(voter, raftpb.MsgPreVote, term, last-1) != "true NONE" {
 		t.Error("who is a voter by its own log votes")
 	}
+	for _, v := range ob.Describe().Voters {
+		if own := v.ID == ob.o.Self.NodeID; own != (v.LogEnd == pos.end()) {
+			t.Errorf("the log of voter %d ends at %d, this one's at %d", v.ID, v.LogEnd, pos.end())
+		}
+	}
 	ob.voters = now
 	if ob.committed, _ = pos.offsetOf(pos.changes[0]); asks(voter, raftpb.MsgPreVote, term-1, pos.changes[0]-2) != "true NONE" {
 		t.Error("whose removal may yet be taken back votes")
