@@ -35,7 +35,7 @@ type Machine struct {
 
 // New returns a machine that has applied nothing.
 func New(o Options) *Machine {
-	return &Machine{o: o, kraft: 1, history: newHistory(image.Empty()), sessions: sessions{timeout: o.SessionTimeout, all: map[kafka.NodeID]*session{}, asked: map[kafka.NodeID]kafka.IncarnationID{}}}
+	return &Machine{o: o, kraft: 1, history: newHistory(image.Empty()), sessions: sessions{timeout: o.SessionTimeout, all: map[kafka.NodeID]*session{}, asked: map[kafka.NodeID]asking{}}}
 }
 
 // Decide answers with the records of the change and the reply to give once they are committed. The first record will

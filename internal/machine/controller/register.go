@@ -16,6 +16,7 @@ import (
 func registerBroker(d *decision, c RegisterBroker) (any, error) {
 	have := d.img.Broker(c.Broker)
 	same := have != nil && have.Incarnation == c.Incarnation
+	sure := have == nil || same || c.Colocated || c.follows(have) || d.sessions.insists(c)
 	if have != nil && !same && !d.replaceable(have, c) {
 		return nil, duplicate()
 	}
@@ -38,7 +39,7 @@ func registerBroker(d *decision, c RegisterBroker) (any, error) {
 		d.sessions.touch(d.now, c.Broker, have.Epoch, kafka.NoOffset)
 		return Registered{Epoch: have.Epoch}, nil
 	}
-	if have != nil && !c.Colocated && !c.follows(have) && !d.sessions.insists(c.Broker, c.Incarnation) {
+	if !sure {
 		return nil, duplicate()
 	}
 	if have != nil && d.img.Load(c.Broker).InSync > maxLeaving {

@@ -17,15 +17,28 @@ type sessions struct {
 	all     map[kafka.NodeID]*session
 	// balanced is when preferred leaders were last elected as far as that went; of a leadership, its beginning.
 	balanced kafka.Instant
-	// asked is the process that has asked for a broker's registration, and was to ask once more.
-	asked map[kafka.NodeID]kafka.IncarnationID
+	// asked are the processes that have asked for a broker's registration, and were to ask once more.
+	asked map[kafka.NodeID]asking
 }
 
-// insists reports whether a process asks for a registration again.
-func (s *sessions) insists(broker kafka.NodeID, process kafka.IncarnationID) bool {
-	before, ok := s.asked[broker]
-	s.asked[broker] = process
-	return ok && before == process
+// asking is a process that asks for a registration that it is not shown to follow.
+type asking struct {
+	process kafka.IncarnationID
+	times   int
+}
+
+// insists reports whether a process asks for a registration again. A request that comes again with the proof that the registered process
+// has ended is no other one.
+func (s *sessions) insists(c RegisterBroker) bool {
+	a := s.asked[c.Broker]
+	if c.Dead == 0 {
+		if a.process != c.Incarnation {
+			a = asking{process: c.Incarnation}
+		}
+		a.times++
+		s.asked[c.Broker] = a
+	}
+	return a.process == c.Incarnation && a.times > 1
 }
 
 // unbalanced reports whether it is time to elect preferred leaders.
@@ -48,7 +61,7 @@ type session struct {
 // not wait for a session that nobody saw.
 func (s *sessions) renew(now kafka.Instant, next kafka.Offset, img *image.Image) {
 	s.end, s.balanced = next, now
-	s.all, s.asked = map[kafka.NodeID]*session{}, map[kafka.NodeID]kafka.IncarnationID{}
+	s.all, s.asked = map[kafka.NodeID]*session{}, map[kafka.NodeID]asking{}
 	for b := range img.Brokers() {
 		if b.Fenced {
 			continue

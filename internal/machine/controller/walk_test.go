@@ -230,12 +230,26 @@ func (w *walk) pass() {
 	}
 }
 
+// register asks for a registration, and once more where it has to; each time first without the proof that the last process has ended.
+func (w *walk) register(r RegisterBroker) {
+	for range 2 {
+		bare := r
+		bare.Dead = 0
+		for _, cmd := range []RegisterBroker{bare, r} {
+			if _, err := w.do(cmd); fault.CodeOf(err) != kafka.ErrDuplicateBrokerRegistration {
+				return
+			}
+		}
+	}
+}
+
 // step decides a command and holds what became of every partition against the invariants.
 func (w *walk) step(cmd any) {
 	before := w.m.Committed()
-	_, err := w.do(cmd)
-	if _, ok := cmd.(RegisterBroker); ok && fault.CodeOf(err) == kafka.ErrDuplicateBrokerRegistration {
-		_, _ = w.do(cmd) // a broker asks again
+	if r, ok := cmd.(RegisterBroker); ok {
+		w.register(r)
+	} else {
+		_, _ = w.do(cmd)
 	}
 	after := w.m.Committed()
 	changes := map[kafka.TopicIDPartition]int{}
