@@ -20,8 +20,14 @@ func (r *run) repair() {
 	}
 }
 
-// mend takes one step with a partition, if it needs one.
+// mend takes one step with a partition, if it needs one. Where the disk had the only copy that may lead the operator has another lead
+// first: without a leader no replica is made anew. The checkers judge what is lost by that.
 func (a *repairs) mend(img *image.Image, tp kafka.TopicPartition, p *image.Partition) (done bool) {
+	if last := p.LastKnownELR(); p.Leader < 0 && len(p.ISR())+len(p.ELR()) == 0 && len(last) == 1 && a.gone(img, p, last[0]) {
+		a.d.c.r.note("the disk of broker %d is replaced, and the operator has another lead %v", last[0], tp)
+		a.d.elect(Repaired, tp, true)
+		return true
+	}
 	to, needed := a.step(img, p)
 	if needed {
 		a.d.c.r.note("the operator repairs %v: from %v to %v", tp, p.Replicas(), to)
@@ -55,12 +61,15 @@ func (a *repairs) step(img *image.Image, p *image.Partition) (to []int32, needed
 	return nil, false
 }
 
-// lost reports whether a broker that is there has not the directory that a partition is assigned to, and won't have it back: one that
-// failed is, when the process starts anew, and what was made in another directory meanwhile would be there twice.
+// lost reports whether the directory of a replica is gone.
 func (a *repairs) lost(img *image.Image, p *image.Partition) bool {
-	return slices.ContainsFunc(p.Replicas(), func(n kafka.NodeID) bool {
-		b, m := img.Broker(n), a.d.c.r.at(n)
-		failed := m != nil && m.proc != nil && m.oneDir == m.proc
-		return b != nil && b.Active() && !b.HasDirectory(p.Directory(n)) && !failed
-	})
+	return slices.ContainsFunc(p.Replicas(), func(n kafka.NodeID) bool { return a.gone(img, p, n) })
+}
+
+// gone reports whether a broker that is there has not the directory that a partition is assigned to, and won't have it back: one that
+// failed is, when the process starts anew, and what was made in another directory meanwhile would be there twice.
+func (a *repairs) gone(img *image.Image, p *image.Partition, n kafka.NodeID) bool {
+	b, m := img.Broker(n), a.d.c.r.at(n)
+	failed := m != nil && m.proc != nil && m.oneDir == m.proc
+	return b != nil && b.Active() && !b.HasDirectory(p.Directory(n)) && !failed
 }
