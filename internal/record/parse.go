@@ -29,7 +29,7 @@ func PeekSize(buf []byte) (int, error) {
 }
 
 // Next takes the first batch off buf. It checks lengths, the magic and the header's arithmetic, not the CRC. Errors:
-// ErrShort when buf ends first; INVALID_RECORD for the old formats; a corruption otherwise, with the batch when it is whole.
+// ErrShort when buf ends first; a corruption otherwise, of code INVALID_RECORD for the old formats, and with the batch when it is whole.
 func Next(buf []byte) (b Batch, rest []byte, err error) {
 	n, err := PeekSize(buf)
 	if err != nil {
@@ -39,7 +39,9 @@ func Next(buf []byte) (b Batch, rest []byte, err error) {
 		return nil, nil, fault.Corruption("record", "Invalid magic %d in a batch", int8(buf[posMagic]))
 	}
 	if len(buf) > posMagic && buf[posMagic] < Magic {
-		return nil, nil, fault.New("record", kafka.ErrInvalidRecord, "batch of magic %d: only magic 2 is taken", buf[posMagic])
+		old := fault.Corruption("record", "batch of magic %d: only magic 2 is taken", buf[posMagic])
+		old.Code = kafka.ErrInvalidRecord // what a client with an old format is told
+		return nil, nil, old
 	}
 	if n > len(buf) {
 		return nil, nil, ErrShort
