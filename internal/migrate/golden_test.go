@@ -258,6 +258,8 @@ func settled(t *testing.T, m *disk.Mem, after string) {
 // setter is a controller that sets a key of ours.
 type setter struct{ *stripper }
 
+func (s setter) Lead(kafka.Instant, kafka.Offset) {}
+
 func (s setter) Decide(kafka.Instant, kafka.Offset, quorum.Command) ([]quorum.Record, quorum.Reply, error) {
 	v := "cache"
 	return []quorum.Record{&staterecord.Config{ResourceType: staterecord.ResourceTopic, ResourceName: "work", Name: "milena.durability", Value: &v}}, nil, nil

@@ -48,6 +48,8 @@ func newStripper() *stripper { return &stripper{builder: image.Empty().Edit()} }
 
 func (s *stripper) image() *image.Image { return s.builder.Build(s.builder.Position()).Visible() }
 
+func (s *stripper) Lead(kafka.Instant, kafka.Offset) {}
+
 func (s *stripper) Decide(kafka.Instant, kafka.Offset, quorum.Command) ([]quorum.Record, quorum.Reply, error) {
 	keys := ownKeys(s.image())
 	var records []quorum.Record

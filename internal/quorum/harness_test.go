@@ -30,6 +30,7 @@ type keyStore struct {
 	undo      []undoStep
 	committed map[string]string
 	applied   kafka.Offset
+	led       []kafka.Offset // where it was told that it leads
 }
 
 type undoStep struct {
@@ -48,6 +49,8 @@ type put struct {
 func newKeyStore() *keyStore {
 	return &keyStore{keys: map[string]string{}, committed: map[string]string{}}
 }
+
+func (m *keyStore) Lead(_ kafka.Instant, next kafka.Offset) { m.led = append(m.led, next) }
 
 func (m *keyStore) Decide(_ kafka.Instant, next kafka.Offset, cmd Command) ([]Record, Reply, error) {
 	p := cmd.(put)

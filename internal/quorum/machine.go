@@ -16,6 +16,9 @@ type (
 
 // Machine is what the quorum needs of the controller's machine. Every call but Load is under the quorum's mutex.
 type Machine interface {
+	// Lead tells that this node is the active controller from now on, before it decides anything. The next record will get the
+	// offset next.
+	Lead(now kafka.Instant, next kafka.Offset)
 	// Decide answers with the records of the change and the reply to give once they are committed. The first record
 	// will get the offset next: broker epochs are offsets.
 	Decide(now kafka.Instant, next kafka.Offset, cmd Command) ([]Record, Reply, error)

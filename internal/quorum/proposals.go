@@ -119,6 +119,9 @@ func (l *leadership) decide(cmd Command, done func(Reply, error)) {
 // gather encodes records, applies them tentatively and adds them to the batch that is next proposed. The records of one
 // command are never in two batches: a batch is what everybody applies at once.
 func (l *leadership) gather(now kafka.Instant, recs []Record) error {
+	if len(recs) == 0 {
+		return nil // most heartbeats: the log is idle for all they say
+	}
 	values, bytes, level := make([][]byte, 0, len(recs)), 0, l.q.o.Machine.Level()
 	for _, r := range recs {
 		v := encodeRecord(r, level)

@@ -16,6 +16,7 @@ type role struct {
 	lead    uint64 // Raft id of the leader, 0 for none
 	leading bool
 	active  bool // leading, everything in the log is applied, commands are taken
+	told    bool // the machine knows that it leads
 }
 
 // leadership is what this node does while it leads: it has the machine decide, gathers the records into batches,
@@ -69,6 +70,10 @@ func (l *leadership) activate() {
 	l.role.active = true
 	l.props.start(l.q.committed)
 	l.q.log("metadata leader is active", "epoch", l.role.term, "offset", l.q.committed)
+	if !l.role.told {
+		l.role.told = true
+		l.q.o.Machine.Lead(l.q.o.World.Now(), l.q.committed)
+	}
 	early := l.props.early
 	l.props.early = nil
 	for _, cmd := range l.q.o.Machine.Due(l.q.o.World.Now()) { // what the log has to begin with comes before what anybody asked for

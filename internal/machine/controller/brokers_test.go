@@ -165,7 +165,7 @@ func TestANewLeaderGivesFreshSessions(t *testing.T) {
 	if len(due) != 2 {
 		t.Fatalf("%d sessions over, want 2", len(due))
 	}
-	l.next++ // the LEADER_CHANGE of a new term
+	l.elected()
 	for _, cmd := range due {
 		if l.must(cmd); len(l.last) != 0 {
 			t.Errorf("fenced by a timer of the old leadership")
@@ -185,7 +185,7 @@ func TestANewLeaderHoldsNobodyUpForAFencedBroker(t *testing.T) {
 	l := newLab(t)
 	l.start(1, 2)
 	l.must(BrokerDead{Broker: 1, Epoch: l.epoch(1)})
-	l.next++ // the LEADER_CHANGE of a new term
+	l.elected()
 	l.must(registration(1, 7))
 }
 

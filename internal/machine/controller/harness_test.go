@@ -35,9 +35,16 @@ func options() Options {
 
 // newLab returns a machine that leads: the log begins with three control records.
 func newLab(t testing.TB) *lab {
-	l := &lab{t: t, m: New(options()), next: 3, now: kafka.Instant{Mono: time.Hour, WallMs: 1_700_000_000_000}}
+	l := &lab{t: t, m: New(options()), next: 2, now: kafka.Instant{Mono: time.Hour, WallMs: 1_700_000_000_000}}
+	l.elected()
 	l.must(Bootstrap{})
 	return l
+}
+
+// elected begins a new term with its LEADER_CHANGE.
+func (l *lab) elected() {
+	l.next++
+	l.m.Lead(l.now, l.next)
 }
 
 // do decides a command, and has it applied and committed.

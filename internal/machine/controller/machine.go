@@ -38,14 +38,15 @@ func New(o Options) *Machine {
 	return &Machine{o: o, kraft: 1, history: newHistory(image.Empty()), sessions: sessions{timeout: o.SessionTimeout, all: map[kafka.NodeID]*session{}, asked: map[kafka.NodeID]asking{}}}
 }
 
+// Lead begins a leadership, and with it everybody's session.
+func (m *Machine) Lead(now kafka.Instant, next kafka.Offset) {
+	m.sessions.renew(now, next, m.history.newest())
+}
+
 // Decide answers with the records of the change and the reply to give once they are committed. The first record will
 // get the offset next.
 func (m *Machine) Decide(now kafka.Instant, next kafka.Offset, cmd any) ([]staterecord.Record, any, error) {
 	img := m.history.newest()
-	if next != m.sessions.end {
-		// Something stands in the log that was not applied here: control records. Every leadership begins with one.
-		m.sessions.renew(now, next, img)
-	}
 	d := &decision{o: &m.o, kraft: m.kraft, sessions: &m.sessions, img: img.Visible(), now: now, next: next}
 	reply, err := d.decide(cmd, img.InTransaction())
 	if err != nil {
@@ -57,13 +58,11 @@ func (m *Machine) Decide(now kafka.Instant, next kafka.Offset, cmd any) ([]state
 // Apply applies the next record of the log. A record that does not fit is a bug: everything in the log was decided.
 func (m *Machine) Apply(offset kafka.Offset, rec staterecord.Record) {
 	m.history.apply(offset, rec)
-	m.sessions.end = offset + 1
 }
 
 // Revert undoes every Apply at or above the offset.
 func (m *Machine) Revert(to kafka.Offset) {
 	m.history.revert(to)
-	m.sessions.end = to
 }
 
 // Commit makes every Apply below the offset final.
@@ -89,7 +88,7 @@ func (m *Machine) Due(now kafka.Instant) []any {
 // called beside other calls; what it returns may not.
 func (m *Machine) Load(end kafka.Offset, records iter.Seq[staterecord.Record]) (put func()) {
 	h := restored(end, records)
-	return func() { m.history, m.sessions.end = h, end }
+	return func() { m.history = h }
 }
 
 // Form tells the kraft.version of the cluster before anything is decided; a machine that is told none is of a cluster

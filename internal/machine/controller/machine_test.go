@@ -212,6 +212,7 @@ func (r *run) settle() {
 		}
 		sameImage(r.t, "reverted", r.newest(), r.images[end])
 		r.next = end + 1 // a new leader's record
+		r.m.Lead(r.now, r.next)
 		r.images[r.next] = r.newest()
 		return
 	}

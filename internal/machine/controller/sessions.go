@@ -13,7 +13,6 @@ import (
 // active gives every broker that is not fenced a fresh session, so that a change of controllers fences nobody.
 type sessions struct {
 	timeout time.Duration
-	end     kafka.Offset // the log's end as this machine knows it
 	all     map[kafka.NodeID]*session
 	// balanced is when preferred leaders were last elected as far as that went; of a leadership, its beginning.
 	balanced kafka.Instant
@@ -60,7 +59,7 @@ type session struct {
 // renew gives every broker a fresh session that is not fenced, as Apache Kafka does. A fenced one leads nothing: its next incarnation need
 // not wait for a session that nobody saw.
 func (s *sessions) renew(now kafka.Instant, next kafka.Offset, img *image.Image) {
-	s.end, s.balanced = next, now
+	s.balanced = now
 	s.all, s.asked = map[kafka.NodeID]*session{}, map[kafka.NodeID]asking{}
 	for b := range img.Brokers() {
 		if b.Fenced {
