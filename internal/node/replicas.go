@@ -219,8 +219,8 @@ func (r *replicas) change(img *image.Image, t image.TopicChange, c image.Partiti
 	r.news.changed(self, img, name, c)
 	switch {
 	case mine && r.ours(img):
-		if had && c.New.Directory(self) == kafka.DirectoryUnassigned && c.Old.Directory(self) != kafka.DirectoryUnassigned {
-			r.rehome(name, id)
+		if had && c.New.Directory(self) != c.Old.Directory(self) {
+			r.rehome(name, id, c.New.Directory(self))
 		}
 		r.become(img, id, r.ensure(img, topic, name, id, configs), c.New)
 	case mine:
@@ -230,20 +230,21 @@ func (r *replicas) change(img *image.Image, t image.TopicChange, c image.Partiti
 	}
 }
 
-// rehome hears that a replica was taken away and given back between two images: one whose directory is not here begins anew in one that
-// is, and where another lives the controller is told again.
-func (r *replicas) rehome(name kafka.TopicPartition, id kafka.TopicIDPartition) {
+// rehome hears that a replica is to be in another directory, be it because it was taken away and given back between two images: one whose
+// directory is not here begins anew in one that is, and where another lives the controller is told again if it does not know.
+func (r *replicas) rehome(name kafka.TopicPartition, id kafka.TopicIDPartition, to kafka.DirectoryID) {
 	r.mu.RLock()
 	p := r.byID[id]
 	r.mu.RUnlock()
 	if p == nil {
 		return
 	}
-	if v := r.n.storage.Of(p); v != r.n.storage.Nowhere {
+	switch v := r.n.storage.Of(p); {
+	case v == r.n.storage.Nowhere:
+		r.remove(name, id)
+	case to == kafka.DirectoryUnassigned:
 		r.moves.add(id, v.ID())
-		return
 	}
-	r.remove(name, id)
 }
 
 // begin makes this node's replicas from the first image that knows the incarnation. In earlier ones the controller has not
