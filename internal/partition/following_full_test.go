@@ -54,15 +54,7 @@ func fullCluster(t *testing.T, deleted bool) (*cluster, *disk.Faulty) {
 	n.p = New(n.p.at(), name, &cfg, 0, func(log.Config) (*log.Log, error) {
 		return log.Open(log.Options{FS: faulty, Path: "d/t-0", Partition: name, Config: cfg.Log, Now: c.w.Now()})
 	})
-	c.become(1, 1, 1, 1, 2, 3)
-	c.append(1, 1, "a")
-	c.sync(2)
-	c.append(1, 1, "only on 1")
-	c.append(1, 1, "and here")
-	c.become(2, 2, 2, 2)
-	c.append(2, -1, "b", "c")
-	c.append(2, -1, "d")
-	c.w.Run(time.Second)
+	c.goApart()
 	if deleted {
 		c.nodes[2].p.DeleteRecords(2, time.Minute, func(kafka.Offset, error) {})
 		c.w.Run(time.Second)

@@ -149,10 +149,8 @@ func TestAFollowerBeginsAnewWhereTheLeadersLogBegins(t *testing.T) {
 	}
 }
 
-// What a follower has may end within the batch that the leader's log begins in, when the logs went apart below there: all of it was
-// deleted, and nobody can show where they part. It begins anew with that batch.
-func TestAFollowerThatEndsWithinTheLeadersFirstBatchBeginsAnew(t *testing.T) {
-	c := newCluster(t, replica.Synced, 1, 1, 2, 3)
+// goApart has 1 lead with two records that nobody else gets, and then 2.
+func (c *cluster) goApart() {
 	c.become(1, 1, 1, 1, 2, 3)
 	c.append(1, 1, "a")
 	c.sync(2)
@@ -162,6 +160,13 @@ func TestAFollowerThatEndsWithinTheLeadersFirstBatchBeginsAnew(t *testing.T) {
 	c.append(2, -1, "b", "c")
 	c.append(2, -1, "d")
 	c.w.Run(time.Second)
+}
+
+// What a follower has may end within the batch that the leader's log begins in, when the logs went apart below there: all of it was
+// deleted, and nobody can show where they part. It begins anew with that batch.
+func TestAFollowerThatEndsWithinTheLeadersFirstBatchBeginsAnew(t *testing.T) {
+	c := newCluster(t, replica.Synced, 1, 1, 2, 3)
+	c.goApart()
 	c.nodes[2].p.DeleteRecords(2, time.Minute, func(kafka.Offset, error) {})
 	c.w.Run(time.Second)
 	for range 3 {

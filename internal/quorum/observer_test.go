@@ -87,15 +87,21 @@ func TestObserversInAStormSeeWhatIsCommitted(t *testing.T) {
 	}
 }
 
+// withObserver is a cluster of three with one that has observed it from before its first change.
+func withObserver(t *testing.T, seed uint64) (c *cluster, h *history, leader, observer *simNode) {
+	c = newCluster(t, seed, 3, Config{IdleInterval: -1})
+	leader = c.awaitLeader()
+	observer = c.newcomer()
+	h = newHistory(c)
+	h.submit(leader)
+	c.w.Run(5 * time.Second)
+	return c, h, leader, observer
+}
+
 // An observer's log is the voters' log byte for byte, and its snapshots know their Raft index: an observer made a voter
 // counts as the others do.
 func TestAnObserverIsKnownByHowFarItIs(t *testing.T) {
-	c := newCluster(t, 1, 3, Config{IdleInterval: -1})
-	leader := c.awaitLeader()
-	nd := c.newcomer()
-	h := newHistory(c)
-	h.submit(leader)
-	c.w.Run(5 * time.Second)
+	_, _, leader, nd := withObserver(t, 1)
 	d := leader.q.Describe()
 	if len(d.Observers) != 1 || d.Observers[0].ID != nd.key.NodeID || d.Observers[0].LogEnd != d.HighWatermark || d.Observers[0].LastCaughtUpMs < 0 {
 		t.Fatalf("%+v, high watermark %d", d.Observers, d.HighWatermark)
@@ -252,12 +258,7 @@ func (c *cluster) campaigned(nd *simNode, epoch kafka.LeaderEpoch) {
 
 // An epoch that nobody won, this node's own or that of a voter which nobody else hears, keeps no observer from the leader of an older one.
 func TestAnObserverFollowsTheLeaderWhateverWasVotedInVain(t *testing.T) {
-	c := newCluster(t, 5, 3, Config{IdleInterval: -1})
-	leader := c.awaitLeader()
-	nd := c.newcomer()
-	h := newHistory(c)
-	h.submit(leader)
-	c.w.Run(5 * time.Second)
+	c, h, leader, nd := withObserver(t, 5)
 	id, epoch := leader.q.Leader()
 	lonely := c.nodes[0]
 	if lonely == leader {
