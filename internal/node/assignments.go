@@ -21,11 +21,16 @@ type assignments struct {
 	pending map[kafka.TopicIDPartition]whereabouts
 	planned bool // to send soon
 	sending bool
+	added   int // how often something was
+	asked   int // what added was when the request that is under way was made
 	waits   []toldWait
 }
 
 // whereabouts is what the controller is to be told of a replica: where it is, and where it may still believe that it is.
-type whereabouts struct{ in, not kafka.DirectoryID }
+type whereabouts struct {
+	in, not kafka.DirectoryID
+	order   int // among all that were added
+}
 
 // toldWait is somebody who waits until the controller knows what is in a directory.
 type toldWait struct {
@@ -39,14 +44,13 @@ const (
 )
 
 // add has a replica's directory told.
-func (a *assignments) add(id kafka.TopicIDPartition, dir kafka.DirectoryID) {
-	a.move(id, whereabouts{in: dir, not: dir})
-}
+func (a *assignments) add(id kafka.TopicIDPartition, dir kafka.DirectoryID) { a.move(id, dir, dir) }
 
-// move has it told that a replica is in one directory, and not in another.
-func (a *assignments) move(id kafka.TopicIDPartition, t whereabouts) {
+// move has it told that a replica is in one directory, and not in another. What was told before, or is on its way, may have been forgotten.
+func (a *assignments) move(id kafka.TopicIDPartition, in, not kafka.DirectoryID) {
 	a.mu.Lock()
-	a.pending[id] = t
+	a.added++
+	a.pending[id] = whereabouts{in, not, a.added}
 	plan := !a.planned
 	a.planned = true
 	a.mu.Unlock()
@@ -112,7 +116,7 @@ func (a *assignments) send() {
 		a.mu.Unlock()
 		return
 	}
-	a.sending = true
+	a.sending, a.asked = true, a.added
 	cmd := controller.AssignReplicas{Broker: a.n.settings.NodeID(), Epoch: epoch, Replicas: a.batch()}
 	a.mu.Unlock()
 	a.n.control.Submit(startTimeout, cmd, func(_ any, err error) { a.sent(cmd.Replicas, err) })
@@ -124,7 +128,7 @@ func (a *assignments) sent(batch []controller.ReplicaHome, err error) {
 	a.sending = false
 	if err == nil {
 		for _, r := range batch {
-			if a.pending[r.ID].in == r.Directory {
+			if a.pending[r.ID].order <= a.asked {
 				delete(a.pending, r.ID)
 			}
 		}

@@ -11,7 +11,7 @@ import (
 func TestNobodyWaitsForAReplicaThatIsGone(t *testing.T) {
 	gone, other := kafka.TopicIDPartition{TopicID: kafka.TopicID{1}}, kafka.TopicIDPartition{TopicID: kafka.TopicID{2}}
 	failed := kafka.DirectoryID{7}
-	a := assignments{pending: map[kafka.TopicIDPartition]whereabouts{gone: {failed, failed}, other: {failed, failed}}}
+	a := assignments{pending: map[kafka.TopicIDPartition]whereabouts{gone: {in: failed, not: failed}, other: {in: failed, not: failed}}}
 	told := 0
 	a.told(failed, func() { told++ })
 	a.drop(other)

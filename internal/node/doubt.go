@@ -91,7 +91,7 @@ func (s *seat) advanced() {
 			s.control.Moved()
 			s.forward.Moved()
 		}
-		if now.active && !was.active {
+		if now.active && (!was.active || now.epoch != was.epoch) {
 			s.rollCall()
 		}
 		s.vigil.look()

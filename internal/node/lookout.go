@@ -129,21 +129,22 @@ func (l *lookout) ask() {
 	to := all[l.turn%len(all)]
 	l.turn++
 	l.mu.Unlock()
-	l.led(to, false)
+	l.led(q, to, false)
 }
 
-// led asks a node whether it leads a quorum that this voter is none of; a node that does not lead names who does.
-func (l *lookout) led(to quorum.Voter, named bool) {
+// led asks a node whether it leads a quorum that this voter is none of; a node that does not lead names who does. An answer that comes when
+// this node is a voter once more is no word about it.
+func (l *lookout) led(q *quorum.Quorum, to quorum.Voter, named bool) {
 	s := l.s
 	a := quorum.Pull{Observer: s.n.key(), Epoch: kafka.NoLeaderEpoch, LastEpoch: kafka.NoLeaderEpoch, MaxBytes: 1}
 	leading{s}.Fetch(to, a, func(p quorum.Pulled, err error) {
 		leader, _ := s.leader() // this voter's epoch says nothing: it may have asked for votes in it, and nobody have won
 		switch {
-		case leader != kafka.NoNode || p.Leader == kafka.NoNode || p.Leader == s.n.settings.NodeID():
+		case s.own() != q || leader != kafka.NoNode || p.Leader == kafka.NoNode || p.Leader == s.n.settings.NodeID():
 		case err == nil:
 			s.n.o.World.Go(s.unseated)
 		case !named && len(p.LeaderAt) > 0:
-			l.led(quorum.Voter{ID: p.Leader, Endpoints: p.LeaderAt}, true)
+			l.led(q, quorum.Voter{ID: p.Leader, Endpoints: p.LeaderAt}, true)
 		}
 	})
 }

@@ -145,9 +145,13 @@ func (n *Node) assemble() error {
 	if !roles.Broker {
 		act = n.follow
 	}
+	var misfit error
 	n.feed = feed.New(func(d image.Delta) {
-		if err := n.fits(d); err != nil {
-			n.life.Fail(err)
+		if misfit != nil {
+			return // it builds on what was not acted on
+		}
+		if misfit = n.fits(d); misfit != nil {
+			n.life.Fail(misfit)
 			return
 		}
 		act(d)

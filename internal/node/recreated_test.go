@@ -63,33 +63,6 @@ func TestATopicMadeAnewInOneChange(t *testing.T) {
 	}
 }
 
-// A replica whose directory is gone for good is taken away and given back, and the node hears of both in one change: it begins anew in a
-// directory that is here, the broker's only one or the one that it chooses.
-func TestAReplicaGivenBackInOneChange(t *testing.T) {
-	for _, chosen := range []bool{true, false} {
-		r := newRig(t)
-		back := kafka.DirectoryUnassigned
-		if !chosen {
-			back = r.n.storage.Volumes[0].ID()
-		}
-		id := kafka.TopicID{1}
-		now := r.n.feed.Image()
-		in := func(dir kafka.DirectoryID) *staterecord.Partition {
-			return &staterecord.Partition{TopicID: id, Replicas: []kafka.NodeID{1, 2}, ISR: []kafka.NodeID{2}, Leader: 2, Directories: []kafka.DirectoryID{dir, {9}}}
-		}
-		now = r.applies(now, &staterecord.Topic{Name: "t", TopicID: id}, in(kafka.DirectoryID{0xaa, 1}))
-		name := kafka.TopicPartition{Topic: "t"}
-		if err := must.Get(r.n.replicas.ByName(name)).Open(); err == nil {
-			t.Fatal("it opens in a directory that is not here")
-		}
-		r.applies(now, in(back))
-		if err := must.Get(r.n.replicas.ByName(name)).Open(); err != nil {
-			t.Errorf("given back: %v", err)
-		}
-		r.kill()
-	}
-}
-
 // What was deleted while the node was away, and made anew, stands under the name of the new one: the log that has the name sets it aside,
 // and nobody else does, who might take away what is being opened.
 func TestTheNewOfANameSetsTheOldAside(t *testing.T) {

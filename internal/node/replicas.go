@@ -219,8 +219,8 @@ func (r *replicas) change(img *image.Image, t image.TopicChange, c image.Partiti
 	r.news.changed(self, img, name, c)
 	switch {
 	case mine && r.ours(img):
-		if had && c.New.Directory(self) != c.Old.Directory(self) {
-			r.rehome(name, id, c.New.Directory(self))
+		if had {
+			r.rehome(name, id, c)
 		}
 		r.become(img, id, r.ensure(img, topic, name, id, configs), c.New)
 	case mine:
@@ -230,20 +230,24 @@ func (r *replicas) change(img *image.Image, t image.TopicChange, c image.Partiti
 	}
 }
 
-// rehome hears that a replica is to be in another directory, be it because it was taken away and given back between two images: one whose
-// directory is not here begins anew in one that is, and where another lives the controller is told again if it does not know.
-func (r *replicas) rehome(name kafka.TopicPartition, id kafka.TopicIDPartition, to kafka.DirectoryID) {
+// rehome looks at the directory of a replica that this node had: between two images it may have been taken away and given back. Then one
+// whose directory failed or is not here begins anew in one that serves, and where another lives the controller is told again: what it was
+// told before it has forgotten.
+func (r *replicas) rehome(name kafka.TopicPartition, id kafka.TopicIDPartition, c image.PartitionChange) {
 	r.mu.RLock()
 	p := r.byID[id]
 	r.mu.RUnlock()
 	if p == nil {
 		return
 	}
+	is, other := c.New.Directory(r.self), c.New.Directory(r.self) != c.Old.Directory(r.self)
+	nobodys := is == kafka.DirectoryUnassigned
 	switch v := r.n.storage.Of(p); {
-	case v == r.n.storage.Nowhere:
+	case other && (v == r.n.storage.Nowhere || nobodys && v.Offline() != nil):
 		r.remove(name, id)
-	case to == kafka.DirectoryUnassigned:
-		r.moves.add(id, v.ID())
+	case nobodys && v != r.n.storage.Nowhere:
+		in, not := v.Bound(p)
+		r.moves.move(id, in, not)
 	}
 }
 

@@ -89,7 +89,7 @@ type homes struct{ n *Node }
 
 // Assign has it told that a replica is in one directory, and not in another.
 func (h homes) Assign(id kafka.TopicIDPartition, in, not kafka.DirectoryID) {
-	h.n.replicas.moves.move(id, whereabouts{in: in, not: not})
+	h.n.replicas.moves.move(id, in, not)
 }
 
 // Knows reports whether nothing is left to be told of a replica.

@@ -259,6 +259,22 @@ func (r *relocations) ended(m *relocation, out partition.Moved) {
 	r.next()
 }
 
+// Bound is where the controller is to believe that a replica of the directory lives, and where it may still believe so: where it moves to once that was
+// announced and as long as it is not called back, and else where it is.
+func (v *Volume) Bound(p *partition.Partition) (in, not kafka.DirectoryID) {
+	r := v.s.moving
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch m := r.all[p]; {
+	case m == nil || !m.state.announced:
+		return v.ID(), v.ID()
+	case m.wish == m.to && !m.Over() || m.state.move.Turned():
+		return m.to.ID(), m.from.ID()
+	default:
+		return m.from.ID(), m.to.ID()
+	}
+}
+
 // lost hears that a log directory failed, before the controller does: what was about to leave it has not left, and what was
 // about to come has not come.
 func (r *relocations) lost(v *Volume) {
