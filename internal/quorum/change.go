@@ -49,8 +49,8 @@ func (q *Quorum) AddVoter(v Voter, timeout time.Duration, whenCommitted bool, do
 	})
 }
 
-// RemoveVoter takes a voter out. A leader that takes itself out leads until the others have committed that, and then they
-// elect another at once. The last voter stays.
+// RemoveVoter takes a voter out. A leader that takes itself out leads until the others have committed that, takes no commands
+// meanwhile, and then they elect another at once. The last voter stays.
 func (q *Quorum) RemoveVoter(k Key, timeout time.Duration, done func(error)) {
 	q.alterVoters("removing", timeout, done, func(c *voterChange) error {
 		const op = "quorum.RemoveVoter"
@@ -178,6 +178,17 @@ func (l *leadership) advanceChange() {
 	if c.early {
 		c.answer(l.q, nil)
 	}
+}
+
+// leaves reports whether this leader's log holds the change that takes it out of the voters. It proposes nothing after that: a voter
+// that has the change and has not heard that it is committed can succeed this node only by its vote, which a log that goes on here
+// would refuse for ever.
+func (l *leadership) leaves() bool {
+	if c := l.change; c == nil || !c.proposed {
+		return false
+	}
+	_, stays := l.change.to.byRaftID(l.q.self.raft)
+	return !stays
 }
 
 // settleChange ends a change that is committed.

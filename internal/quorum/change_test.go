@@ -305,3 +305,41 @@ func TestVotersComeAndGoInAStormAndNothingAcknowledgedIsLost(t *testing.T) {
 		t.Fatalf("%d changes of voters, %d of state: the test tests nothing", changes, acked)
 	}
 }
+
+// A leader that takes itself out writes nothing after that, so that the voter which has not heard that this is committed has the
+// longest log, and the vote of who was removed.
+func TestALeaderThatIsRemovedIsSucceededWithoutItsLastWord(t *testing.T) {
+	for seed := range uint64(20) {
+		c := moving(t, seed, 2, Config{IdleInterval: -1})
+		leader := c.awaitLeader()
+		next := c.nodes[2-leader.key.NodeID]
+		h := newHistory(c)
+		h.submit(leader)
+		c.w.Run(time.Second)
+		got, end := "", leader.q.committed
+		leader.q.RemoveVoter(leader.key, time.Second, outcome(&got))
+		h.submit(leader)
+		if !c.w.RunUntil(time.Second, func() bool { return next.q.engine.store.pos.end() > end }) {
+			t.Fatalf("seed %d: the change does not arrive", seed)
+		}
+		c.cut[[2]kafka.NodeID{leader.key.NodeID, next.key.NodeID}] = true
+		if !c.w.RunUntil(time.Second, func() bool { return got != "" }) || got != "NONE " {
+			t.Fatalf("seed %d: %q", seed, got)
+		}
+		if next.q.committed > end {
+			t.Fatalf("seed %d: it is known that the change is committed: the test tests nothing", seed)
+		}
+		c.w.Run(10 * time.Millisecond) // what is under way is lost
+		c.cut = map[[2]kafka.NodeID]bool{}
+		if !c.w.RunUntil(20*time.Second, func() bool { return next.q.Active() && leader.ob != nil && leader.ob.committed == next.q.committed }) {
+			t.Fatalf("seed %d: nobody succeeds: %+v", seed, next.q.Describe())
+		}
+		h.submit(next)
+		c.w.Run(time.Second)
+		if members(next) != fmt.Sprintf("[%d]", next.key.NodeID) || len(h.acked) != 2 {
+			t.Fatalf("seed %d: voters %s, %d acknowledged", seed, members(next), len(h.acked))
+		}
+		h.check("who succeeds", next.machine.committed)
+		sameBytes(t, seed, c)
+	}
+}

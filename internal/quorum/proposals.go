@@ -76,7 +76,7 @@ func (q *Quorum) Submit(cmd Command, done func(Reply, error)) {
 		case !q.lead.role.leading:
 			err := q.lead.notController("quorum.Submit", "this node does not lead the metadata quorum")
 			q.later(func() { done(nil, err) })
-		case q.lead.handing != nil:
+		case q.lead.handing != nil || q.lead.leaves():
 			err := q.lead.notController("quorum.Submit", "this node hands the leadership of the metadata quorum over")
 			q.later(func() { done(nil, err) })
 		case q.lead.role.active:

@@ -107,7 +107,7 @@ func (c *clock) runTimers() {
 				return
 			}
 			now := c.q.o.World.Now()
-			if c.q.lead.handing != nil {
+			if c.q.lead.handing != nil || c.q.lead.leaves() {
 				c.runTimers() // whoever leads next looks at its own
 				return
 			}
