@@ -343,3 +343,37 @@ func TestALeaderThatIsRemovedIsSucceededWithoutItsLastWord(t *testing.T) {
 		sameBytes(t, seed, c)
 	}
 }
+
+// A voter that was far behind when it was made one pulls the log as an observer, and is then offered a snapshot which it has by a leader
+// that does not know how far it is, and which does not name it.
+func TestAVoterTakesNoHarmFromASnapshotOfTheTimeBeforeIt(t *testing.T) {
+	for seed := range uint64(20) {
+		c := moving(t, seed, 1, Config{SnapshotBytes: 400, RetentionBytes: 500})
+		leader := c.awaitLeader()
+		h := newHistory(c)
+		nd, got := c.newcomer(), ""
+		c.w.Run(lentFor + time.Second)
+		c.cut[[2]kafka.NodeID{nd.key.NodeID, leader.key.NodeID}] = true
+		for range 40 {
+			h.submit(leader)
+			c.w.Run(5 * time.Millisecond)
+		}
+		if start, _ := leader.log.Bounds(); start <= nd.ob.store.pos.end() {
+			t.Fatalf("seed %d: the leader's log goes back to %d: nobody is far behind", seed, start)
+		}
+		leader.q.AddVoter(c.seat(nd.key.NodeID), time.Minute, true, outcome(&got))
+		c.w.Run(100 * time.Millisecond)
+		if members(leader) != "[1 2]" {
+			t.Fatalf("seed %d: %q, voters %s", seed, got, members(leader))
+		}
+		c.w.Run(5 * time.Second)
+		c.cut = map[[2]kafka.NodeID]bool{}
+		if !c.w.RunUntil(time.Minute, func() bool { return agreed(c) }) {
+			t.Fatalf("seed %d: node 2 votes %v: %+v", seed, nd.q != nil, leader.q.Describe())
+		}
+		h.submit(c.leader())
+		c.w.Run(time.Second)
+		h.check("the new voter", nd.machine.committed)
+		sameBytes(t, seed, c)
+	}
+}

@@ -65,6 +65,7 @@ func (in *intake) admit(m *raftpb.Message) error {
 	switch {
 	case err != nil:
 		return err
+	case in.has(o): // whomever it names: it is not installed
 	case !slices.Contains(o.voters, in.q.self.raft):
 		// It is of the time before this node was added, and Raft installs none that does not name the node. Pulling does.
 		if in.q.o.Unseated != nil {
@@ -77,19 +78,33 @@ func (in *intake) admit(m *raftpb.Message) error {
 	return nil
 }
 
+// has reports whether the log holds all that a snapshot covers.
+func (in *intake) has(o offer) bool {
+	e := &in.q.engine
+	term, known := e.store.pos.termOf(o.index)
+	return o.index <= e.node.BasicStatus().GetCommit() || known && term == uint64(o.id.Epoch)
+}
+
 // hear takes a message that was admitted and returns what Raft is to hear of it: all of it where the log has what the snapshot
 // covers, so that the leader learns how far this voter is; else that the leader lives, and the rest when the snapshot is here.
 func (in *intake) hear(m *raftpb.Message) *raftpb.Message {
 	o, err := offerOf(m.GetSnapshot())
-	e := &in.q.engine
-	term, known := e.store.pos.termOf(o.index)
-	if err != nil || o.index <= e.node.BasicStatus().GetCommit() || known && term == m.GetSnapshot().GetMetadata().GetTerm() {
+	if err != nil {
 		return m
 	}
-	if m.GetTerm() >= in.q.lead.role.term {
+	beat := &raftpb.Message{Type: raftpb.MsgHeartbeat.Enum(), From: new(m.GetFrom()), To: new(m.GetTo()), Term: new(m.GetTerm())}
+	late := m.GetTerm() < in.q.lead.role.term
+	if in.has(o) {
+		if !late { // of a snapshot that does not name this voter Raft would not take even that it is committed
+			beat.Commit = new(o.index)
+			_ = in.q.engine.node.Step(beat)
+		}
+		return m
+	}
+	if !late {
 		in.fetch(o, m)
 	}
-	return &raftpb.Message{Type: raftpb.MsgHeartbeat.Enum(), From: new(m.GetFrom()), To: new(m.GetTo()), Term: new(m.GetTerm())}
+	return beat
 }
 
 // fetch begins to fetch a snapshot, or goes on with the one that is under way: a leader keeps what is being asked for.

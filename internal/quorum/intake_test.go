@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
@@ -315,4 +316,39 @@ func FuzzDownload(f *testing.F) {
 			t.Fatal(fmt.Sprint(entries), err)
 		}
 	})
+}
+
+// A voter that has just started has the log and does not know what of it is committed. The offer of a snapshot that it has tells it, and
+// is answered, also where it is of the time before this voter was one.
+func TestTheOfferOfASnapshotThatTheLogHoldsIsAnswered(t *testing.T) {
+	c := moving(t, 1, 3, Config{IdleInterval: -1})
+	leader := c.awaitLeader()
+	h := newHistory(c)
+	for range 10 {
+		h.submit(leader)
+	}
+	c.w.Run(time.Second)
+	nd := c.nodes[leader.key.NodeID%3]
+	c.crash(nd)
+	c.start(nd)
+	nd.q.o.Unseated = func() { t.Error("it votes no more") }
+	var answered uint64
+	nd.q.o.Send = func(_ Voter, msg []byte) {
+		if m, err := decodeMessage(msg); err == nil && m.GetType() == raftpb.MsgAppResp && !m.GetReject() {
+			answered = m.GetIndex()
+		}
+	}
+	pos := &nd.q.engine.store.pos
+	ref := snapshotRef{index: pos.next() - 1, epoch: kafka.LeaderEpoch(pos.lastTerm()), offset: pos.end(), voters: voterSet{leader.q.self}}
+	if nd.q.committed == pos.end() {
+		t.Fatal("the test tests nothing")
+	}
+	b, err := proto.Marshal(&raftpb.Message{Type: raftpb.MsgSnap.Enum(), From: new(leader.key.RaftID()), To: new(nd.key.RaftID()),
+		Term: new(leader.q.lead.role.term), Snapshot: ref.offered()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nd.q.Receive(Envelope{From: leader.key, To: nd.key}, b); err != nil || answered != ref.index || nd.q.committed != ref.offset {
+		t.Fatalf("%v, entry %d is acknowledged and not %d, offset %d is committed and not %d", err, answered, ref.index, nd.q.committed, ref.offset)
+	}
 }
