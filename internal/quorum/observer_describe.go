@@ -1,6 +1,8 @@
 package quorum
 
 import (
+	"cmp"
+
 	"go.etcd.io/raft/v3/raftpb"
 
 	"github.com/milena-io/milena/internal/fault"
@@ -39,8 +41,9 @@ func (ob *Observer) Stop() {
 }
 
 // Judge reports whether a message for this observer makes a voter of it: a candidate asks for its vote, and may know it for a voter by what
-// was committed since. A candidate that is none is refused: there is a leader, and the voters of the log are others. One that knows less
-// than this observer is passed over: it has just started, or its message is late, and its log is too short for a vote.
+// was committed since. A candidate that is none is refused: there is a leader, and the voters of the log are others. One whose log goes on
+// after what is known here may be one by that, and is not refused; while there is a leader it gets no vote either. One that knows less than
+// this observer is passed over: it has just started, or its message is late, and its log is too short for a vote.
 func (ob *Observer) Judge(candidate Key, msg []byte) (votes bool, err error) {
 	m, err := decodeMessage(msg)
 	if err != nil || !candidates(m) {
@@ -49,6 +52,9 @@ func (ob *Observer) Judge(candidate Key, msg []byte) (votes bool, err error) {
 	ob.mu.Lock()
 	defer ob.mu.Unlock()
 	if _, named := ob.voters.byKey(candidate); !named && ob.leader.known {
+		if after, ok := ob.against(m); ok && after > 0 {
+			return false, nil
+		}
 		return false, fault.New("quorum.Observer", kafka.ErrVoterNotFound, "%s is no voter of %s", candidate, ob.voters)
 	}
 	return !ob.knowsMore(m), nil
@@ -62,7 +68,16 @@ func (ob *Observer) knowsMore(candidate *raftpb.Message) bool {
 	if n := len(pos.changes); !ok || named || len(ob.voters) == 0 || n > 0 && pos.changes[n-1] >= next {
 		return false
 	}
-	term, ok := pos.termOf(next - 1)
-	last := candidate.GetLogTerm()
-	return ok && (last < term || last == term && candidate.GetIndex()+1 < next)
+	after, ok := ob.against(candidate)
+	return ok && after < 0
+}
+
+// against compares where a candidate's log ends with where what is known here to be committed does: positive where it goes on after that.
+func (ob *Observer) against(candidate *raftpb.Message) (after int, ok bool) {
+	next, ok := ob.store.pos.indexOf(ob.committed)
+	if !ok {
+		return 0, false
+	}
+	term, ok := ob.store.pos.termOf(next - 1)
+	return cmp.Or(cmp.Compare(candidate.GetLogTerm(), term), cmp.Compare(candidate.GetIndex()+1, next)), ok
 }

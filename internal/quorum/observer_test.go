@@ -321,10 +321,13 @@ func TestAnObserverIsNoVoterByTheWordOfOneWhoKnowsLess(t *testing.T) {
 	voter := c.leader().key
 	for want, is := range map[string][]string{
 		"false NONE": {
+			asks(Key{9, kafka.DirectoryID{9}}, raftpb.MsgPreVote, term, last+1), // who knows more may know that it is a voter
 			asks(voter, raftpb.MsgPreVote, term, last-1), asks(voter, raftpb.MsgVote, term-1, last+9), asks(voter, raftpb.MsgHeartbeat, term, last+1),
 		},
-		"true NONE":             {asks(voter, raftpb.MsgVote, term, last), asks(voter, raftpb.MsgPreVote, term, last+1), asks(voter, raftpb.MsgPreVote, term+1, 1)},
-		"false VOTER_NOT_FOUND": {asks(Key{9, kafka.DirectoryID{9}}, raftpb.MsgPreVote, term+1, last+1)},
+		"true NONE": {asks(voter, raftpb.MsgVote, term, last), asks(voter, raftpb.MsgPreVote, term, last+1), asks(voter, raftpb.MsgPreVote, term+1, 1)},
+		"false VOTER_NOT_FOUND": {
+			asks(Key{9, kafka.DirectoryID{9}}, raftpb.MsgPreVote, term, last), asks(Key{9, kafka.DirectoryID{9}}, raftpb.MsgVote, term-1, last+9),
+		},
 	} {
 		for i, is := range is {
 			if is != want {
