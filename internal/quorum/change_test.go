@@ -377,3 +377,39 @@ func TestAVoterTakesNoHarmFromASnapshotOfTheTimeBeforeIt(t *testing.T) {
 		sameBytes(t, seed, c)
 	}
 }
+
+// A voter that was added and has led needs no other to tell it that it is one: its own LEADER_CHANGE names it. When it starts again, nobody
+// else may have all that it wrote, and lead.
+func TestALeaderThatWasAddedLeadsAgainWhenItStarts(t *testing.T) {
+	for seed := range uint64(20) {
+		c := moving(t, seed, 1, Config{})
+		first := c.awaitLeader()
+		h := newHistory(c)
+		nd, got := c.newcomer(), ""
+		c.w.Run(3 * time.Second)
+		first.q.AddVoter(c.seat(nd.key.NodeID), 10*time.Second, true, outcome(&got))
+		c.w.Run(5 * time.Second)
+		if nd.q == nil {
+			t.Fatalf("seed %d: %q, no voter", seed, got)
+		}
+		first.q.TransferTo(nd.key.NodeID, outcome(&got))
+		if !c.w.RunUntil(10*time.Second, func() bool { return nd.q.Active() }) || got != "NONE NONE " {
+			t.Fatalf("seed %d: %q, %v", seed, got, c.leader())
+		}
+		c.cut[[2]kafka.NodeID{nd.key.NodeID, first.key.NodeID}] = true
+		h.submit(nd)
+		c.w.Run(100 * time.Millisecond)
+		c.crash(nd)
+		c.start(nd)
+		if nd.q.engine.store.pos.end() <= first.q.engine.store.pos.end() {
+			t.Fatalf("seed %d: its log is not the longer one: the test tests nothing", seed)
+		}
+		c.w.Run(time.Second)
+		c.cut = map[[2]kafka.NodeID]bool{}
+		if !c.w.RunUntil(time.Minute, func() bool { return agreed(c) }) {
+			t.Fatalf("seed %d: nobody leads: %+v", seed, nd.q.Describe())
+		}
+		h.check("who led", nd.machine.committed)
+		sameBytes(t, seed, c)
+	}
+}

@@ -233,6 +233,7 @@ func (s *storage) walk() error {
 func (s *storage) mapped(start, end kafka.Offset) (p positions, before kafka.LeaderEpoch, err error) {
 	const op = "quorum.open"
 	p = resetPositions(1<<32, start, 0)
+	s.last = lastChange{to: s.snap.voters}
 	for p.end() < end {
 		b, err := s.log.Read(p.end(), readBytes)
 		if err != nil {
@@ -257,6 +258,11 @@ func (s *storage) mapped(start, end kafka.Offset) (p positions, before kafka.Lea
 			if err := s.noteKRaftVersion(batch); err != nil {
 				return p, 0, err
 			}
+			if batch.BaseOffset() >= s.snap.offset {
+				if err := s.last.note(batch); err != nil {
+					return p, 0, err
+				}
+			}
 			p.add(term, int64(batch.LastOffsetDelta())+1, isVoterChange(batch))
 		}
 	}
@@ -266,9 +272,13 @@ func (s *storage) mapped(start, end kafka.Offset) (p positions, before kafka.Lea
 // surelyCommitted is an entry that was committed for sure. Raft's commit index is not kept on the disk, and for the records
 // it need not be; but a voter that goes by the voters of long ago would take a majority of those for one. A leader changes
 // the voters only when the change before is committed, so of the changes in the log all but the last are: this voter is no
-// further behind than Raft's single changes allow.
+// further behind than Raft's single changes allow. The last one is, too, where a leader after it shows that it was applied.
 func (s *storage) surelyCommitted() uint64 {
-	if n := len(s.pos.changes); n > 1 {
+	n := len(s.pos.changes)
+	switch {
+	case n > 0 && s.last.applied:
+		return max(s.snap.index, s.pos.changes[n-1])
+	case n > 1:
 		return max(s.snap.index, s.pos.changes[n-2])
 	}
 	return s.snap.index

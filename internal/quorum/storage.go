@@ -24,8 +24,9 @@ type storage struct {
 	hard *raftpb.HardState
 	snap snapshotRef // the newest snapshot; Raft starts from it
 
-	unread error // why entries could not be read; Raft panics with it
-	kraft  int16 // kraft.version at the end of the log
+	unread error      // why entries could not be read; Raft panics with it
+	kraft  int16      // kraft.version at the end of the log
+	last   lastChange // of the log when it was opened
 }
 
 // InitialState implements raft.Storage.

@@ -161,3 +161,39 @@ func (s voterSet) changeTo(to voterSet) (*raftpb.ConfChangeV2, error) {
 	}
 	return nil, fault.Corruption("quorum.voters", "KRAFT_VOTERS changes %d voters at once", len(changes))
 }
+
+// sameNodes reports whether both are of the same nodes, wherever these listen and whatever their directories.
+func (s voterSet) sameNodes(other voterSet) bool {
+	return slices.EqualFunc(s, other, func(a, b member) bool { return a.ID == b.ID })
+}
+
+// lastChange is the last change of the voters in a log. It is known to be committed where a leader after it says in its LEADER_CHANGE
+// that it counts by these voters, for it counts by what it has applied. That it had applied an older list that says the same is ruled out:
+// whoever has a change in its log knows the change before as committed.
+type lastChange struct {
+	before, to voterSet
+	applied    bool
+}
+
+// note looks at the next batch of the log.
+func (c *lastChange) note(b record.Batch) error {
+	if isVoterChange(b) {
+		to, err := votersOf(b)
+		*c = lastChange{before: c.to, to: to}
+		return err
+	}
+	if !b.IsControl() {
+		return nil
+	}
+	t, value, err := b.Control()
+	if err != nil || t != record.ControlLeaderChange {
+		return err
+	}
+	leader, err := record.ParseLeaderChange(value)
+	if err != nil || !leader.Milena { // Kafka's leaders count by what they have not applied yet
+		return err
+	}
+	named, err := newVoterSet(leader.Voters)
+	c.applied = c.applied || named.sameNodes(c.to) && !named.sameNodes(c.before)
+	return err
+}
