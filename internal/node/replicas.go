@@ -234,14 +234,17 @@ func (r *replicas) change(img *image.Image, t image.TopicChange, c image.Partiti
 // whose directory failed or is not here begins anew in one that serves, and where another lives the controller is told again: what it was
 // told before it has forgotten.
 func (r *replicas) rehome(name kafka.TopicPartition, id kafka.TopicIDPartition, c image.PartitionChange) {
+	is, was := c.New.Directory(r.self), c.Old.Directory(r.self)
+	other, nobodys := is != was, is == kafka.DirectoryUnassigned
+	if !other && !nobodys {
+		return
+	}
 	r.mu.RLock()
 	p := r.byID[id]
 	r.mu.RUnlock()
 	if p == nil {
 		return
 	}
-	is, other := c.New.Directory(r.self), c.New.Directory(r.self) != c.Old.Directory(r.self)
-	nobodys := is == kafka.DirectoryUnassigned
 	switch v := r.n.storage.Of(p); {
 	case other && (v == r.n.storage.Nowhere || nobodys && v.Offline() != nil):
 		r.remove(name, id)
