@@ -58,6 +58,7 @@ const (
 	AnswersWhileLoading    Mutant = "answers-while-loading"
 	CommitBeforeReplicated Mutant = "commit-before-replicated"
 	CoordinatorStays       Mutant = "coordinator-stays"
+	SuccessorIgnored       Mutant = "successor-ignored"
 )
 
 // List returns all of them.
@@ -137,5 +138,6 @@ func groups() []Seeded {
 		{AnswersWhileLoading, "a coordinator answers before it has read its log", "G3", []string{"G3", "G2"}, "coordinator TestCommitSurvivesACrash"},
 		{CommitBeforeReplicated, "a commit is answered before it is on the other replicas", "G3", []string{"G3"}, "coordinator TestCommitSurvivesACrash"},
 		{CoordinatorStays, "a coordinator goes on answering after the leadership has moved", "G7", []string{"G3", "G7", "K5"}, "coordinator TestAnotherNodeIsTheCoordinator"},
+		{SuccessorIgnored, "a coordinator takes it for assent when another knows of its successor", "G3; a seed of the simulator", []string{"G3", "G2"}, "replica TestWhatCountsAsAssent"},
 	}
 }

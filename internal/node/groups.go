@@ -47,6 +47,11 @@ func (g groupLog) Confirm(epoch kafka.LeaderEpoch, done func(error)) {
 	}
 	r := g.n.replicas.others
 	img := g.n.replicas.Image()
+	topic, ok := g.n.replicas.topicOf(img, g.p)
+	if !ok {
+		done(fault.New("node.Confirm", kafka.ErrNotLeaderOrFollower, "%s is not the one that was led any more", g.p.Name()))
+		return
+	}
 	var ask []replica.Source
 	for _, id := range rivals {
 		addr, ok := r.address(img.Broker(id))
@@ -56,7 +61,7 @@ func (g groupLog) Confirm(epoch kafka.LeaderEpoch, done func(error)) {
 		}
 		ask = append(ask, replica.Source{Node: id, Addr: addr})
 	}
-	r.assents.Ask(g.p.Name(), epoch, ask, done)
+	r.assents.Ask(g.p.Name(), topic, epoch, ask, done)
 }
 
 func (n *Node) coordinatorEnv() coordinator.Env {

@@ -84,6 +84,36 @@ func (r *replicas) ByID(id kafka.TopicIDPartition) (*partition.Partition, error)
 	return nil, fault.New("node", kafka.ErrNotLeaderOrFollower, "this node has no replica of %s-%d", t.Name, id.Partition)
 }
 
+// topicOf returns the id of the topic that an image has under the name of a replica, if the replica is of that one.
+func (r *replicas) topicOf(img *image.Image, p *partition.Partition) (id kafka.TopicID, ok bool) {
+	t := img.TopicNamed(p.Name().Topic)
+	if t == nil {
+		return id, false
+	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return t.ID, r.byID[kafka.TopicIDPartition{TopicID: t.ID, Partition: p.Name().Partition}] == p
+}
+
+// Succeeded says why this node can't tell another that nobody leads a partition after an epoch: it knows of a later leader, or of another
+// topic, or an earlier incarnation of it may have known more than its image has by now.
+func (r *replicas) Succeeded(name kafka.TopicPartition, id kafka.TopicID, epoch kafka.LeaderEpoch) error {
+	img := r.Image()
+	t := img.TopicNamed(name.Topic)
+	if !id.IsZero() && (t == nil || t.ID != id) {
+		return fault.New("node", kafka.ErrUnknownTopicId, "no topic %s has the id %s", name.Topic, id)
+	}
+	if t != nil {
+		if p, ok := t.Partition(name.Partition); ok && p.LeaderEpoch > epoch {
+			return fault.New("node", kafka.ErrFencedLeaderEpoch, "%s is at leader epoch %d, the request at %d", name, p.LeaderEpoch, epoch)
+		}
+	}
+	if !r.ours(img) {
+		return fault.New("node", kafka.ErrReplicaNotAvailable, "this process is not registered as far as it knows")
+	}
+	return nil
+}
+
 // Image is the newest image that is acted on: in the middle of a change already the new one, so that whoever waited on a
 // partition of a deleted topic hears that it is gone.
 func (r *replicas) Image() *image.Image {

@@ -55,7 +55,9 @@ type broker struct {
 	fs       *disk.Mem
 	parts    []*partition.Partition
 	seen     map[int]kafka.PartitionEpoch
+	knows    map[int]kafka.LeaderEpoch // by the newest image, of what was here and is not any more
 	area     *fetch.Fetches
+	peers    *peer.Peers
 	fetchers *replica.Fetchers
 	wishes   *replica.Wishes
 	stop     func()
@@ -98,7 +100,7 @@ func (c *city) node(id kafka.NodeID) *broker { return c.nodes[id-1] }
 // start begins a process on a disk, under a new broker epoch.
 func (c *city) start(id kafka.NodeID, fs *disk.Mem) {
 	c.epochs[id]++
-	b := &broker{c: c, id: id, epoch: c.epochs[id], fs: fs, seen: map[int]kafka.PartitionEpoch{}}
+	b := &broker{c: c, id: id, epoch: c.epochs[id], fs: fs, seen: map[int]kafka.PartitionEpoch{}, knows: map[int]kafka.LeaderEpoch{}}
 	c.nodes[id-1] = b
 	must.OK(fs.MkdirAll("d"))
 	must.OK(fs.SyncDir("."))
@@ -106,8 +108,9 @@ func (c *city) start(id kafka.NodeID, fs *disk.Mem) {
 	pool := wire.NewPool(wire.NewBudget(1<<30), true)
 	o := peer.DefaultOptions()
 	o.World, o.Dialer, o.Pool = c.w, c.net.Dialer(host(id)), pool
+	b.peers = peer.New(o)
 	b.fetchers = replica.New(replica.Options{
-		World: c.w, Peers: peer.New(o), Self: id, Logger: quiet,
+		World: c.w, Peers: b.peers, Self: id, Logger: quiet,
 		Identity: func() (string, kafka.BrokerEpoch) { return "c", b.epoch },
 		Settings: func() replica.Settings {
 			return replica.Settings{MaxBytes: 1 << 20, ResponseBytes: 10 << 20, MinBytes: 1, Wait: 500 * time.Millisecond, Backoff: 200 * time.Millisecond, Timeout: 3 * time.Second, Shards: 1}
@@ -142,7 +145,8 @@ func (c *city) start(id kafka.NodeID, fs *disk.Mem) {
 			c.asked++
 			b.area.Fetch(req)
 		},
-		kafka.KeyListOffsets: b.area.ListOffsets,
+		kafka.KeyListOffsets:          b.area.ListOffsets,
+		kafka.KeyOffsetForLeaderEpoch: b.area.OffsetForLeaderEpoch,
 		kafka.KeyApiVersions: func(req *wire.Request) {
 			out := kmsg.NewPtrApiVersionsResponse()
 			out.ApiKeys = cfg.Table.Advertised(wire.Nodes)
@@ -193,7 +197,21 @@ func (b *broker) Wish(p *partition.Partition)    { b.wishes.Wish(p) }
 func (b *broker) Durable(p *partition.Partition) { b.fetchers.Durable(p) }
 
 func (b *broker) ByName(k kafka.TopicPartition) (*partition.Partition, error) {
+	if _, gone := b.knows[int(k.Partition)]; gone {
+		return nil, fault.New("test", kafka.ErrNotLeaderOrFollower, "no replica of %s is here", k)
+	}
 	return b.parts[k.Partition], nil
+}
+
+// Succeeded knows of no more than each replica does by itself, but of those that are not here any more.
+func (b *broker) Succeeded(k kafka.TopicPartition, id kafka.TopicID, epoch kafka.LeaderEpoch) error {
+	if !id.IsZero() && id != topic {
+		return fault.New("test", kafka.ErrUnknownTopicId, "%s is another one", k)
+	}
+	if later, gone := b.knows[int(k.Partition)]; gone && later > epoch {
+		return fault.New("test", kafka.ErrFencedLeaderEpoch, "%s is at leader epoch %d", k, later)
+	}
+	return nil
 }
 func (b *broker) ByID(k kafka.TopicIDPartition) (*partition.Partition, error) {
 	return b.parts[k.Partition], nil

@@ -28,6 +28,10 @@ type Partitions interface {
 	Leader(listener, topic string, id kafka.TopicID, partition int32) *wire.LeaderHint
 	// Member returns the epoch under which a broker is registered, -1 for none, and whether it may join an ISR.
 	Member(kafka.NodeID) (epoch kafka.BrokerEpoch, eligible bool)
+	// Succeeded fails where this broker can't tell another that nobody leads a partition after an epoch, whatever replica it has: with
+	// FENCED_LEADER_EPOCH where it knows of a later leader, UNKNOWN_TOPIC_ID where the topic isn't the one of that id, which is zero for
+	// any, and REPLICA_NOT_AVAILABLE before it knows again what it knew when it was last started.
+	Succeeded(name kafka.TopicPartition, id kafka.TopicID, epoch kafka.LeaderEpoch) error
 	// Near returns the rack of a broker, "" for none, and whether clients of a listener reach it.
 	Near(node kafka.NodeID, listener string) (rack string, ok bool)
 }

@@ -11,7 +11,8 @@ import (
 
 // OffsetForLeaderEpoch serves OffsetForLeaderEpoch v2-4 (KIP-101, KIP-279, KIP-320): the largest epoch of this log at
 // or below the one asked for, and the offset where it ends; -1 and -1 where the log knows none. A request from an older
-// or newer leader epoch than ours is fenced.
+// or newer leader epoch than ours is fenced; a replica's also where no replica is here, or none that knows of the epoch yet, and the
+// metadata have a later one (ADR 0037). Clients hear NOT_LEADER_OR_FOLLOWER there, as from Apache Kafka.
 func (f *Fetches) OffsetForLeaderEpoch(req *wire.Request) {
 	in := req.Body.(*kmsg.OffsetForLeaderEpochRequest)
 	out := in.ResponseKind().(*kmsg.OffsetForLeaderEpochResponse)
@@ -23,11 +24,17 @@ func (f *Fetches) OffsetForLeaderEpoch(req *wire.Request) {
 			p := &t.Partitions[j]
 			rp := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
 			rp.Partition, rp.LeaderEpoch, rp.EndOffset = p.Partition, int32(kafka.NoLeaderEpoch), int64(kafka.NoOffset)
-			found, err := f.partitions.ByName(kafka.TopicPartition{Topic: t.Topic, Partition: p.Partition})
+			name := kafka.TopicPartition{Topic: t.Topic, Partition: p.Partition}
+			found, err := f.partitions.ByName(name)
 			if err == nil {
 				var end partition.EpochEnd
 				end, err = found.EpochEnd(kafka.LeaderEpoch(p.LeaderEpoch), kafka.LeaderEpoch(p.CurrentLeaderEpoch))
 				rp.LeaderEpoch, rp.EndOffset = int32(end.Epoch), int64(end.End)
+			}
+			if err != nil && in.ReplicaID >= 0 && p.CurrentLeaderEpoch >= 0 {
+				if later := f.partitions.Succeeded(name, wire.TopicIDNamed(&p.UnknownTags), kafka.LeaderEpoch(p.CurrentLeaderEpoch)); later != nil {
+					err = later
+				}
 			}
 			rp.ErrorCode = int16(fault.CodeOf(err))
 			if from, to, asked := wire.DigestAsked(&p.UnknownTags); asked && found != nil {

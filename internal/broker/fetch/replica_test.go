@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
 	"github.com/milena-io/milena/internal/machine/replica"
@@ -27,6 +28,7 @@ type broker struct {
 	parts []*partition.Partition
 	area  *Fetches
 	racks map[kafka.NodeID]string
+	later error // why it can't say that nobody leads after an epoch
 }
 
 func (b *broker) at(i int32) (*partition.Partition, error) { return b.parts[i], nil }
@@ -45,6 +47,10 @@ func (b *broker) Member(id kafka.NodeID) (kafka.BrokerEpoch, bool) {
 		return -1, false
 	}
 	return 7, true
+}
+
+func (b *broker) Succeeded(kafka.TopicPartition, kafka.TopicID, kafka.LeaderEpoch) error {
+	return b.later
 }
 
 func (b *broker) Near(id kafka.NodeID, _ string) (string, bool) { return b.racks[id], true }
@@ -306,4 +312,37 @@ func int4(node int32) kafka.LeaderEpoch {
 		return 4
 	}
 	return -1
+}
+
+// A replica that asks for an epoch is told that it is over also by who could only say that it doesn't lead; a client is not.
+func TestAReplicaIsToldOfALaterLeader(t *testing.T) {
+	b := newBroker(t, 1)
+	b.parts[0].Become(replica.Registration{Leader: 2, LeaderEpoch: 4, PartitionEpoch: 2, Replicas: []kafka.NodeID{1, 2, 3}, ISR: []kafka.NodeID{1, 2, 3}})
+	b.later = fault.New("test", kafka.ErrFencedLeaderEpoch, "there is a later one")
+	for _, c := range []struct {
+		what    string
+		asker   int32
+		current int32
+		want    kafka.ErrorCode
+	}{
+		{"a replica", 2, 4, kafka.ErrFencedLeaderEpoch},
+		{"a replica that is ahead", 2, 5, kafka.ErrFencedLeaderEpoch},
+		{"a replica that doesn't say in which epoch it asks", 2, -1, kafka.ErrNotLeaderOrFollower},
+		{"a client", -1, 4, kafka.ErrNotLeaderOrFollower},
+		{"a client that is ahead", -1, 5, kafka.ErrUnknownLeaderEpoch},
+	} {
+		m := kmsg.NewPtrOffsetForLeaderEpochRequest()
+		m.Version, m.ReplicaID = 4, c.asker
+		topic, p := kmsg.NewOffsetForLeaderEpochRequestTopic(), kmsg.NewOffsetForLeaderEpochRequestTopicPartition()
+		topic.Topic, p.CurrentLeaderEpoch, p.LeaderEpoch = "t", c.current, c.current
+		topic.Partitions = append(topic.Partitions, p)
+		m.Topics = append(m.Topics, topic)
+		var got *kmsg.OffsetForLeaderEpochResponse
+		b.area.OffsetForLeaderEpoch(&wire.Request{Version: 4, Key: kafka.KeyOffsetForLeaderEpoch, Body: m, Reply: func(r wire.Reply) {
+			got = r.Message.(*kmsg.OffsetForLeaderEpochResponse)
+		}})
+		if code := kafka.ErrorCode(got.Topics[0].Partitions[0].ErrorCode); code != c.want {
+			t.Errorf("%s: %v, want %v", c.what, code, c.want)
+		}
+	}
 }
