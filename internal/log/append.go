@@ -99,6 +99,9 @@ func (l *Log) AppendAsFollower(now kafka.Instant, b record.Batch) (Appended, err
 		return Appended{}, fault.New(op, kafka.ErrUnknownServerError, "offset %d of %s comes after %d", b.BaseOffset(),
 			l.options.Partition, l.end)
 	}
+	if err := l.settleCut(); err != nil {
+		return Appended{}, err
+	}
 	if err := l.write(now, b); err != nil {
 		return Appended{}, err
 	}
@@ -108,7 +111,8 @@ func (l *Log) AppendAsFollower(now kafka.Instant, b record.Batch) (Appended, err
 	return Appended{Base: b.BaseOffset(), Last: b.LastOffset(), TimestampMs: -1, LogStart: l.start, Bytes: len(b)}, nil
 }
 
-// write puts a finished batch at the end, after a roll if the active segment is full.
+// write puts a finished batch at the end, after a roll if the active segment is full. The caller has settled what was left of a
+// truncation.
 func (l *Log) write(now kafka.Instant, b record.Batch) error {
 	s, err := l.writable(now, b)
 	if err != nil {
@@ -153,9 +157,6 @@ func (l *Log) mend(s *segment.Segment) error {
 
 // writable returns the active segment with room for the batch.
 func (l *Log) writable(now kafka.Instant, b record.Batch) (*segment.Segment, error) {
-	if err := l.settleCut(); err != nil {
-		return nil, err
-	}
 	if err := l.materialise(); err != nil {
 		return nil, err
 	}
@@ -208,10 +209,13 @@ func (l *Log) settleHole(base kafka.Offset) error {
 
 // MaybeRoll closes a segment that has waited longer than segment.ms although nothing is appended.
 func (l *Log) MaybeRoll(now kafka.Instant) error {
-	if s := l.active(); !l.closed && s.Aged(l.limits(s), now.WallMs) {
-		return l.roll(now, l.end)
+	if s := l.active(); l.closed || !s.Aged(l.limits(s), now.WallMs) {
+		return nil
 	}
-	return nil
+	if err := l.settleCut(); err != nil {
+		return err
+	}
+	return l.roll(now, l.end)
 }
 
 // create makes a segment that takes appends.
@@ -231,11 +235,8 @@ func (l *Log) create(base kafka.Offset, nowMs int64) (*segment.Segment, error) {
 }
 
 // roll seals the active segment and begins a new one. Nothing is synced here but for a log that was never flushed: the old segment's bytes and indexes, the
-// snapshot and the new name are chores of the next flush.
+// snapshot and the new name are chores of the next flush. The caller has settled what was left of a truncation.
 func (l *Log) roll(now kafka.Instant, base kafka.Offset) error {
-	if err := l.settleCut(); err != nil {
-		return err
-	}
 	if err := l.activateLast(); err != nil {
 		return err
 	}

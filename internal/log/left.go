@@ -1,6 +1,9 @@
 package log
 
-import "github.com/milena-io/milena/internal/log/segment"
+import (
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log/segment"
+)
 
 // left is what failed calls have left to be done. A full disk is a state: the log lives on, and does it before the next record.
 type left struct {
@@ -61,6 +64,14 @@ func (l *Log) dropNames() error {
 		l.left.names = l.left.names[1:]
 	}
 	return nil
+}
+
+// savedStart is the log start that the checkpoint has, which may not count yet; NoOffset without one.
+func (l *Log) savedStart() kafka.Offset {
+	if l.options.Ledger == nil {
+		return kafka.NoOffset
+	}
+	return l.options.Ledger.Checkpointed(l.options.Partition).LogStart
 }
 
 // saveStart makes the log start durable where the checkpoint has another.

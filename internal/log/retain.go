@@ -77,16 +77,21 @@ func (s *Start) Sync() error {
 	return nil
 }
 
-// MoveStart makes a start count that was synced.
+// MoveStart makes a start count that was synced. A truncation since, to below it, has taken it back, also where the log has grown
+// past it again.
 func (l *Log) MoveStart(s *Start) error {
+	const op = "log.MoveStart"
 	switch {
 	case s.err != nil:
 		return s.err
 	case l.closed:
-		return fault.Shutdown("log.MoveStart")
-	case s.to > l.start:
-		l.advanceStart(s.to)
+		return fault.Shutdown(op)
+	case s.to <= l.start:
+		return nil
+	case s.to > l.end || s.save != nil && l.savedStart() < s.to:
+		return fault.New(op, kafka.ErrNotLeaderOrFollower, "%s was truncated meanwhile, to below offset %d", l.options.Partition, s.to)
 	}
+	l.advanceStart(s.to)
 	return nil
 }
 
@@ -104,9 +109,6 @@ func (l *Log) Retain(now kafka.Instant, highWatermark kafka.Offset) (removed int
 	if l.closed {
 		return 0, fault.Shutdown("log.Retain")
 	}
-	if err := l.settleCut(); err != nil {
-		return 0, err
-	}
 	l.Retired = Retired{}
 	wallMs := l.clock.wallMs(now)
 	l.mu.Lock()
@@ -116,6 +118,9 @@ func (l *Log) Retain(now kafka.Instant, highWatermark kafka.Offset) (removed int
 	goes, err := l.deletable(wallMs, highWatermark)
 	count := goes.Segments
 	if err != nil || count == 0 {
+		return 0, err
+	}
+	if err := l.settleCut(); err != nil {
 		return 0, err
 	}
 	if l.compacted.swap != nil {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/milena-io/milena/internal/disk"
+	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/must"
 )
@@ -214,5 +216,26 @@ func TestRetentionKeepsProducers(t *testing.T) {
 				t.Errorf("%s: retry of batch %d not recognised", how, i)
 			}
 		}
+	}
+}
+
+// Retention with nothing to remove asks nothing of a truncation that a full disk has stopped half-way.
+func TestRetentionLeavesATruncationAlone(t *testing.T) {
+	r := newRig(t)
+	var faulty *disk.Faulty
+	r.around = func(fsys disk.FS) disk.FS { faulty = disk.NewFaulty(fsys); return faulty }
+	r.restart("clean")
+	r.put("a", "b")
+	r.put("c")
+	faulty.Add(disk.Fault{Op: disk.OpTruncate, Err: disk.ErrNoSpace})
+	if err := r.l.TruncateTo(2); !fault.IsKind(err, fault.Full) {
+		t.Fatal(err)
+	}
+	if removed, err := r.l.Retain(r.now, 2); removed != 0 || err != nil {
+		t.Errorf("removed %d, %v", removed, err)
+	}
+	faulty.Heal()
+	if a := r.put("d"); a.Base != 2 {
+		t.Errorf("%+v", a)
 	}
 }

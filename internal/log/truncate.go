@@ -4,6 +4,7 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log/producer"
+	"github.com/milena-io/milena/internal/log/segment"
 	"github.com/milena-io/milena/internal/mutant"
 )
 
@@ -28,10 +29,11 @@ func (l *Log) TruncateTo(o kafka.Offset) error {
 		return l.TruncateFullyAndStartAt(o)
 	}
 	keep := l.floor(o)
-	end, err := l.boundary(keep, o)
+	at, err := l.place(keep, o)
 	if err != nil {
 		return err
 	}
+	end := at.End()
 	if err := l.settleAll(); err != nil {
 		return err
 	}
@@ -54,7 +56,7 @@ func (l *Log) TruncateTo(o kafka.Offset) error {
 		return err
 	}
 	l.mu.Lock()
-	err = s.Cut(o, newWindow())
+	err = s.Cut(at, newWindow())
 	l.ends(s.Next())
 	l.mu.Unlock()
 	l.shortened()
@@ -64,14 +66,14 @@ func (l *Log) TruncateTo(o kafka.Offset) error {
 	return l.afterCut()
 }
 
-// boundary returns where the log would end if it were cut at o, which lies in segment i.
-func (l *Log) boundary(i int, o kafka.Offset) (kafka.Offset, error) {
+// place finds where the log is to be cut at o, which lies in segment i.
+func (l *Log) place(i int, o kafka.Offset) (segment.Place, error) {
 	k, err := l.segments[i].Look(l.mu.RLocker(), newWindow())
 	if err != nil {
-		return 0, err
+		return segment.Place{}, err
 	}
 	defer k.Release()
-	return k.Boundary(o)
+	return k.Place(o)
 }
 
 // TruncateFullyAndStartAt empties the log; the next record has the given offset.
@@ -196,10 +198,10 @@ func (l *Log) dropFrom(i int) error {
 	return nil
 }
 
-// ends takes the end back, and a log start that lay behind it. The caller holds the lock.
+// ends takes the end back, and a log start that lay behind it or was to (NewStart). The caller holds the lock.
 func (l *Log) ends(at kafka.Offset) {
 	l.end = min(l.end, at)
-	l.left.start = l.left.start || l.start > l.end
+	l.left.start = l.left.start || max(l.start, l.savedStart()) > l.end
 	l.start = min(l.start, l.end)
 	l.cuts++
 	l.passed.Store(min(l.passed.Load(), int64(l.end)))

@@ -330,6 +330,10 @@ type plans struct {
 func (p *plans) Opened(kafka.TopicPartition) {}
 func (p *plans) SaveForgotten() error        { return nil }
 
+func (p *plans) Checkpointed(kafka.TopicPartition) log.Checkpointed {
+	return log.Checkpointed{LogStart: p.saved}
+}
+
 func (p *plans) PlanLogStart(_ kafka.TopicPartition, o kafka.Offset) func() error {
 	return func() error {
 		p.saving()

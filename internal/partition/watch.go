@@ -107,11 +107,14 @@ func (p *Partition) Tend() error {
 	}
 	now := p.at().World.Now()
 	p.log.Ease()
-	err := p.log.MaybeRoll(now)
+	unrolled := p.log.MaybeRoll(now)
+	err := unrolled
 	var calls []func()
-	if err == nil || fault.IsKind(err, fault.Full) {
+	if err == nil || fault.IsKind(err, fault.Full) || fault.IsKind(err, fault.Corrupt) {
 		var removed int
-		removed, err = p.log.Retain(now, p.rep.HighWatermark())
+		if removed, err = p.log.Retain(now, p.rep.HighWatermark()); err == nil {
+			err = unrolled
+		}
 		if removed > 0 {
 			calls = append(p.wake(), p.retired())
 		}

@@ -115,17 +115,27 @@ func (u *Upkeep) Scrub() ScrubFigures { return u.scrub.figures() }
 // log is the log for one of the node's parts, by the names that Kafka's loggers have.
 func (u *Upkeep) log(component string) *slog.Logger { return u.o.Logger.With("component", component) }
 
-// retain rolls what is old enough and removes what retention gives up. A full disk keeps nobody else from it.
+// retain rolls what is old enough and removes what retention gives up.
 func (u *Upkeep) retain() error {
 	for _, p := range u.o.Replicas.All() {
-		err := p.Tend()
-		switch {
-		case err == nil || fault.IsKind(err, fault.Full):
-		case fault.IsKind(err, fault.Disk):
-			u.o.Storage.Lose(u.o.Storage.Of(p), err)
-		default:
+		if err := u.tended(p, p.Tend()); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// tended takes what retention of one partition came to, and returns what ends the node. A full disk, a disk that fails, or damage
+// keeps nobody else from it.
+func (u *Upkeep) tended(p *partition.Partition, err error) error {
+	switch {
+	case err == nil || fault.IsKind(err, fault.Full):
+	case fault.IsKind(err, fault.Disk):
+		u.o.Storage.Lose(u.o.Storage.Of(p), err)
+	case fault.IsKind(err, fault.Corrupt):
+		u.log("kafka.log").Warn("Retention of "+p.Name().String()+" met damage; the next check tries again.", "error", err)
+	default:
+		return err
 	}
 	return nil
 }

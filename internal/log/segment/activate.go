@@ -98,33 +98,50 @@ func (k *Look) isTimeOf(e TimeEntry, pos int64) error {
 	return nil
 }
 
-// refill brings memory up to the log's end from the last entry it has: the newest boundaries, the largest timestamp and
-// the bytes since the last entry.
+// refill brings memory up to the log's end from what it has. Damage that it meets is noted, and passed over. The caller holds the
+// log's lock.
 func (s *Segment) refill(m *memory, window []byte) error {
+	k := Look{seg: s, file: s.file.file, size: s.size, next: s.next, gen: s.damages.generation(), window: window}
+	return k.around(func() error {
+		if err := k.renote(m); err != nil {
+			return err
+		}
+		return k.resumeSealing(m)
+	})
+}
+
+// renote goes from the last index entry to the end: the newest boundaries, the largest timestamp and the bytes since the last entry.
+func (k *Look) renote(m *memory) error {
 	pos := int64(0)
-	m.stamp = NoStamp
+	m.stamp, m.since, m.tailLen = NoStamp, 0, 0
 	if n := len(m.times); n > 0 {
 		m.stamp = Stamp{m.times[n-1].Timestamp, m.base + kafka.Offset(m.times[n-1].Rel)}
 	}
-	m.mark(spot{m.base, 0})
 	if n := len(m.offsets); n > 0 {
-		pos, m.since, m.tailLen = int64(m.offsets[n-1].Pos), 0, 0
-		first := s.walker(s.file.file, 0, s.size, window)
+		pos = int64(m.offsets[n-1].Pos)
+		first := k.walker(0)
 		b, _, err := first.Header()
-		if err != nil {
+		if err == nil {
+			m.first = b.MaxTimestamp()
+		} else if !errors.Is(err, io.EOF) {
 			return err
 		}
-		m.first = b.MaxTimestamp()
+	} else {
+		m.mark(spot{m.base, 0})
 	}
-	for w := s.walker(s.file.file, pos, s.size, window); ; {
+	for w := k.walker(pos); ; {
 		b, size, err := w.Header()
 		at := w.began
 		if errors.Is(err, io.EOF) {
-			return nil
+			break
 		}
 		if err != nil {
 			return err
 		}
 		m.note(b, at, size, defaultInterval)
 	}
+	if d, damaged := k.seg.damages.after(k.size - 1); damaged && d.End == k.size { // it goes on behind damage
+		m.mark(spot{k.next, k.size})
+	}
+	return nil
 }

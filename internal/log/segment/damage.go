@@ -128,7 +128,10 @@ func (d *damages) cut(pos int64, o kafka.Offset) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.gen++
-	keep := sort.Search(len(d.list), func(i int) bool { return d.list[i].Pos >= pos || d.list[i].First >= o })
+	keep := sort.Search(len(d.list), func(i int) bool {
+		at := &d.list[i]
+		return at.First >= o || at.Pos > pos || at.Pos == pos && at.End > pos // where bytes are gone their offsets may go on being missed
+	})
 	d.list = d.list[:keep]
 	if keep > 0 {
 		d.list[keep-1].End = min(d.list[keep-1].End, pos)

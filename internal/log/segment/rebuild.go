@@ -143,15 +143,20 @@ func (k *Look) Replay(from kafka.Offset, visit Visit) error {
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
+		pos := w.Pos()
+		if err == nil {
+			pos, err = w.began, b.CheckCRC()
+		}
+		if fault.IsKind(err, fault.Corrupt) {
+			due = max(k.seg.damages.due(pos, due), k.seg.base)
+			if news, cerr := k.condemn(met{}, pos, due, err); cerr != nil || !news {
+				return errors.Join(err, cerr)
+			}
+			w = k.walker(pos)
+			continue
+		}
 		if err != nil {
 			return err
-		}
-		if why := b.CheckCRC(); why != nil {
-			if news, err := k.condemn(met{}, w.began, max(due, k.seg.base), why); err != nil || !news {
-				return errors.Join(why, err)
-			}
-			w = k.walker(w.began)
-			continue
 		}
 		due = b.NextOffset()
 		if err := visit(b); err != nil {

@@ -132,14 +132,7 @@ func TestCutLeavesWhatStandsBefore(t *testing.T) {
 			if sealed {
 				r.seal()
 			}
-			k := r.look()
-			want, err := k.Boundary(cut)
-			k.Release()
-			must.OK(err)
-			must.OK(r.s.Activate(r.window))
-			if err := r.s.Cut(cut, r.window); err != nil {
-				t.Fatal(err)
-			}
+			want := r.cut(cut)
 			kept := r.batches[:0:0]
 			for _, b := range r.batches {
 				if b.LastOffset() < cut {

@@ -70,18 +70,19 @@ func sumOf(sum uint32, b record.Batch) uint32 {
 	return crc32.Update(sum, crc32.MakeTable(crc32.Castagnoli), b[:uncovered])
 }
 
-// resumeSealing sums up again what a cut left of the stretch that it went through.
-func (s *Segment) resumeSealing(window []byte) error {
-	list := s.mem.sealing.stretches
-	for len(list) > 0 && int64(list[len(list)-1].Pos) >= s.size {
+// resumeSealing sums up again what a cut left of the stretch that it went through. What is said of damage nobody reads: a damaged
+// segment is not sealed, and one that was mended is summed up anew.
+func (k *Look) resumeSealing(m *memory) error {
+	list := m.sealing.stretches
+	for len(list) > 0 && int64(list[len(list)-1].Pos) >= k.size {
 		list = list[:len(list)-1]
 	}
 	n := len(list) - 1
-	s.mem.sealing.stretches = list[:max(n, 0)]
+	m.sealing.stretches = list[:max(n, 0)]
 	if n < 0 {
 		return nil
 	}
-	for w := s.walker(s.file.file, int64(list[n].Pos), s.size, window); ; {
+	for w := k.walker(int64(list[n].Pos)); ; {
 		b, _, err := w.Header()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -89,7 +90,7 @@ func (s *Segment) resumeSealing(window []byte) error {
 		if err != nil {
 			return err
 		}
-		s.mem.sealing.take(b, w.began)
+		m.sealing.take(b, w.began)
 	}
 }
 

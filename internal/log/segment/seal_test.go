@@ -36,7 +36,7 @@ func TestSumsAfterACut(t *testing.T) {
 		for i := range 8 {
 			r.write(wide, batchAt(kafka.Offset(i), 1, int64(i), each))
 		}
-		must.OK(r.s.Cut(kafka.Offset(cut), r.window))
+		r.cut(kafka.Offset(cut))
 		for i := cut; i < 10; i++ {
 			r.write(wide, batchAt(kafka.Offset(i), 1, int64(i), each))
 		}

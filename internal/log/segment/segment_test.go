@@ -80,6 +80,20 @@ func (r *rig) look() Look {
 	return k
 }
 
+// cut cuts at an offset and returns where that was to end.
+func (r *rig) cut(o kafka.Offset) kafka.Offset {
+	r.t.Helper()
+	k := r.look()
+	at, err := k.Place(o)
+	k.Release()
+	must.OK(err)
+	must.OK(r.s.Activate(r.window))
+	if err := r.s.Cut(at, r.window); err != nil {
+		r.t.Fatal(err)
+	}
+	return at.End()
+}
+
 // reopen forgets everything and opens the segment as the sealed last one of a log.
 func (r *rig) reopen() {
 	r.t.Helper()

@@ -64,7 +64,7 @@ func TestATrailEndsAtACut(t *testing.T) {
 	defer early.Release()
 	left := must.Get(early.Range(20, 60, 1<<20, true))
 	early.Served(&left)
-	must.OK(r.s.Cut(10, r.window))
+	r.cut(10)
 	for i, b := range r.batches {
 		if b.LastOffset() >= 10 {
 			r.batches = r.batches[:i]
