@@ -74,11 +74,14 @@ func (p *producer) join(tp kafka.TopicPartition) { p.joinLife(tp, kafka.TopicID{
 
 // joinLife has the producer write to a partition of one life of a topic.
 func (p *producer) joinLife(tp kafka.TopicPartition, id kafka.TopicID) {
-	n := p.c.r.crowd.processes()
-	l := &lane{p: p, tp: tp, process: n, writer: uint64(n), id: id}
+	l := &lane{p: p, tp: tp, id: id}
+	l.begin(p.c.r.crowd.processes())
 	p.lanes = append(p.lanes, l)
 	p.c.later(p.every, l.turn)
 }
+
+// begin has the lane write as a process from its first record on.
+func (l *lane) begin(process int) { l.process, l.writer, l.count = process, uint64(process), 0 }
 
 // turn is the moment for the lane's next batch.
 func (l *lane) turn() {
@@ -220,6 +223,9 @@ func (l *lane) answered(x *parcel, a history.Attempt, base kafka.Offset) {
 	case l.p.acks != -1: // it doesn't try again: what one replica lost would be there twice
 		c.wrong(l.tp)
 		l.settle(x, a.Code, kafka.NoOffset)
+		if a.Transport != history.Answered {
+			l.begin(c.r.crowd.processes()) // that one may be written yet, behind what comes now: it is another process that goes on
+		}
 	case a.Transport != history.Answered || a.Code.Retriable():
 		c.wrong(l.tp)
 		l.stall()
