@@ -41,6 +41,7 @@ type machine struct {
 type ills struct {
 	dead, paused, full int
 	slow               []time.Duration // how long a sync takes by each of them
+	unmounted          bool            // processes start without the second log directory
 }
 
 // device is a machine's disk as its process has it: with faults, and as slow as it is.
@@ -232,6 +233,9 @@ func (m *machine) fill() {
 	m.faulty.Heal()
 	if m.ills.full > 0 {
 		m.faulty.Add(disk.Fault{Op: disk.OpWrite, Err: disk.ErrNoSpace})
+	}
+	if m.ills.unmounted {
+		m.bare()
 	}
 }
 

@@ -116,6 +116,7 @@ func (r *run) phases() {
 	r.trim()
 	r.tune()
 	r.seat()
+	r.unmount()
 	r.unleash()
 	r.w.RunUntil(r.plan.Heal, r.noticing(never))
 	r.heal()
