@@ -40,6 +40,8 @@ func Mend(l *Log, from kafka.Offset, batches []byte) (next kafka.Offset, err err
 		if err := s.Unseal(); err != nil {
 			return from, err
 		}
+	} else if _, err := l.epochs.Save(); err != nil { // what was learned: a start reads no epochs from what is below the recovery point
+		return from, err
 	}
 	if err := dirOf(l).Sync(); err != nil { // a seal of before must not speak of what is there afterwards
 		return from, err
@@ -79,7 +81,8 @@ func (l *Log) fits(s *segment.Segment, m *segment.Mending) error {
 		}
 		rest = more
 		want := l.epochs.For(b.BaseOffset())
-		if b.LeaderEpoch() >= 0 && want != b.LeaderEpoch() && !(m.Grows() && l.epochs.Learn(b.LeaderEpoch(), b.BaseOffset())) {
+		unknown := m.Grows() || want == kafka.NoLeaderEpoch
+		if b.LeaderEpoch() >= 0 && want != b.LeaderEpoch() && !(unknown && l.epochs.Learn(b.LeaderEpoch(), b.BaseOffset())) {
 			return fault.Corruption(mendOp, "leader epoch %d is offered at offset %d, where the log has epoch %d", b.LeaderEpoch(), b.BaseOffset(), want)
 		}
 		if !b.IsControl() {

@@ -66,6 +66,13 @@ func TestMendingBringsBackWhatWasDamaged(t *testing.T) {
 		"a flipped offset": func(r *rig, b []kafka.Offset) {
 			r.edit(b[1], func(d []byte) []byte { d[batchSize(d)+7] ^= 1; return d })
 		},
+		"the first batch": func(r *rig, b []kafka.Offset) {
+			r.edit(b[0], func(d []byte) []byte { d[70] ^= 4; return d })
+		},
+		"the first batch and all epochs": func(r *rig, b []kafka.Offset) {
+			r.edit(b[0], func(d []byte) []byte { d[70] ^= 4; return d })
+			must.OK(r.mem.Remove(root + "/t-0/leader-epoch-checkpoint"))
+		},
 		"zeros in the middle": func(r *rig, b []kafka.Offset) {
 			r.edit(b[1], func(d []byte) []byte { clear(d[40 : len(d)-40]); return d })
 		},
