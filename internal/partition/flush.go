@@ -105,6 +105,13 @@ func (p *Partition) FlushOld(all bool) {
 	}
 }
 
+// synced collects whom it concerns that the log has made records durable by itself, as it does before old segments go and where it is cut.
+// Called with the mutex held; run the result after it.
+func (p *Partition) synced() []func() {
+	calls := p.settle(p.rep.Flushed(p.log.Offsets().Durable))
+	return append(append(calls, p.completeWaits()...), p.confirm()...)
+}
+
 func (p *Partition) flushed(err error) {
 	p.mu.Lock()
 	p.flush.under = false
@@ -121,8 +128,7 @@ func (p *Partition) flushed(err error) {
 			p.flush.upTo = p.log.Offsets().End
 		}
 		p.log.Flushed(p.flush.upTo)
-		calls = p.settle(p.rep.Flushed(p.log.Offsets().Durable))
-		calls = append(append(calls, p.completeWaits()...), p.confirm()...)
+		calls = p.synced()
 		if p.at().Replication != nil && !p.rep.Leads() {
 			calls = append(calls, p.flush.tell)
 		}

@@ -1,12 +1,15 @@
 package partition
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/machine/replica"
+	"github.com/milena-io/milena/internal/must"
+	"github.com/milena-io/milena/internal/record"
 )
 
 // configured is a lone leader's partition with another configuration.
@@ -107,5 +110,40 @@ func TestSwitchToSync(t *testing.T) {
 	c := r.append(-1, "c")
 	if s := r.p.Standing(); s.High != 2 || c.Err != errPending {
 		t.Fatalf("under sync: %+v, %v", s, c.Err)
+	}
+}
+
+// What the log has made durable by itself, before old segments go, counts like a flush: after the switch to sync a retry of what was acknowledged from
+// the page cache is answered although nobody writes anything new, and the controller hears that the switch is over (simulation seed 81001647).
+func TestRetentionMakesDurable(t *testing.T) {
+	r := newRig(t, disk.NewMem(), replica.Cached, 1, self)
+	r.p.cfg.Log.Roll.SegmentBytes = 80 // a batch is a segment
+	var last record.Batch
+	for _, v := range []string{"a", "b"} {
+		o := record.Plain()
+		o.ProducerID, o.ProducerEpoch, o.BaseSequence = 5, 0, int32(v[0]-'a')
+		b := record.NewBuilder(o)
+		b.Append(1000, nil, []byte(v))
+		last = must.Get(b.Build())
+		r.p.Append(Append{Batch: slices.Clone(last), Acks: -1, Epoch: kafka.NoLeaderEpoch}, func(a Appended) { must.OK(a.Err) })
+	}
+	if low, err := r.deleteRecords(1); err != nil || low != 1 {
+		t.Fatal(low, err)
+	}
+	must.OK(r.p.Tend())
+	if got := r.durable(); got != 2 {
+		t.Fatalf("durable to %d: retention has synced nothing, and this test shows nothing", got)
+	}
+	cfg := *r.p.cfg
+	cfg.Durability = replica.Synced
+	r.p.Configure(&cfg)
+	again := error(errPending)
+	r.p.Append(Append{Batch: slices.Clone(last), Acks: -1, Epoch: kafka.NoLeaderEpoch}, func(a Appended) { again = a.Err })
+	r.w.Run(time.Minute)
+	if again != nil {
+		t.Errorf("a retry: %v", again)
+	}
+	if got := r.p.Standing().Rules; got != replica.Synced {
+		t.Errorf("the rules are %v", got)
 	}
 }

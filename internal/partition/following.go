@@ -233,6 +233,7 @@ func (p *Partition) cut(o replica.Order) error {
 		p.rep.Following().Restarted(at.End, at.Durable)
 	} else {
 		p.rep.Truncated(at.End)
+		p.rep.Flushed(at.Durable) // what was left was made durable first
 	}
 	p.flush.want = min(p.flush.want, at.End)
 	if o.Anew {

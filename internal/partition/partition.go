@@ -180,7 +180,7 @@ func (p *Partition) Configure(cfg *Config) {
 	var calls []func()
 	if p.log != nil {
 		p.log.SetConfig(cfg.Log)
-		calls = append(p.settle(p.rep.Configure(cfg.MinISR, cfg.Durability)), p.completeWaits()...)
+		calls = append(p.settle(p.rep.Configure(cfg.MinISR, cfg.Durability)), p.synced()...)
 		calls = append(calls, p.begun()...)
 		if cfg.Durability == replica.Synced {
 			p.flushAll() // what was acknowledged from the page cache becomes durable before it is acknowledged again

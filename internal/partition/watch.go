@@ -118,6 +118,7 @@ func (p *Partition) Tend() error {
 		if removed > 0 {
 			calls = append(p.wake(), p.retired())
 		}
+		calls = append(calls, p.synced()...)
 		p.flushAll()
 	}
 	p.mu.Unlock()
