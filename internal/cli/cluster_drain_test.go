@@ -56,17 +56,21 @@ func TestDrain(t *testing.T) {
 func TestElect(t *testing.T) {
 	s := newSeveral(t)
 	s.create("t", "-p", "3")
+	s.create("sole", "-p", "3", "-r", "1")
 	s.until("all is well", []string{"healthy   "}, "cluster", "health")
 	contains(t, "nothing to do", s.ok("cluster", "elect"), "no election needed")
 	s.kill(2)
-	s.until("others lead", []string{`"broker_down"`, `"offline":0`}, "cluster", "health", "-o", "json")
+	s.until("others lead", []string{`"broker_down"`, `"offline":1`}, "cluster", "health", "-o", "json")
 	if r := s.run("cluster", "elect", "t"); r.exit != exitFailed || !strings.Contains(r.err, "keeps its leader") {
 		t.Errorf("the preferred replica is down: %+v", r)
+	}
+	if r := s.run("cluster", "elect", "sole", "--unclean", "--last-leader", "2", "-y"); r.exit != exitFailed || !strings.Contains(r.err, "Broker 2 is not available") {
+		t.Errorf("who led last is down, and nobody else is to lead: %+v", r)
 	}
 	s.restart(2)
 	s.ok("cluster", "health", "--wait", "30s")
 	d := decode[electedDoc](t, s.ok("cluster", "elect", "t", "-o", "json"), "cluster.elect")
-	if len(d.Elected) != 1 || d.Needed != 2 || d.Elected[0].Was == 2 || d.Elected[0].Leader != 2 {
+	if len(d.Elected) != 1 || d.Needed != 5 || d.Elected[0].Was == 2 || d.Elected[0].Leader != 2 {
 		t.Errorf("%+v", d)
 	}
 	for _, tc := range []struct {
@@ -74,6 +78,7 @@ func TestElect(t *testing.T) {
 		args []string
 	}{
 		{`did you mean "t"`, []string{"tt"}}, {"t-7 does not exist", []string{"t", "-p", "7"}}, {"which topic?", []string{"-p", "1"}}, {"which topic?", []string{"--unclean"}},
+		{"--last-leader is for --unclean", []string{"t", "--last-leader", "2"}},
 	} {
 		if r := s.run(append([]string{"cluster", "elect"}, tc.args...)...); r.exit == exitOK || !strings.Contains(r.err, tc.says) {
 			t.Errorf("%q: %+v", tc.args, r)

@@ -11,6 +11,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/wire"
 )
 
 // electedDoc is what `cluster elect -o json` prints.
@@ -29,15 +33,20 @@ type electedPartition struct {
 
 func (a *app) clusterElect() *cobra.Command {
 	var partitions []int32
-	var unclean, yes bool
+	var how election
+	var yes bool
 	c := a.command(spec{
 		use: "elect [TOPIC…]", short: "Let preferred replicas lead again, or with --unclean any that is left",
 		long: `Has the first replica of each partition lead again, of all topics or of some, where it is in sync. With --unclean a
-partition without a leader gets one that was not in sync: what only the others had is lost.`,
-		example: "  milena cluster elect\n  milena cluster elect payments -p 4 --unclean",
+partition without a leader gets one that was not in sync: what only the others had is lost. With --last-leader as well, that is
+the broker which led last, or nobody: nothing is lost where its disk is as it was left.`,
+		example: "  milena cluster elect\n  milena cluster elect payments -p 4 --unclean\n  milena cluster elect payments -p 4 --unclean --last-leader 2",
 		doc:     electedDoc{}, args: func([]string) error { return nil },
 		run: func(ctx context.Context, args []string) error {
-			if unclean && len(args) == 0 || len(partitions) > 0 && len(args) != 1 {
+			if how.last >= 0 && !how.unclean {
+				return usage("--last-leader is for --unclean: a clean election needs nobody's word")
+			}
+			if how.unclean && len(args) == 0 || len(partitions) > 0 && len(args) != 1 {
 				return usage("which topic? --unclean and --partition need one")
 			}
 			return a.admin(ctx, func(ctx context.Context, c *kgo.Client, adm *kadm.Client) error {
@@ -45,23 +54,80 @@ partition without a leader gets one that was not in sync: what only the others h
 				if err != nil {
 					return err
 				}
-				chosen, err := a.electable(ctx, adm, s, args, partitions, unclean)
+				chosen, err := a.electable(ctx, adm, s, args, partitions, how.unclean)
 				if err != nil {
 					return err
 				}
-				if unclean && len(chosen) > 0 {
-					if err := a.agree(ctx, yes, fmt.Sprintf("%s will lose what only the missing replicas had. Go on?", plural(int64(len(chosen)), "partition"))); err != nil {
+				if how.unclean && len(chosen) > 0 {
+					if err := a.agree(ctx, yes, how.price(len(chosen))); err != nil {
 						return err
 					}
 				}
-				return a.elect(ctx, adm, s, chosen, unclean)
+				return a.elect(ctx, c, adm, s, chosen, how)
 			})
 		},
 	})
 	c.Flags().Int32SliceVarP(&partitions, "partition", "p", nil, "only these `numbers` of the topic's partitions")
-	c.Flags().BoolVar(&unclean, "unclean", false, "elect a replica that is not in sync where there is no leader: loses records")
+	c.Flags().BoolVar(&how.unclean, "unclean", false, "elect a replica that is not in sync where there is no leader: loses records")
+	c.Flags().Int32Var(&how.last, "last-leader", -1, "with --unclean: nobody but this `broker`, and only where it led last")
 	c.Flags().BoolVarP(&yes, "yes", "y", false, "don't ask")
 	return c
+}
+
+// election is how leaders are elected.
+type election struct {
+	unclean bool
+	last    int32 // of an unclean one, the only broker that may lead, where it did last; -1 for any
+}
+
+// price asks whether to go on.
+func (e election) price(partitions int) string {
+	many := plural(int64(partitions), "partition")
+	if e.last >= 0 {
+		return fmt.Sprintf("%s will lose what is not on the disk of broker %d: nothing, if that is as it was left. Go on?", many, e.last)
+	}
+	return many + " will lose what only the missing replicas had. Go on?"
+}
+
+// hold has leaders elected.
+func (e election) hold(ctx context.Context, c *kgo.Client, adm *kadm.Client, set kadm.TopicsSet) (kadm.ElectLeadersResults, error) {
+	switch {
+	case e.last >= 0:
+		return electLast(ctx, c, set, e.last)
+	case e.unclean:
+		return adm.ElectLeaders(ctx, kadm.ElectLiveReplica, set)
+	}
+	return adm.ElectLeaders(ctx, kadm.ElectPreferredReplica, set)
+}
+
+// electLast has a broker lead where it led last.
+func electLast(ctx context.Context, c *kgo.Client, set kadm.TopicsSet, last int32) (kadm.ElectLeadersResults, error) {
+	req := kmsg.NewPtrElectLeadersRequest()
+	for _, tps := range set.Sorted() {
+		t := kmsg.NewElectLeadersRequestTopic()
+		t.Topic, t.Partitions = tps.Topic, tps.Partitions
+		req.Topics = append(req.Topics, t)
+	}
+	wire.NameLastLeader(req, kafka.NodeID(last))
+	resp, err := req.RequestWith(ctx, c)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := kadm.ElectLeadersResults{}
+	for _, t := range resp.Topics {
+		out[t.Topic] = map[int32]kadm.ElectLeadersResult{}
+		for _, p := range t.Partitions {
+			r := kadm.ElectLeadersResult{Topic: t.Topic, Partition: p.Partition, Err: kerr.ErrorForCode(p.ErrorCode)}
+			if p.ErrorMessage != nil {
+				r.ErrMessage = *p.ErrorMessage
+			}
+			out[t.Topic][p.Partition] = r
+		}
+	}
+	return out, nil
 }
 
 // electable are the partitions that an election would change.
@@ -87,18 +153,15 @@ func (a *app) electable(ctx context.Context, adm *kadm.Client, s *clusterState, 
 	return out, nil
 }
 
-func (a *app) elect(ctx context.Context, adm *kadm.Client, s *clusterState, chosen []*partitionStanding, unclean bool) error {
+func (a *app) elect(ctx context.Context, c *kgo.Client, adm *kadm.Client, s *clusterState, chosen []*partitionStanding, how election) error {
 	d := electedDoc{doc: newDoc("cluster.elect"), Elected: []electedPartition{}, Needed: len(s.partitions) - len(chosen)}
 	failures := 0
 	if len(chosen) > 0 {
-		set, how := kadm.TopicsSet{}, kadm.ElectPreferredReplica
-		if unclean {
-			how = kadm.ElectLiveReplica
-		}
+		set := kadm.TopicsSet{}
 		for _, p := range chosen {
 			set.Add(p.Topic, p.Partition)
 		}
-		results, err := adm.ElectLeaders(ctx, how, set)
+		results, err := how.hold(ctx, c, adm, set)
 		if err != nil {
 			return err
 		}

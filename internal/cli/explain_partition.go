@@ -166,7 +166,7 @@ func (d *explainedDoc) comesBack(s *clusterState, p *partitionStanding, last []i
 		return
 	}
 	d.Next = slices.Insert(d.Next, 0, fmt.Sprintf("broker %d led it last, and its disk was away, replaced or restored when it registered: if it is as it was left, "+
-		"milena cluster elect %s -p %d --unclean has broker %d lead, and nothing is lost", last[0], p.Topic, p.Partition, last[0]))
+		"milena cluster elect %s -p %d --unclean --last-leader %d has it lead or nobody, and nothing is lost", last[0], p.Topic, p.Partition, last[0]))
 }
 
 // followersOf asks the leader of a partition for what it knows of the others; nothing where it is down or does not tell.

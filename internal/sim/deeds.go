@@ -10,6 +10,7 @@ import (
 	"github.com/milena-io/milena/internal/history/faults"
 	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/wire"
 )
 
 // deeds are what an operator does all the while: preferred leaders, other replicas, topics that come and go.
@@ -35,7 +36,7 @@ func (d *deeds) turn() {
 	tp := kafka.TopicPartition{Topic: topic, Partition: int32(r.dice.IntN(r.plan.Swarm.Partitions))}
 	switch r.dice.IntN(6) {
 	case 0:
-		d.elect(Elected, tp, false)
+		d.elect(Elected, tp, preferred)
 	case 1:
 		d.create()
 	case 2:
@@ -83,13 +84,18 @@ func (d *deeds) ask(s Sort, req kmsg.Request, code func(kmsg.Response) int16) {
 	})
 }
 
-// elect has the preferred replica lead, or any that is left.
-func (d *deeds) elect(s Sort, tp kafka.TopicPartition, unclean bool) {
+// How an election is asked for: the preferred replica is to lead, any that is left, or a certain broker that led last.
+func preferred(*kmsg.ElectLeadersRequest)   {}
+func unclean(req *kmsg.ElectLeadersRequest) { req.ElectionType = 1 }
+func last(id kafka.NodeID) func(*kmsg.ElectLeadersRequest) {
+	return func(req *kmsg.ElectLeadersRequest) { wire.NameLastLeader(req, id) }
+}
+
+// elect has a partition led.
+func (d *deeds) elect(s Sort, tp kafka.TopicPartition, how func(*kmsg.ElectLeadersRequest)) {
 	req := kmsg.NewPtrElectLeadersRequest()
 	req.Version, req.TimeoutMillis = 2, 2000
-	if unclean {
-		req.ElectionType = 1
-	}
+	how(req)
 	t := kmsg.NewElectLeadersRequestTopic()
 	t.Topic, t.Partitions = tp.Topic, []int32{tp.Partition}
 	req.Topics = append(req.Topics, t)

@@ -28,13 +28,13 @@ func (r *run) remount(id kafka.NodeID) {
 
 // lead elects the last known leader of a partition that only waits for that word.
 func (a *remounts) lead(img *image.Image, tp kafka.TopicPartition, p *image.Partition) (done bool) {
-	last := p.LastKnownELR()
-	if p.Leader >= 0 || len(p.ISR())+len(p.ELR()) > 0 || len(last) != 1 || !a.of[last[0]] || !slices.Contains(p.Replicas(), last[0]) {
+	known := p.LastKnownELR()
+	if p.Leader >= 0 || len(p.ISR())+len(p.ELR()) > 0 || len(known) != 1 || !a.of[known[0]] || !slices.Contains(p.Replicas(), known[0]) {
 		return false
 	}
-	if b := img.Broker(last[0]); b != nil && b.Active() && b.HasDirectory(p.Directory(b.ID)) {
+	if b := img.Broker(known[0]); b != nil && b.Active() && b.HasDirectory(p.Directory(b.ID)) {
 		a.d.c.r.note("the operator has the disk of broker %d back, and %v led by it", b.ID, tp)
-		a.d.elect(Remounted, tp, true)
+		a.d.elect(Remounted, tp, last(known[0]))
 	}
 	return false
 }

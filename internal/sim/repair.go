@@ -25,7 +25,7 @@ func (r *run) repair() {
 func (a *repairs) mend(img *image.Image, tp kafka.TopicPartition, p *image.Partition) (done bool) {
 	if last := p.LastKnownELR(); p.Leader < 0 && len(p.ISR())+len(p.ELR()) == 0 && len(last) == 1 && a.gone(img, p, last[0]) {
 		a.d.c.r.note("the disk of broker %d is replaced, and the operator has another lead %v", last[0], tp)
-		a.d.elect(Repaired, tp, true)
+		a.d.elect(Repaired, tp, unclean)
 		return true
 	}
 	to, needed := a.step(img, p)

@@ -9,7 +9,7 @@ import (
 	"github.com/milena-io/milena/internal/wire"
 )
 
-// Kinds of election of ElectLeaders; version 0 knows only the first.
+// Kinds of election of ElectLeaders; version 0 knows only the first, and Apache Kafka only two.
 const (
 	electPreferred = 0
 	electUnclean   = 1
@@ -17,10 +17,13 @@ const (
 
 // ElectLeaders serves ElectLeaders v0-2 (KIP-183, KIP-460), on any broker: preferred replicas lead again, or any replica leads
 // what has no leader. Null for the partitions is all of them.
+//
+// A third kind elects the last known leader that a tag names, or nobody (ADR 0038).
 func (t *Topics) ElectLeaders(req *wire.Request) {
+	const op = "topics.ElectLeaders"
 	in := req.Body.(*kmsg.ElectLeadersRequest)
 	out := in.ResponseKind().(*kmsg.ElectLeadersResponse)
-	cmd := controller.ElectLeaders{Unclean: in.Version >= 1 && in.ElectionType == electUnclean, All: in.Topics == nil}
+	cmd := controller.ElectLeaders{Unclean: in.Version >= 1 && in.ElectionType != electPreferred, All: in.Topics == nil}
 	for _, topic := range in.Topics {
 		for _, p := range topic.Partitions {
 			cmd.Partitions = append(cmd.Partitions, kafka.TopicPartition{Topic: topic.Topic, Partition: p})
@@ -33,8 +36,17 @@ func (t *Topics) ElectLeaders(req *wire.Request) {
 		}
 		req.Reply(wire.Reply{Message: out})
 	}
-	if in.Version >= 1 && in.ElectionType != electPreferred && in.ElectionType != electUnclean {
-		refused(fault.New("topics.ElectLeaders", kafka.ErrInvalidRequest, "Unknown election type %d", in.ElectionType))
+	var err error
+	cmd.Last, err = wire.LastLeaderNamed(&in.UnknownTags)
+	switch {
+	case err != nil:
+	case cmd.Unclean && in.ElectionType != electUnclean && (in.ElectionType != wire.ElectLast || cmd.Last == nil):
+		err = fault.New(op, kafka.ErrInvalidRequest, "Unknown election type %d", in.ElectionType)
+	case cmd.Last != nil && in.ElectionType != wire.ElectLast:
+		err = fault.New(op, kafka.ErrInvalidRequest, "Broker %d is named, and an election of type %d elects whom it will", *cmd.Last, in.ElectionType)
+	}
+	if err != nil {
+		refused(err)
 		return
 	}
 	t.controller.Submit(timeout(in.TimeoutMillis), cmd, func(reply any, err error) {

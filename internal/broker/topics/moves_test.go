@@ -123,9 +123,12 @@ func TestReassignmentsAreBegunListedAndCancelled(t *testing.T) {
 
 func TestElectLeadersAnswersTopicByTopic(t *testing.T) {
 	a, c := threeBrokers(t)
-	ask := func(kind int8, all bool) string {
+	ask := func(kind int8, all bool, tags ...func(*kmsg.ElectLeadersRequest)) string {
 		req := kmsg.NewPtrElectLeadersRequest()
 		req.Version, req.ElectionType = 2, kind
+		for _, put := range tags {
+			put(req)
+		}
 		if !all {
 			for _, name := range []string{"t", "none"} {
 				rt := kmsg.NewElectLeadersRequestTopic()
@@ -155,6 +158,15 @@ func TestElectLeadersAnswersTopicByTopic(t *testing.T) {
 	expect(ask(0, true), "NONE t-0 PREFERRED_LEADER_NOT_AVAILABLE")
 	expect(ask(1, false), "NONE t-0 ELECTION_NOT_NEEDED t-1 ELECTION_NOT_NEEDED"+unknown)
 	expect(ask(5, true), "INVALID_REQUEST")
+	one := func(req *kmsg.ElectLeadersRequest) { req.UnknownTags.Set(wire.TagLastLeader, []byte{0, 0, 0, 1}) }
+	expect(ask(wire.ElectLast, true), "INVALID_REQUEST") // nobody is named
+	expect(ask(wire.ElectLast, true, func(req *kmsg.ElectLeadersRequest) { req.UnknownTags.Set(wire.TagLastLeader, []byte{0, 1}) }), "INVALID_REQUEST")
+	expect(ask(0, true, one), "INVALID_REQUEST")
+	expect(ask(1, true, one), "INVALID_REQUEST")
+	expect(ask(wire.ElectLast, false, one), "NONE t-0 ELECTION_NOT_NEEDED t-1 ELECTION_NOT_NEEDED"+unknown)
+	c.Submit(0, controller.BrokerDead{Broker: 2, Epoch: c.m.Committed().Broker(2).Epoch}, func(_ any, err error) { must.OK(err) })
+	c.Submit(0, controller.BrokerDead{Broker: 3, Epoch: c.m.Committed().Broker(3).Epoch}, func(_ any, err error) { must.OK(err) })
+	expect(ask(wire.ElectLast, false, one), "NONE t-0 ELIGIBLE_LEADERS_NOT_AVAILABLE t-1 ELIGIBLE_LEADERS_NOT_AVAILABLE"+unknown)
 	c.err = fault.New("test", kafka.ErrNotController, "elsewhere")
 	expect(ask(0, true), "NOT_CONTROLLER")
 }

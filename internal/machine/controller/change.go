@@ -17,6 +17,7 @@ type change struct {
 	rules      rules
 	acceptable func(kafka.NodeID) bool // whether a broker may lead the partition
 	preferred  bool                    // the first replica shall lead where it may (ElectLeaders)
+	vouched    kafka.NodeID            // the last known leader whose disk the operator vouches for; NoNode for none
 
 	isr      []kafka.NodeID
 	elr      []kafka.NodeID
@@ -36,7 +37,7 @@ func newChange(topic kafka.TopicID, id int32, was *image.Partition, rules rules,
 	rules.durable = rules.durable && !was.Settling // what was committed from page caches need not be on disks yet (ADR 0036)
 	return &change{
 		id: kafka.TopicIDPartition{TopicID: topic, Partition: id}, was: was, rules: rules, acceptable: acceptable,
-		isr: was.ISR(), elr: was.ELR(), recovery: was.Recovery, lost: kafka.NoNode,
+		isr: was.ISR(), elr: was.ELR(), recovery: was.Recovery, lost: kafka.NoNode, vouched: kafka.NoNode,
 		assignment: assignment{replicas: was.Replicas(), removing: was.Removing(), adding: was.Adding()},
 	}
 }

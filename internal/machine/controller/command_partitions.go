@@ -63,7 +63,8 @@ type AssignedReplica struct {
 // records (KIP-460). The reply is []ElectedLeader.
 type ElectLeaders struct {
 	Unclean    bool
-	All        bool // every partition there is, and then only those are answered for where something was to be done
+	Last       *kafka.NodeID // with Unclean: this last known leader or nobody; nil for any replica
+	All        bool          // every partition there is, and then only those are answered for where something was to be done
 	Partitions []kafka.TopicPartition
 }
 

@@ -1,6 +1,8 @@
 package controller
 
 import (
+	"fmt"
+
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/kafka"
@@ -14,7 +16,7 @@ func electLeaders(d *decision, c ElectLeaders) (any, error) {
 		for t := range d.img.Topics() {
 			for id, p := range t.Partitions() {
 				// A request for all is not told of those where there was nothing to do.
-				if pr := electOne(d, &configs, t, id, p, c.Unclean); pr.Code != kafka.ErrElectionNotNeeded {
+				if pr := electOne(d, &configs, t, id, p, c); pr.Code != kafka.ErrElectionNotNeeded {
 					out = append(out, ElectedLeader{Problem: pr, TopicPartition: kafka.TopicPartition{Topic: t.Name, Partition: id}})
 				}
 			}
@@ -31,7 +33,7 @@ func electLeaders(d *decision, c ElectLeaders) (any, error) {
 		case err != nil:
 			pr = problem(err)
 		default:
-			pr = electOne(d, &configs, t, tp.Partition, p, c.Unclean)
+			pr = electOne(d, &configs, t, tp.Partition, p, c)
 		}
 		seen[tp] = true
 		out = append(out, ElectedLeader{Problem: pr, TopicPartition: tp})
@@ -51,7 +53,8 @@ func (d *decision) find(tp kafka.TopicPartition) (*image.Topic, *image.Partition
 	return t, p, nil
 }
 
-func electOne(d *decision, configs *topicConfigs, t *image.Topic, id int32, p *image.Partition, unclean bool) Problem {
+func electOne(d *decision, configs *topicConfigs, t *image.Topic, id int32, p *image.Partition, how ElectLeaders) Problem {
+	unclean := how.Unclean
 	if !unclean && p.Leader == p.Preferred() || unclean && p.Leader != kafka.NoNode {
 		return Problem{kafka.ErrElectionNotNeeded, "Leader election not needed for topic partition."}
 	}
@@ -60,10 +63,16 @@ func electOne(d *decision, configs *topicConfigs, t *image.Topic, id int32, p *i
 		return Problem{kafka.ErrPreferredLeaderNotAvailable, "The preferred leader's disk hangs."}
 	}
 	c.preferred = !unclean
-	c.rules.unclean = c.rules.unclean || unclean
+	if how.Last != nil {
+		c.vouched, c.rules.unclean = *how.Last, false
+	} else {
+		c.rules.unclean = c.rules.unclean || unclean
+	}
 	switch {
 	case d.change(c):
 		return Problem{}
+	case how.Last != nil:
+		return Problem{kafka.ErrEligibleLeadersNotAvailable, fmt.Sprintf("Broker %d is not available, or did not lead last, or others have to come back first.", *how.Last)}
 	case unclean:
 		return Problem{kafka.ErrEligibleLeadersNotAvailable, "Eligible topic partition leaders are not available."}
 	}
@@ -86,7 +95,7 @@ func balanceLeaders(d *decision) {
 		}
 		t := d.img.Topic(at.TopicID)
 		p, _ := t.Partition(at.Partition)
-		electOne(d, &who, t, at.Partition, p, false)
+		electOne(d, &who, t, at.Partition, p, ElectLeaders{})
 	}
 	d.sessions.balanced = d.now
 }

@@ -58,12 +58,13 @@ func (c *change) cleanLeader() kafka.NodeID {
 // uncleanLeader finds a replica that may lack what is committed. The last known leader comes first: it needs no permission
 // where it is the only replica, or where records are only promised to be in page caches, because there an unclean stop of all
 // members is what took them from the ISR, and rarely took records (KIP-966's balanced recovery). Where they are promised to be
-// on disk a member is given up only when its disk is not the one it was, so that only the operator may choose it.
+// on disk a member is given up only when its disk is not known to be the one it was, so that only the operator may choose it, who
+// can vouch for that disk and have nobody else chosen.
 func (c *change) uncleanLeader() kafka.NodeID {
 	last := c.was.LastKnownELR()
 	nobody := len(c.isr) == 0 && len(c.elr) == 0
 	if nobody && len(last) == 1 && slices.Contains(c.replicas, last[0]) && c.acceptable(last[0]) &&
-		(c.rules.unclean || !c.rules.durable || len(c.replicas) == 1) {
+		(c.rules.unclean || !c.rules.durable || len(c.replicas) == 1 || last[0] == c.vouched) {
 		return last[0]
 	}
 	if c.rules.unclean || mutant.On(mutant.UncleanElection) {

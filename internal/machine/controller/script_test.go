@@ -304,6 +304,9 @@ func (s *script) wish(partition, isr string, settled bool) AlterPartition {
 
 func (s *script) election(words []string) ElectLeaders {
 	c := ElectLeaders{Unclean: words[0] == "unclean", All: len(words) == 1}
+	if id, ok := strings.CutPrefix(words[0], "last="); ok {
+		c.Unclean, c.Last = true, &nodeList(id)[0]
+	}
 	for _, w := range words[1:] {
 		c.Partitions = append(c.Partitions, partitionNamed(w))
 	}
