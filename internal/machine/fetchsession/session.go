@@ -104,6 +104,9 @@ func (s *Session) put(p Partition) {
 		if p.HighWatermark >= 0 {
 			p.sentHigh = p.HighWatermark // what it was answered it may not have believed (KIP-1166)
 		}
+		if s.follower && p.LogStartOffset >= 0 {
+			p.sentStart = p.LogStartOffset // likewise: of an answer that the logs part it takes where they do, and nothing else
+		}
 		n.Partition = p
 		return
 	}

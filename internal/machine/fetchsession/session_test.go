@@ -84,6 +84,33 @@ func TestIncrementalAnswerLeavesOutWhatDidNotChange(t *testing.T) {
 	}
 }
 
+// An answer that the logs part says where the leader's log begins as well, and a follower that cuts its log takes nothing else of it. It asks
+// again and says where its own log begins: the leader's start is told once more, or nobody would ever tell it.
+func TestALogStartIsToldUntilTheFollowerSaysIt(t *testing.T) {
+	c := NewCache(10, 1000, time.Minute)
+	k := Key{Topic: "a"}
+	stands := func(from, start kafka.Offset) []Partition {
+		return []Partition{{Key: k, FetchOffset: from, LogStartOffset: start, HighWatermark: 21, CurrentEpoch: 7}}
+	}
+	s := open(t, c, Request{Add: stands(26, 0), Follower: true})
+	if !s.Answered(k, Answer{HighWatermark: 21, LogStart: 21, Always: true}) {
+		t.Fatal("that the logs part is not told")
+	}
+	now := Answer{HighWatermark: 21, LogStart: 21}
+	s = open(t, c, Request{ID: s.ID(), Epoch: 1, Add: stands(21, 0), Follower: true})
+	if !s.Answered(k, now) {
+		t.Error("a follower whose log begins at 0 is not told again that the leader's begins at 21")
+	}
+	s = open(t, c, Request{ID: s.ID(), Epoch: 2, Follower: true})
+	if s.Answered(k, now) {
+		t.Error("it is told what it was told, and has said nothing since")
+	}
+	s = open(t, c, Request{ID: s.ID(), Epoch: 3, Add: stands(21, 21), Follower: true})
+	if s.Answered(k, now) {
+		t.Error("it is told what it has said")
+	}
+}
+
 func TestPartitionsWithRecordsGoToTheBack(t *testing.T) {
 	c := NewCache(10, 1000, time.Minute)
 	s := open(t, c, Request{Add: []Partition{part("a", 0), part("a", 1), part("a", 2)}})
