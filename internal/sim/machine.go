@@ -112,6 +112,7 @@ func (m *machine) boot() {
 			if m.node != nil && m.node.Probe().Bereft() {
 				r.remount(m.id)
 			}
+			r.restored(m.id)
 			r.watch.serves(m)
 			r.watch.ambush.at(aJoiner, m)
 		}

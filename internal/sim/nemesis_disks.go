@@ -31,6 +31,7 @@ func (m *machine) restore() (end func()) {
 		back := func() {
 			m.r.reached.add(Restored)
 			m.down(func() { m.replace(old) })()
+			m.r.backup(m.id)
 		}
 		if m.r.plan.Swarm.Seed%2 == 0 {
 			m.whenEligible(back)

@@ -23,8 +23,8 @@ func (r *run) repair() {
 // mend takes one step with a partition, if it needs one. Where the disk had the only copy that may lead the operator has another lead
 // first: without a leader no replica is made anew. The checkers judge what is lost by that.
 func (a *repairs) mend(img *image.Image, tp kafka.TopicPartition, p *image.Partition) (done bool) {
-	if last := p.LastKnownELR(); p.Leader < 0 && len(p.ISR())+len(p.ELR()) == 0 && len(last) == 1 && a.gone(img, p, last[0]) {
-		a.d.c.r.note("the disk of broker %d is replaced, and the operator has another lead %v", last[0], tp)
+	if known, ok := waits(p); ok && a.gone(img, p, known) {
+		a.d.c.r.note("the disk of broker %d is replaced, and the operator has another lead %v", known, tp)
 		a.d.elect(Repaired, tp, unclean)
 		return true
 	}
