@@ -164,6 +164,24 @@ func TestDeleteBesideAFlush(t *testing.T) {
 	}
 }
 
+// A replica is taken away, given back, and taken away again before its log was opened or the files of the first are gone: after a kill nothing
+// that is said of the first is believed of the next.
+func TestADeletionOfNothingLeavesTheTraceOfTheOneBefore(t *testing.T) {
+	r := newRig(t, small)
+	r.put("old")
+	r.l.options.Later = func(int64, func()) {} // the process ends before it is time
+	must.OK(r.dir.SaveRecoveryPoints(checkpoint.Offsets{tp: r.l.Offsets().End}))
+	must.OK(r.l.Delete())
+	must.OK(r.dir.DeletePartition(tp, topicID, func(func() error) { t.Error("there is nothing to remove") }))
+	r.mem = r.mem.Killed()
+	r.dir = must.Get(OpenDir(r.mem, root, me))
+	if got := r.dir.Checkpointed(tp).RecoveryPoint; got != 0 {
+		t.Fatalf("the next log is believed to be durable up to %d", got)
+	}
+	must.OK(r.tryOpen())
+	r.offsets(0, 0, 0, 0)
+}
+
 // What the checkpoints say of a deleted log is never believed of the next one of its name, whatever crashes when.
 func TestRecreatedTopicInheritsNothing(t *testing.T) {
 	names := []kafka.TopicPartition{tp, {Topic: strings.Repeat("long", 62), Partition: 0}}

@@ -173,20 +173,23 @@ func deletedName(tp kafka.TopicPartition, id kafka.TopicID) string {
 
 // deleteDir renames a partition's directory, durably, and leaves the removal of its files to later. Its checkpoints are
 // forgotten on disk before the last trace of it goes: what they say must never be believed of another log of that name.
-// A directory that is not there is deleted already.
+// A directory that is not there is deleted already, perhaps as this topic's, and what is left of that is the only trace of it.
 func deleteDir(fsys disk.FS, path string, tp kafka.TopicPartition, id kafka.TopicID, ledger Ledger, later func(remove func() error)) error {
 	const op = "log.Delete"
 	parent, _, _ := cutLast(path, "/")
 	target := parent + "/" + deletedName(tp, id)
-	if err := fsys.RemoveAll(target); err != nil {
-		return fault.Storage(op, err)
-	}
-	if err := fsys.Rename(path, target); errors.Is(err, disk.ErrNotExist) {
+	if _, err := fsys.Stat(path); errors.Is(err, disk.ErrNotExist) {
 		if ledger != nil {
 			ledger.Forget(tp) // a log that was never written has no directory, but may have a log start
 		}
 		return nil
 	} else if err != nil {
+		return fault.Storage(op, err)
+	}
+	if err := fsys.RemoveAll(target); err != nil { // of a deletion before: its checkpoints were forgotten when this directory was made
+		return fault.Storage(op, err)
+	}
+	if err := fsys.Rename(path, target); err != nil {
 		return fault.Storage(op, err)
 	}
 	if err := fsys.SyncDir(parent); err != nil {
