@@ -54,6 +54,8 @@ type Options struct {
 	Features []staterecord.FeatureRange
 	// Dialer opens connections to other nodes; nil is TCP.
 	Dialer peer.Dialer
+	// Follow is given what the node follows the metadata log by, and answers what it uses instead: a simulation's comes late. May be nil.
+	Follow func(feed.Source) feed.Source
 	// Synced is told of every sync of a file and how long it took; may be nil.
 	Synced func(took time.Duration)
 	// Recovering is told every second how many logs of an unclean stop are recovered, and at the end that all are; nil has the
@@ -133,7 +135,11 @@ func Start(o Options, ready func(error)) (*Node, error) {
 
 // run begins to follow the metadata, and to take part in the cluster.
 func (n *Node) run() {
-	n.feed.Start(n.control)
+	source := feed.Source(n.control)
+	if n.o.Follow != nil {
+		source = n.o.Follow(source)
+	}
+	n.feed.Start(source)
 	n.session.begin()
 }
 

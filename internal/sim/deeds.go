@@ -72,14 +72,19 @@ func (d *deeds) patrol(look func(*image.Image, kafka.TopicPartition, *image.Part
 
 // ask sends a request to any node, and counts the deed when it was done.
 func (d *deeds) ask(s Sort, req kmsg.Request, code func(kmsg.Response) int16) {
-	d.c.any().ask(req, asked, func(resp kmsg.Response, how history.Transport) {
+	d.c.any().order(s, req, code)
+}
+
+// order sends a request of the operator's, and counts the deed when it was done.
+func (l *link) order(s Sort, req kmsg.Request, code func(kmsg.Response) int16) {
+	l.ask(req, asked, func(resp kmsg.Response, how history.Transport) {
 		if how != history.Answered {
 			return
 		}
 		if e := kafka.ErrorCode(code(resp)); e == kafka.ErrNone {
-			d.c.r.reached.add(s)
+			l.c.r.reached.add(s)
 		} else {
-			d.c.r.note("the operator hears %v", e)
+			l.c.r.note("the operator hears %v", e)
 		}
 	})
 }
@@ -93,13 +98,18 @@ func last(id kafka.NodeID) func(*kmsg.ElectLeadersRequest) {
 
 // elect has a partition led.
 func (d *deeds) elect(s Sort, tp kafka.TopicPartition, how func(*kmsg.ElectLeadersRequest)) {
+	d.c.any().elect(s, tp, how)
+}
+
+// elect asks a node for that.
+func (l *link) elect(s Sort, tp kafka.TopicPartition, how func(*kmsg.ElectLeadersRequest)) {
 	req := kmsg.NewPtrElectLeadersRequest()
 	req.Version, req.TimeoutMillis = 2, 2000
 	how(req)
 	t := kmsg.NewElectLeadersRequestTopic()
 	t.Topic, t.Partitions = tp.Topic, []int32{tp.Partition}
 	req.Topics = append(req.Topics, t)
-	d.ask(s, req, func(resp kmsg.Response) int16 {
+	l.order(s, req, func(resp kmsg.Response) int16 {
 		in := resp.(*kmsg.ElectLeadersResponse)
 		if in.ErrorCode != 0 || len(in.Topics) == 0 || len(in.Topics[0].Partitions) == 0 {
 			return in.ErrorCode
@@ -130,14 +140,17 @@ func (d *deeds) replicas() int {
 }
 
 // assign gives a partition other replicas; nil calls back what is under way.
-func (d *deeds) assign(s Sort, tp kafka.TopicPartition, to []int32) {
+func (d *deeds) assign(s Sort, tp kafka.TopicPartition, to []int32) { d.c.any().assign(s, tp, to) }
+
+// assign asks a node for that.
+func (l *link) assign(s Sort, tp kafka.TopicPartition, to []int32) {
 	req := kmsg.NewPtrAlterPartitionAssignmentsRequest()
 	req.TimeoutMillis = 2000
 	t, p := kmsg.NewAlterPartitionAssignmentsRequestTopic(), kmsg.NewAlterPartitionAssignmentsRequestTopicPartition()
 	t.Topic, p.Partition, p.Replicas = tp.Topic, tp.Partition, to
 	t.Partitions = append(t.Partitions, p)
 	req.Topics = append(req.Topics, t)
-	d.ask(s, req, func(resp kmsg.Response) int16 {
+	l.order(s, req, func(resp kmsg.Response) int16 {
 		in := resp.(*kmsg.AlterPartitionAssignmentsResponse)
 		if in.ErrorCode != 0 {
 			return in.ErrorCode

@@ -42,6 +42,7 @@ type ills struct {
 	dead, paused, full int
 	slow               []time.Duration // how long a sync takes by each of them
 	unmounted          bool            // processes start without the second log directory
+	late               lateness
 }
 
 // device is a machine's disk as its process has it: with faults, and as slow as it is.
@@ -99,7 +100,7 @@ func (m *machine) boot() {
 	n, err := node.Start(node.Options{
 		World: proc, FS: device{m.faulty, m}, Values: config.Values{Scope: config.Broker, Set: r.settings(m.id)}, Logger: slog.New(&diary{r: r, who: m.host()}),
 		Dialer: r.net.Dialer(m.host()), Descriptors: 10_000,
-		Failed: func(err error) { m.gaveUp(proc, err) },
+		Failed: func(err error) { m.gaveUp(proc, err) }, Follow: m.follow,
 	}, func(err error) {
 		switch {
 		case m.proc != proc:

@@ -50,6 +50,7 @@ func (w *watch) notice() {
 					w.look(id, nil)
 					if t.Name == topic {
 						w.ambush.elected(was, p)
+						w.late.changed()
 					}
 				}
 			}

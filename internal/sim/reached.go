@@ -49,6 +49,9 @@ const (
 	Seated
 	Ambushed
 	Remounted
+	Bundled
+	Returned
+	Reborn
 	sorts
 )
 
@@ -60,7 +63,8 @@ var sortNames = [sorts]string{
 	"fetches of an older epoch refused", "questions to who coordinates no more refused", "commits of an older generation refused",
 	"topics made again", "records acknowledged to these", "changes of configs",
 	"log directories lost", "processes started anew to have one back", "votes taken", "votes given back", "ambushes",
-	"partitions led by a disk that came back",
+	"partitions led by a disk that came back", "deltas with more than one change of a partition",
+	"replicas taken and given back in one", "topics deleted and made again in one",
 }
 
 // Reached counts what a run, or many, came across.

@@ -117,6 +117,7 @@ func (r *run) phases() {
 	r.tune()
 	r.seat()
 	r.unmount()
+	r.late()
 	r.unleash()
 	r.w.RunUntil(r.plan.Heal, r.noticing(never))
 	r.heal()

@@ -31,7 +31,7 @@ func TestSameSeedSameTrace(t *testing.T) {
 			t.Errorf("seed %d: trace %016x, and %016x before", s, r.Trace, first[s])
 		}
 	}
-	everything := Options{Faults: 3 * time.Second, Variety: &faults.Variety{Apart: true, Deletes: true, Again: true, Configs: true, Dirs: true, Voters: true}}
+	everything := Options{Faults: 3 * time.Second, Variety: &faults.Variety{Apart: true, Deletes: true, Again: true, Configs: true, Dirs: true, Voters: true, Late: true}}
 	if a, b := Run(5, everything), Run(5, everything); a.Trace != b.Trace || a.Failed() {
 		t.Errorf("with everything that a seed may draw: trace %016x, and %016x before\n%v", b.Trace, a.Trace, &a)
 	}
@@ -78,6 +78,22 @@ func TestCorpus(t *testing.T) {
 		}
 		if r := k.Run(); r.Failed() {
 			t.Errorf("%s, which found %s in %s:\n%v", path, k.Found, k.Commit, &r)
+		}
+	}
+}
+
+// TestNodesThatAreLate: what a delta says is what became of a partition, and not each step of it, on nodes that are late and on no others.
+func TestNodesThatAreLate(t *testing.T) {
+	for _, apart := range []bool{false, true} {
+		o := Options{Faults: 4 * time.Second, Events: []faults.Event{}, Variety: &faults.Variety{Apart: apart, Again: true}}
+		never := Run(4, o)
+		o.Variety.Late = true
+		late := Run(4, o)
+		if never.Failed() || late.Failed() {
+			t.Errorf("apart %v:\n%v%v", apart, &never, &late)
+		}
+		if was, is := never.Reached.Of, late.Reached.Of; was[Bundled] > 0 || is[Bundled] < 3 || is[Returned] == 0 {
+			t.Errorf("apart %v: %d deltas of more than one change of a partition, and %d where nodes are late; %d replicas are given back in one", apart, was[Bundled], is[Bundled], is[Returned])
 		}
 	}
 }

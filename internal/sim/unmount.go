@@ -20,10 +20,16 @@ type unmounts struct {
 
 // unmount has that happen in runs in which one replica may be in sync alone.
 func (r *run) unmount() {
-	if s := &r.plan.Swarm; s.Variety.Dirs && s.MinISR == 1 && s.Replicas > 1 && !s.Cached {
-		u := &unmounts{r, rand.New(rand.NewPCG(s.Seed, 19))}
+	if r.unmounts() {
+		u := &unmounts{r, rand.New(rand.NewPCG(r.plan.Swarm.Seed, 19))}
 		u.later()
 	}
+}
+
+// unmounts reports whether that happens.
+func (r *run) unmounts() bool {
+	s := &r.plan.Swarm
+	return s.Variety.Dirs && s.MinISR == 1 && s.Replicas > 1 && !s.Cached
 }
 
 func (u *unmounts) later() {

@@ -25,6 +25,7 @@ type watch struct {
 	watched map[kafka.TopicIDPartition]*watched
 	quorum  quorum
 	ambush  ambush
+	late    *lates // nil where nobody is
 }
 
 // watched is one partition.

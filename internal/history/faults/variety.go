@@ -11,11 +11,12 @@ type Variety struct {
 	Configs bool `json:",omitempty"` // min.insync.replicas is changed while records are written
 	Dirs    bool `json:",omitempty"` // every broker has two log directories, of which one may fail alone
 	Voters  bool `json:",omitempty"` // controllers lose their votes and get them back
+	Late    bool `json:",omitempty"` // nodes hear of the metadata late, and then of several changes at once
 }
 
 // Vary draws the variety of a seed.
 func Vary(seed uint64) Variety {
 	dice := rand.New(rand.NewPCG(seed, 13))
 	one := func(in int) bool { return dice.IntN(in) == 0 }
-	return Variety{Apart: one(6), Deletes: one(3), Again: one(4), Configs: one(4), Dirs: one(4), Voters: one(4)}
+	return Variety{Apart: one(6), Deletes: one(3), Again: one(4), Configs: one(4), Dirs: one(4), Voters: one(4), Late: one(3)}
 }
