@@ -167,9 +167,5 @@ func (l *loader) done(err error) {
 			"skipped", l.machine.Skipped(), "ms", (s.env.World.Now().Mono - l.began).Milliseconds())
 	}}
 	calls = append(calls, s.decide(0, &group.Loaded{})...)
-	if len(s.deleted) > 0 {
-		calls = append(calls, s.decide(0, &group.TopicsDeleted{Topics: s.deleted})...)
-		s.deleted = nil
-	}
-	s.unlock(calls)
+	s.unlock(append(calls, s.decideDeleted()...))
 }

@@ -30,8 +30,8 @@ type shard struct {
 	confirms confirms
 	writes   writes
 	alarm    alarm
-	deleted  []group.DeletedTopic // while loading
-	failures int                  // loads in a row that failed
+	deleted  deletions
+	failures int // loads in a row that failed
 }
 
 type phase uint8
@@ -77,16 +77,6 @@ func (s *shard) submit(cmd group.Command, done func(any, error)) {
 	s.waiting[s.tokens] = done
 	after := s.decide(s.tokens, cmd)
 	s.unlock(after)
-}
-
-func (s *shard) topicsDeleted(topics []group.DeletedTopic) {
-	s.mu.Lock()
-	if s.phase != active {
-		s.deleted = append(s.deleted, topics...)
-		s.mu.Unlock()
-		return
-	}
-	s.unlock(s.decide(0, &group.TopicsDeleted{Topics: topics}))
 }
 
 // available says why a shard cannot decide. Called with the mutex held.
@@ -196,6 +186,7 @@ func (s *shard) written(w *write, base kafka.Offset, err error) {
 		return
 	}
 	s.writes.committed = w.end()
+	s.deleted.committed(w.end())
 	if s.phase == active {
 		s.machine.Commit(w.end())
 	}
@@ -213,6 +204,7 @@ func (s *shard) failed(w *write, err error) []func() {
 		s.env.Logger.Warn("a batch of group records could not be written", "partition", s.partition, "offset", int64(w.base), "err", err)
 	}}
 	told := appendError(err)
+	s.deleted.failed()
 	if s.phase == resigned {
 		s.writes = writes{}
 		return append(calls, s.dismiss(told)...)
@@ -298,7 +290,7 @@ func (s *shard) overdue() {
 
 // arm sets the timer to the machine's next deadline.
 func (s *shard) arm() {
-	at := s.machine.Wake()
+	at := s.wake()
 	if at == 0 {
 		return
 	}
@@ -335,6 +327,7 @@ func (s *shard) ring(set uint64) {
 	now := s.env.World.Now()
 	var calls []func()
 	if now.Mono >= s.alarm.notBefore {
+		calls = s.decideDeleted()
 		for _, cmd := range s.machine.Due(now) {
 			calls = append(calls, s.decide(0, cmd)...)
 		}

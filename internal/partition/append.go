@@ -107,9 +107,11 @@ func (p *Partition) appendLocked(a Append, done func(Appended)) (result Appended
 	}
 	result.Appended = out
 	o := p.log.Offsets()
-	calls = p.settle(p.rep.Appended(o.End))
-	if calls == nil {
+	moved := p.rep.Appended(o.End)
+	if calls = p.settle(moved); !moved && calls == nil {
 		calls = p.wakeFollowers()
+	} else if !moved {
+		calls = append(calls, p.wakeFollowers()...)
 	}
 	due := p.flushAppended(o, out.Bytes) && !out.Duplicate && a.Acks != 0
 	w := wait{need: out.Last + 1, synced: due, committed: a.Acks == -1, result: result, done: done}

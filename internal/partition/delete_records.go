@@ -148,6 +148,7 @@ func (p *Partition) startSaved(s *log.Start, err error, then func(error) []func(
 	default:
 		before := p.log.Offsets().LogStart
 		if err = p.log.MoveStart(s); err == nil {
+			p.rep.Leading().Begins(p.log.Offsets().LogStart)
 			calls = p.wake()
 			if at := p.log.Offsets().LogStart; at > before {
 				calls = append(calls, p.started(at))

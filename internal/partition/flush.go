@@ -108,8 +108,7 @@ func (p *Partition) FlushOld(all bool) {
 // synced collects whom it concerns that the log has made records durable by itself, as it does before old segments go and where it is cut.
 // Called with the mutex held; run the result after it.
 func (p *Partition) synced() []func() {
-	calls := p.settle(p.rep.Flushed(p.log.Offsets().Durable))
-	return append(append(calls, p.completeWaits()...), p.confirm()...)
+	return append(p.settle(p.rep.Flushed(p.log.Offsets().Durable)), p.confirm()...)
 }
 
 func (p *Partition) flushed(err error) {

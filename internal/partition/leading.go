@@ -179,7 +179,7 @@ func (l Leading) Answered(w replica.Wish, code kafka.ErrorCode, epoch kafka.Part
 	}
 	again, moved := p.rep.Leading().Answered(p.at().World.Now(), w, replica.OutcomeOf(code), epoch)
 	p.reg = p.rep.Registration()
-	calls := p.settle(moved)
+	calls := append(p.settle(moved), p.begun()...)
 	if again {
 		calls = append(calls, p.wished)
 	}

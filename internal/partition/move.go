@@ -207,7 +207,7 @@ func (m *Move) step() {
 func (m *Move) next(moved int64, caught bool) {
 	wait := m.place.Wait(moved)
 	if !caught {
-		m.after(wait, m.step)
+		m.pause(wait)
 		return
 	}
 	if !m.place.Told() {
@@ -215,6 +215,19 @@ func (m *Move) next(moved int64, caught bool) {
 		return
 	}
 	m.freeze()
+}
+
+// pause waits before the next step, and not on when the move is called back.
+func (m *Move) pause(d time.Duration) {
+	if d <= movePoll {
+		m.after(d, m.step)
+		return
+	}
+	m.after(movePoll, func() {
+		if !m.ends() {
+			m.pause(d - movePoll)
+		}
+	})
 }
 
 // room reports whether there is room for so many bytes; where there is none it tries again later.

@@ -169,7 +169,7 @@ func (m *Move) settle(l *log.Log, bytes int64) {
 	p.env.Store(m.place.Env())
 	l.SetConfig(p.cfg.Log)
 	calls := p.settle(p.rep.Flushed(l.Offsets().Durable))
-	calls = append(append(calls, p.completeWaits()...), p.wake()...)
+	calls = append(calls, p.wake()...)
 	p.mu.Unlock()
 	run(calls)
 	m.thaw()

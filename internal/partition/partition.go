@@ -234,14 +234,15 @@ func (p *Partition) serve(epoch kafka.LeaderEpoch, any bool) error {
 	return nil
 }
 
-// settle collects whom a moved high watermark concerns. Called with the mutex held; run the result after it.
+// settle collects whom it concerns that the machine has heard something, and what else a moved high watermark does. Called with the mutex held; run
+// the result after it.
 func (p *Partition) settle(moved bool) []func() {
-	if !moved {
-		return nil
-	}
-	calls := append(p.completeWaits(), p.wake()...)
+	calls := p.completeWaits() // what is acknowledged may move alone: a follower becomes durable, or one that isn't leaves the ISR
 	if p.ending.yield != nil {
 		calls = append(calls, p.drained()...)
+	}
+	if moved {
+		calls = append(calls, p.wake()...)
 	}
 	return calls
 }

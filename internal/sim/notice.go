@@ -101,6 +101,7 @@ func (w *watch) cut(host string, line slog.Record) {
 	c.Asked.LeaderEpoch, c.Is.LeaderEpoch = asked, partition.Probe(p).Registration.LeaderEpoch
 	m := w.r.machines[i]
 	w.r.w.After(0, func() { // the node is in the middle of what it does
+		w.learn() // nothing is noticed any more once all has healed, and it may act on what it has just heard
 		if _, known := w.newest.Partition(id); known {
 			w.look(id, func(s *replicas.State) { s.Truncations = append(s.Truncations, c) })
 			w.returned(m, id)

@@ -212,6 +212,18 @@ func (r *relocations) follows(m *relocation) bool {
 	return false
 }
 
+// haunts reports whether a copy of a replica that has left this node is not gone yet from a directory: what that knows of a log it knows by its name.
+func (r *relocations) haunts(v *Volume, name kafka.TopicPartition) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, m := range r.all {
+		if m.name == name && m.to == v && m.wish == m.from {
+			return true
+		}
+	}
+	return false
+}
+
 // ended takes note of a relocation that has come to its end, whichever that is.
 func (r *relocations) ended(m *relocation, out partition.Moved) {
 	at := r.of.Of(m.p)

@@ -87,6 +87,9 @@ func (v *Volume) setAside(d log.PartitionDir) error {
 // or of no topic that anybody can tell, is set aside first: nobody but the replica that has the name now may, since its log may be
 // opened at any moment.
 func (v *Volume) Open(name kafka.TopicPartition, topic kafka.TopicID, c log.Config, open func(log.Options) (*log.Log, error)) (*log.Log, error) {
+	if v.s.moving.haunts(v, name) {
+		return nil, fault.New("storage.Open", kafka.ErrKafkaStorageError, "a copy of an earlier %s is still in %s; it passes", name, v.Path)
+	}
 	unowned, err := log.Unowned(v.Dir, name)
 	if err != nil {
 		return nil, err

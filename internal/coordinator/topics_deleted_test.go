@@ -1,0 +1,28 @@
+package coordinator
+
+import (
+	"testing"
+	"time"
+
+	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/machine/group"
+)
+
+// What the image said was deleted is tried again when its tombstones could not be written, as everything that is due.
+func TestTopicsDeletedIsTriedAgain(t *testing.T) {
+	for _, code := range []kafka.ErrorCode{kafka.ErrNotEnoughReplicas, kafka.ErrNotEnoughReplicasAfterAppend} {
+		r := newRig(t).loaded()
+		r.get(commit(1)).want(t, kafka.ErrNone)
+		r.tape.refuse = fault.New("tape", code, "no")
+		r.c.TopicsDeleted([]group.DeletedTopic{{Name: "t"}})
+		r.w.Run(time.Second)
+		r.tape.refuse = nil
+		r.w.Run(10 * time.Second)
+		r.loaded()
+		r.w.Run(time.Minute)
+		if got := r.committed(); got != -1 {
+			t.Errorf("%v: offset %d of a deleted topic", code, got)
+		}
+	}
+}
