@@ -123,7 +123,7 @@ func logs() []Seeded {
 
 func quorum() []Seeded {
 	return []Seeded{
-		{VoteNotSynced, "a vote is told before it is durable", "Raft 5.2; R14", []string{"R14", "panic"}, "quorum TestVotersComeAndGoInAStormAndNothingAcknowledgedIsLost"},
+		{VoteNotSynced, "a vote is told before it is durable", "Raft 5.2; R14", []string{"R14", "panic"}, "quorum TestAVoteIsDurableBeforeItIsTold"},
 		{EntriesBeforeFlush, "entries are vouched for before they are durable", "Raft 5.3; R14", []string{"R14", "panic", "internal"}, "quorum TestALoneVoterLosesNothingAcknowledged"},
 		{SnapshotNameLost, "a snapshot's name isn't durable when the log before it goes", "S7", []string{"R14", "internal", "panic"}, "quorum TestVotersComeAndGoInAStormAndNothingAcknowledgedIsLost"},
 		{AnswerBeforeCommit, "a command is answered before it is committed", "R14", []string{"R", "K6"}, "quorum TestVotersComeAndGoInAStormAndNothingAcknowledgedIsLost"},

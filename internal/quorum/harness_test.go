@@ -328,7 +328,8 @@ type cluster struct {
 	moving bool // voters come and go
 	loss   int  // messages lost in a hundred
 	cut    map[[2]kafka.NodeID]bool
-	lead   map[kafka.LeaderEpoch]kafka.NodeID // who was seen leading an epoch
+	lead   map[kafka.LeaderEpoch]kafka.NodeID               // who was seen leading an epoch
+	said   func(from *simNode, to kafka.NodeID, msg []byte) // of each message, as it leaves
 	hash   uint64
 }
 
@@ -413,6 +414,9 @@ func (c *cluster) vote(nd *simNode) error {
 
 // carry is the network: late, lossy, cut where a test cut it.
 func (c *cluster) carry(from *simNode, to kafka.NodeID, dir kafka.DirectoryID, msg []byte) {
+	if c.said != nil && from.proc.Alive() {
+		c.said(from, to, msg)
+	}
 	if !from.proc.Alive() || c.cut[[2]kafka.NodeID{from.key.NodeID, to}] || c.w.Rand().IntN(100) < c.loss {
 		return
 	}
