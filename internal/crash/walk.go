@@ -79,7 +79,9 @@ func (w *walker) step() error {
 	case p < 88:
 		return w.truncate()
 	case p < 90:
-		return l.Restart(l.log.Offsets().End + kafka.Offset(r.IntN(5)))
+		err := l.Restart(l.log.Offsets().End + kafka.Offset(r.IntN(5)))
+		l.epoch = kafka.LeaderEpoch(r.IntN(int(l.epoch) + 1)) // the leader's records may be older than those that went
+		return err
 	case p < 92:
 		return steps(w.CloseClean, w.Start)
 	case p < 95:

@@ -176,7 +176,7 @@ func (l *Log) replay(to kafka.Offset, epochs bool) error {
 
 // check walks the segments from the first on, and cuts the log where a batch does not check.
 func (l *Log) check(first int) error {
-	trusted := l.options.RecoveryPoint
+	trusted, begun := l.options.RecoveryPoint, first > 0
 	for i := first; i < len(l.segments); i++ {
 		s := l.segments[i]
 		size := s.Size()
@@ -188,6 +188,10 @@ func (l *Log) check(first int) error {
 			return err
 		}
 		bad, err := s.Recover(trusted, l.limits(s), windowFor(s.Size()), l.known, func(b record.Batch) error {
+			if !begun {
+				begun = true
+				l.disown(b.LeaderEpoch())
+			}
 			l.epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
 			return l.noteTxn(s, b, l.options.Now.WallMs)
 		})
@@ -221,6 +225,14 @@ func (l *Log) check(first int) error {
 		}
 	}
 	return nil
+}
+
+// disown forgets epochs that the log did not have since it was begun anew at another offset, and that the file still told: the epoch of
+// its first record is older than they are.
+func (l *Log) disown(first kafka.LeaderEpoch) {
+	if first >= 0 && first < l.epochs.Latest().Epoch {
+		l.epochs.Clear()
+	}
 }
 
 // cutAt ends the log at the end of segment i and drops the segments after it, unless durable records would go.

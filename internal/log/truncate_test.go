@@ -7,6 +7,7 @@ import (
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/kafka"
+	"github.com/milena-io/milena/internal/log/epoch"
 	"github.com/milena-io/milena/internal/must"
 )
 
@@ -146,6 +147,27 @@ func TestCrashInATruncation(t *testing.T) {
 			if done {
 				break
 			}
+		}
+	}
+}
+
+// A follower whose log diverged begins anew at its leader's log start, with records of an older epoch than those it had. What the file
+// of the epochs tells until the next flush is of the log that is gone.
+func TestALogBegunAnewHasItsOwnEpochs(t *testing.T) {
+	for _, how := range []string{"kill", "power", "clean"} {
+		r := threes(t, 12)
+		r.flush()
+		r.checkpointed()
+		must.OK(r.l.TruncateFullyAndStartAt(50))
+		b := nobody.batch(r.now.WallMs, "of the leader")
+		b.SetBaseOffset(50)
+		b.SetLeaderEpoch(1)
+		must.Get(r.l.AppendAsFollower(r.now, b))
+		r.flush()
+		r.restart(how)
+		r.offsets(50, 51, 51, 51)
+		if e := r.l.Epochs().Entries(); !slices.Equal(e, []epoch.Entry{{Epoch: 1, Start: 50}}) {
+			t.Errorf("%s: epochs %v", how, e)
 		}
 	}
 }

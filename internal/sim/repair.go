@@ -70,6 +70,6 @@ func (a *repairs) lost(img *image.Image, p *image.Partition) bool {
 // failed is, when the process starts anew, and what was made in another directory meanwhile would be there twice.
 func (a *repairs) gone(img *image.Image, p *image.Partition, n kafka.NodeID) bool {
 	b, m := img.Broker(n), a.d.c.r.at(n)
-	failed := m != nil && m.proc != nil && m.oneDir == m.proc
-	return b != nil && b.Active() && !b.HasDirectory(p.Directory(n)) && !failed
+	serves := m != nil && m.ready && m.node != nil && !m.node.Probe().Bereft()
+	return b != nil && b.Active() && !b.HasDirectory(p.Directory(n)) && serves
 }
