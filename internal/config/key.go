@@ -183,6 +183,15 @@ func (k *Key) checkList(value string) error {
 	return nil
 }
 
+// unlimitedOrSome is the rule of how long a broker's logs are kept: -1 is without end, and nothing at all only a topic may ask for
+// (KafkaConfig.validateValues).
+func unlimitedOrSome(k *Key, value string) error {
+	if n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64); err != nil || n < -1 || n == 0 {
+		return k.invalid(value, k.Name+" must be unlimited (-1) or, equal or greater than 1")
+	}
+	return nil
+}
+
 // gzipLevel is the rule of gzip's levels, which have a gap.
 func gzipLevel(k *Key, value string) error {
 	if n, err := strconv.Atoi(strings.TrimSpace(value)); err != nil || n != -1 && (n < 1 || n > 9) {

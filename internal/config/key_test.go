@@ -49,3 +49,35 @@ func TestCheckOfTopicKeys(t *testing.T) {
 		}
 	}
 }
+
+// A broker's default for topics is held to the bounds that a topic's own value is: what Kafka checks once both are put together
+// (LogConfig.validateValues), and KafkaConfig.validateValues.
+func TestDefaultsOfTopicsAreBoundedAsTheyAre(t *testing.T) {
+	for _, topic := range Keys(Topic) {
+		for _, name := range topic.Synonyms {
+			k, ok := Lookup(Broker, name)
+			if !ok {
+				t.Errorf("%s has the default %s, which is not a broker's key", topic.Name, name)
+				continue
+			}
+			for _, v := range []string{"-9223372036854775808", "-2147483648", "-3", "-2", "-1", "0", "1", "3", "1000"} {
+				if k.Check(v) == nil && topic.Check(v) != nil {
+					t.Errorf("%s may be %s, and %s, of which it is the default, may not", name, v, topic.Name)
+				}
+			}
+		}
+	}
+	for name, bad := range map[string]string{
+		"log.roll.hours": "0", "log.roll.jitter.hours": "-1", "log.retention.ms": "0", "log.retention.minutes": "0", "log.retention.hours": "0",
+		"log.cleaner.dedupe.buffer.size": "1048576",
+	} {
+		if k, _ := Lookup(Broker, name); k.Check(bad) == nil {
+			t.Errorf("%s may be %s", name, bad)
+		}
+	}
+	for _, good := range []string{"-1", "1"} {
+		if k, _ := Lookup(Broker, "log.retention.ms"); k.Check(good) != nil {
+			t.Errorf("log.retention.ms may not be %s", good)
+		}
+	}
+}

@@ -125,6 +125,9 @@ func Compact(l *Log, now kafka.Instant, o CompactOptions) (*Compaction, error) {
 	if err := l.settleBefore(o.Writer); err != nil {
 		return nil, err
 	}
+	l.mu.RLock()
+	cuts := l.cuts // before anything is read of what a truncation may take
+	l.mu.RUnlock()
 	segments, dirt, err := l.dirt(now, o.HighWatermark, o.Policy)
 	if err != nil || dirt.CleanableBytes == 0 {
 		return nil, err
@@ -133,7 +136,7 @@ func Compact(l *Log, now kafka.Instant, o CompactOptions) (*Compaction, error) {
 	if err := l.epochs.Sync(); err != nil { // an epoch may lose the batch that began it, and recovery would see it begin with the next
 		return nil, err
 	}
-	c := &Compaction{Dirt: dirt, l: l, writer: o.Writer, sources: segments}
+	c := &Compaction{Dirt: dirt, l: l, writer: o.Writer, cuts: cuts, sources: segments}
 	job, err := c.job(now, o)
 	if err != nil {
 		c.release()
@@ -158,7 +161,6 @@ func (c *Compaction) job(now kafka.Instant, o CompactOptions) (clean.Job, error)
 		sizes[e.Name] = e.Size
 	}
 	l.mu.RLock()
-	c.cuts = l.cuts
 	for _, s := range c.sources {
 		if !slices.Contains(l.segments, s) {
 			l.mu.RUnlock()

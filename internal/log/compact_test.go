@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log/clean"
 	"github.com/milena-io/milena/internal/must"
@@ -356,3 +357,28 @@ func later(now kafka.Instant, ms int64) kafka.Instant {
 }
 
 func durationMs(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }
+
+// A log that is cut while a compaction of it finds out what there is to do: what it has found is of the log before.
+func TestACutBeforeTheFirstStepEndsACompaction(t *testing.T) {
+	r := newRig(t, compacting)
+	var faulty *disk.Faulty
+	r.around = func(fsys disk.FS) disk.FS { faulty = disk.NewFaulty(fsys); return faulty }
+	r.restart("kill")
+	for i := range 60 {
+		r.put(fmt.Sprint("value-", i))
+	}
+	r.flush()
+	cut := false
+	faulty.Add(disk.Fault{Op: disk.OpList, Path: "/t-0", Times: 1, Slow: func() {
+		cut = true
+		must.OK(r.l.TruncateTo(r.l.Offsets().End - 1))
+	}})
+	var mu sync.Mutex
+	c, err := Compact(r.l, r.now, CompactOptions{Policy: r.cfg.Clean, Buffers: clean.DefaultBuffers(), HighWatermark: r.l.Offsets().Durable, Writer: &mu})
+	if err != nil || c == nil || !cut {
+		t.Fatalf("%v, %v, cut %v", c, err, cut)
+	}
+	if err := c.End(true); !Abandoned(err) {
+		t.Errorf("it goes on: %v", err)
+	}
+}

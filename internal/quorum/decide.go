@@ -14,8 +14,10 @@ func (f *Forming) decide() {
 		return
 	}
 	if h, ok := f.begun(); ok {
-		f.join(h)
-		return
+		if f.stage == stagePrepared || len(h.Voters) > 0 {
+			f.join(h)
+		}
+		return // it may be that this node is named: who runs says it as soon as its own log is loaded
 	}
 	seats := f.seats()
 	if !slices.Contains(seats, int32(f.o.Self.ID)) {
@@ -35,10 +37,11 @@ func (f *Forming) decide() {
 	}
 }
 
-// begun is a node that runs Raft, the lowest of them.
+// begun is a node that runs Raft, the lowest of those that say who votes, or of all when none does.
 func (f *Forming) begun() (found hello, ok bool) {
 	for _, h := range f.heard {
-		if h.Stage == stageBegun && (!ok || h.Self.ID < found.Self.ID) {
+		told, better := len(h.Voters) > 0, len(found.Voters) > 0
+		if h.Stage == stageBegun && (!ok || told && !better || told == better && h.Self.ID < found.Self.ID) {
 			found, ok = h, true
 		}
 	}
@@ -53,16 +56,12 @@ func (f *Forming) join(h hello) {
 		f.fail(fault.New(op, kafka.ErrInconsistentClusterId, "node %d is of cluster %q, this node of cluster %q", h.Self.ID, h.Cluster, f.o.Cluster))
 		return
 	}
-	list := h.Voters
-	if len(list) == 0 && h.Decision != nil {
-		list = h.Decision.seats()
-	}
 	switch {
 	case f.stage == stagePrepared && h.Decision != nil && f.decision.ID == h.Decision.ID:
 		if err := f.begin(); err != nil {
 			f.fail(err)
 		}
-	case f.stage == stageEmpty && names(list, f.self()):
+	case f.stage == stageEmpty && names(h.Voters, f.self()):
 		f.fail(fault.Corruption(op, "%s is a voter of cluster %q by the word of node %d, and there is nothing in %s: acknowledged metadata is lost here; "+
 			"remove this voter, delete meta.properties of its directory, and add it again", f.self(), h.Cluster, h.Self.ID, f.o.Dir))
 	default:

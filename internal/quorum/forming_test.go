@@ -2,6 +2,8 @@ package quorum
 
 import (
 	"fmt"
+	"path"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,10 +29,22 @@ type former struct {
 
 // assembly is nodes that form a quorum in one virtual world.
 type assembly struct {
-	t     testing.TB
-	w     *world.Virtual
-	nodes []*former
-	loss  int
+	t       testing.TB
+	w       *world.Virtual
+	nodes   []*former
+	loss    int
+	named   []kafka.DirectoryID // of those that began
+	loading bool                // who votes needs a while to find out who does
+}
+
+// voters are all of those that have not lost their directory for another.
+func (a *assembly) voters() (all []Voter) {
+	for _, nd := range a.nodes {
+		if slices.Contains(a.named, nd.self.Directory) {
+			all = append(all, nd.self)
+		}
+	}
+	return all
 }
 
 func newAssembly(t testing.TB, seed uint64, n int) *assembly {
@@ -74,6 +88,9 @@ func (a *assembly) start(nd *former) {
 				a.t.Fatal("told twice")
 			}
 			nd.got = &r
+			if r.Votes && !a.loading {
+				nd.f.Runs(a.voters)
+			}
 		},
 		Failed: func(err error) { nd.failed = err }})
 	if err != nil {
@@ -199,6 +216,9 @@ func began(t testing.TB, seed uint64) *assembly {
 		t.Fatal("no cluster")
 	}
 	a.same(seed)
+	for _, nd := range a.nodes {
+		a.named = append(a.named, nd.self.Directory)
+	}
 	return a
 }
 
@@ -219,6 +239,33 @@ func TestAWipedVoterNeverVotes(t *testing.T) {
 		if nd.got != nil || !fault.IsKind(nd.failed, fault.Corrupt) || !strings.Contains(nd.failed.Error(), "add it again") {
 			t.Fatalf("seed %d: %+v, %v", seed, nd.got, nd.failed)
 		}
+	}
+}
+
+// A voter that was added to a cluster, and has lost everything, does not take the silence of one that still reads its log for the word
+// that it is none: it would observe then, and vote again as soon as somebody counts on it.
+func TestAWipedVoterWaitsForWhoKnows(t *testing.T) {
+	a := began(t, 1)
+	for _, nd := range a.nodes {
+		nd.proc.Kill()
+		if err := nd.fs.Remove(path.Join(testDir, decisionFile)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.loading = true
+	lost := a.nodes[2]
+	a.wipe(lost, false)
+	for _, nd := range a.nodes {
+		a.start(nd)
+	}
+	a.w.Run(5 * time.Second)
+	if lost.got != nil || lost.failed != nil {
+		t.Fatalf("%+v, %v", lost.got, lost.failed)
+	}
+	a.nodes[1].f.Runs(a.voters)
+	a.w.Run(5 * time.Second)
+	if lost.got != nil || !fault.IsKind(lost.failed, fault.Corrupt) {
+		t.Fatalf("%+v, %v", lost.got, lost.failed)
 	}
 }
 
