@@ -88,6 +88,7 @@ func (c *Coordinator) Elected(partition int32, epoch kafka.LeaderEpoch, log Log)
 	c.mu.Unlock()
 	if old != nil {
 		old.resign("a newer epoch began", slog.LevelInfo)
+		s.topicsDeleted(old.undone())
 	}
 	c.env.World.Go(s.load)
 }

@@ -51,6 +51,16 @@ func (d *deletions) failed() {
 	d.due, d.decided = append(d.decided, d.due...), nil
 }
 
+// undone takes out what a shard that has resigned leaves to the one that follows it on this node, which nobody tells again.
+func (s *shard) undone() []group.DeletedTopic {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deleted.failed()
+	due := s.deleted.due
+	s.deleted.due = nil
+	return due
+}
+
 // wake is when the shard has to do something by itself; 0 for never.
 func (s *shard) wake() time.Duration {
 	at := s.machine.Wake()

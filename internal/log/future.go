@@ -115,6 +115,11 @@ func (a Arrival) Delete(id kafka.TopicID, later func(remove func() error)) error
 	return deleteDir(a.dir.fs, a.dir.path+"/"+a.name, a.tp, id, a.dir, later)
 }
 
+// Drop is Delete of a copy beside the log itself: what the checkpoints say is the log's.
+func (a Arrival) Drop(id kafka.TopicID, later func(remove func() error)) error {
+	return deleteDir(a.dir.fs, a.dir.path+"/"+a.name, a.tp, id, nil, later)
+}
+
 // MovedFrom returns the directories whose logs of the partition were replaced by the one here.
 func (d *Dir) MovedFrom(tp kafka.TopicPartition) ([]kafka.DirectoryID, error) {
 	data, err := checkpoint.Load(d.fs, d.PartitionPath(tp)+"/"+movedFromFile, 64<<10)

@@ -288,6 +288,7 @@ func (r *replicas) rehome(name kafka.TopicPartition, id kafka.TopicIDPartition, 
 // yet heard which log directories the node has, nor said which replicas are lost with one that it no longer has: a replica
 // without a directory might be put in a second one.
 func (r *replicas) begin(img *image.Image, configs map[kafka.TopicID]*partition.Config) {
+	storage.Banish(r.n.storage, img)
 	for t := range img.Topics() {
 		for number, p := range t.Partitions() {
 			if slices.Contains(p.Replicas(), r.self) {

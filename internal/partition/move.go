@@ -211,7 +211,7 @@ func (m *Move) next(moved int64, caught bool) {
 		return
 	}
 	if !m.place.Told() {
-		m.after(max(wait, movePoll), m.step)
+		m.pause(max(wait, movePoll))
 		return
 	}
 	m.freeze()

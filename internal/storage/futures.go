@@ -7,6 +7,7 @@ import (
 
 	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/image"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
 )
@@ -36,9 +37,51 @@ func (r *relocations) resume() {
 		}
 	}
 	r.mu.Lock()
-	r.found = map[*Volume][]log.PartitionDir{}
+	left := r.left
+	r.found, r.left = map[*Volume][]log.PartitionDir{}, nil
 	r.mu.Unlock()
+	r.ghosts.drop(left)
 	r.next()
+}
+
+// Banish sets the copies aside that the start found and that are of no replica of this node by an image, before the first of its replicas
+// opens a log: what their directory knows of them it would know of the next log of the name.
+func Banish(s *Storage, img *image.Image) {
+	r := s.moving
+	for _, v := range s.Serving() {
+		r.mu.Lock()
+		found := r.found[v]
+		r.mu.Unlock()
+		var kept []log.PartitionDir
+		for _, d := range found {
+			topic, known, err := v.Dir.TopicID(d)
+			ours := false
+			if p, ok := img.Partition(kafka.TopicIDPartition{TopicID: topic, Partition: d.Partition.Partition}); ok && known {
+				ours = slices.Contains(p.Replicas(), s.settings.self())
+			}
+			if err == nil && !ours {
+				err = r.away(v, d, topic, known)
+			} else {
+				kept = append(kept, d)
+			}
+			if err != nil && !errors.Is(err, disk.ErrNotExist) {
+				s.Blame(v, err)
+				break
+			}
+		}
+		r.mu.Lock()
+		r.found[v] = kept
+		r.mu.Unlock()
+	}
+}
+
+// away takes a copy away that is of no replica of this node: that of a move which ended before anything of it was on the disk is deleted.
+func (r *relocations) away(v *Volume, d log.PartitionDir, topic kafka.TopicID, known bool) error {
+	if !known {
+		return v.Dir.Arrival(d.Partition, d.Name).Delete(topic, r.of.discard)
+	}
+	r.of.log("kafka.log").Warn("A copy belongs to no topic of this cluster; it is set aside and never read.", "directory", v.Path+"/"+d.Name)
+	return v.Dir.SetAside(d, kafka.UUID(r.of.o.World.UUID()))
 }
 
 func (r *relocations) resumeOne(v *Volume, d log.PartitionDir) error {
@@ -47,14 +90,9 @@ func (r *relocations) resumeOne(v *Volume, d log.PartitionDir) error {
 		return err
 	}
 	id := kafka.TopicIDPartition{TopicID: topic, Partition: d.Partition.Partition}
-	if !known {
-		// The move ended before anything of the copy was on the disk.
-		return v.Dir.Arrival(d.Partition, d.Name).Delete(topic, r.of.discard)
-	}
 	p, err := r.of.o.Replicas.ByID(id)
-	if err != nil {
-		r.of.log("kafka.log").Warn("A copy belongs to no topic of this cluster; it is set aside and never read.", "directory", v.Path+"/"+d.Name)
-		return v.Dir.SetAside(d, kafka.UUID(r.of.o.World.UUID()))
+	if err != nil || !known {
+		return r.away(v, d, topic, known)
 	}
 	at := r.of.Of(p)
 	if at.Offline() != nil {
@@ -63,14 +101,16 @@ func (r *relocations) resumeOne(v *Volume, d log.PartitionDir) error {
 	r.mu.Lock()
 	moving := r.all[p]
 	if moving == nil && at != v {
-		r.add(p, d.Partition, id, v, d.Name)
-	}
-	r.mu.Unlock()
-	if moving == nil && at != v {
+		m := r.add(p, d.Partition, id, v, d.Name)
+		r.mu.Unlock()
+		if !r.lives(m) {
+			r.forget(p)
+		}
 		return nil
 	}
+	r.mu.Unlock()
 	r.of.log("kafka.log").Info(fmt.Sprintf("The copy %s is of no use any more and is deleted", v.Path+"/"+d.Name))
-	return v.Dir.Arrival(d.Partition, d.Name).Delete(topic, r.of.discard)
+	return v.Dir.Arrival(d.Partition, d.Name).Drop(topic, r.of.discard)
 }
 
 // errHalfMoved is why a replica is offline that was about to move when the node stopped, and whose old log directory is gone.

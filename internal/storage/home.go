@@ -107,15 +107,15 @@ func (h *homes) forget() {
 }
 
 // Look notes which directory has files of which replica: with several, an operator may have moved some between them while
-// the node was down, as Apache Kafka allows. It is called before the first replica is made.
+// the node was down, as Apache Kafka allows; and which copies there are, for another directory may have been there before. It is called
+// before the first replica is made.
 func (s *Storage) Look() {
-	if len(s.Volumes) == 1 {
-		return
-	}
 	h := &s.homes
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.found = map[kafka.TopicPartition][]*Volume{}
+	if len(s.Volumes) > 1 {
+		h.found = map[kafka.TopicPartition][]*Volume{}
+	}
 	for _, v := range s.Serving() {
 		dirs, err := v.Dir.Partitions()
 		if err != nil {
@@ -125,7 +125,7 @@ func (s *Storage) Look() {
 		for _, d := range dirs {
 			switch {
 			case d.Partition == MetadataPartition:
-			case d.Kind == log.Current:
+			case d.Kind == log.Current && h.found != nil:
 				h.found[d.Partition] = append(h.found[d.Partition], v)
 			case d.Kind == log.Future:
 				s.moving.note(v, d)

@@ -18,13 +18,15 @@ import (
 // relocations are the replicas that move between the log directories of this node (KIP-113), as many at a time as
 // num.replica.alter.log.dirs.threads says, together no faster than replica.alter.log.dirs.io.max.bytes.per.second.
 type relocations struct {
-	of *Storage
+	of     *Storage
+	ghosts ghosts
 
 	mu     sync.Mutex
 	all    map[*partition.Partition]*relocation // not by name: of a topic made again the new one may move while the old one is called back
 	asked  uint64                               // how many were begun
 	wanted map[kafka.TopicPartition]*Volume     // where replicas that are not here yet are to be made
 	found  map[*Volume][]log.PartitionDir       // copies of an earlier life, until they are gone on with
+	left   []haunt                              // those of them whose replica has left meanwhile
 	kept   map[*Volume]checkpoint.Offsets       // where copies end that a clean stop has closed
 	spoilt map[*Volume]error                    // of a clean stop that could not close a copy
 	free   time.Duration                        // monotonic time when the throttle lets somebody on
@@ -42,6 +44,8 @@ type relocation struct {
 	copy  string  // the name of the copy's directory
 	order uint64
 	began time.Duration
+	gone  bool    // its replica has left this node
+	haunt []haunt // the names that are not free before it is over
 	state struct {
 		marking   bool            // the copy's directory is being made
 		dropping  bool            // or deleted
@@ -105,6 +109,7 @@ func (r *relocations) wish(p *partition.Partition, name kafka.TopicPartition, id
 	m := r.all[p]
 	begun := false
 	switch {
+	case m != nil && m.gone: // it is called back for good
 	case m != nil:
 		m.wish = v
 		if m.to != v {
@@ -117,11 +122,30 @@ func (r *relocations) wish(p *partition.Partition, name kafka.TopicPartition, id
 	}
 	r.mu.Unlock()
 	var err error
-	if begun {
+	if begun && !r.lives(m) {
+		r.giveUp(m)
+		err = fault.New("node.AlterReplicaLogDirs", kafka.ErrReplicaNotAvailable, "this node has no replica of %s any more", name)
+	} else if begun {
 		err = r.mark(m)
 	}
 	r.next()
 	return err
+}
+
+// lives reports whether a replica that was to be moved has not left this node before anybody could know that it moves.
+func (r *relocations) lives(m *relocation) bool {
+	here, err := r.of.o.Replicas.ByID(m.id)
+	return err == nil && here == m.p
+}
+
+// giveUp forgets a relocation of which nothing was made yet.
+func (r *relocations) giveUp(m *relocation) {
+	r.mu.Lock()
+	delete(r.all, m.p)
+	free := m.haunt
+	r.mu.Unlock()
+	m.to.Count(-1)
+	r.ghosts.drop(free)
 }
 
 // mark makes the directory of a copy, as Apache Kafka does when it is asked for the move, however long that waits for its turn
@@ -212,18 +236,6 @@ func (r *relocations) follows(m *relocation) bool {
 	return false
 }
 
-// haunts reports whether a copy of a replica that has left this node is not gone yet from a directory: what that knows of a log it knows by its name.
-func (r *relocations) haunts(v *Volume, name kafka.TopicPartition) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, m := range r.all {
-		if m.name == name && m.to == v && m.wish == m.from {
-			return true
-		}
-	}
-	return false
-}
-
 // ended takes note of a relocation that has come to its end, whichever that is.
 func (r *relocations) ended(m *relocation, out partition.Moved) {
 	at := r.of.Of(m.p)
@@ -243,7 +255,7 @@ func (r *relocations) ended(m *relocation, out partition.Moved) {
 		m.to.Count(-1)
 	}
 	r.mu.Lock()
-	announced := m.state.announced
+	announced, gone, free := m.state.announced, m.gone, m.haunt
 	delete(r.all, m.p)
 	if out.Kept {
 		if r.kept[m.to] == nil {
@@ -254,10 +266,10 @@ func (r *relocations) ended(m *relocation, out partition.Moved) {
 		r.spoilt[m.to] = out.Err
 	}
 	r.mu.Unlock()
-	here, err := r.of.o.Replicas.ByID(m.id)
-	if err != nil || here != m.p {
+	r.ghosts.drop(free)
+	if gone || !r.lives(m) {
 		r.next()
-		return // it was deleted
+		return
 	}
 	if announced && !out.Done && !r.of.o.Life.Over() && at.Dir != nil {
 		r.of.o.Controller.Assign(m.id, at.ID(), m.to.ID())
@@ -304,16 +316,34 @@ func (r *relocations) lost(v *Volume) {
 	}
 }
 
-// forget calls a replica back that leaves this node, and drops what waits for its turn.
+// forget calls a replica back that leaves this node, and drops what waits for its turn. Until that is over, and as long as a copy of it
+// that the start has found is there, the next replica of its name waits.
 func (r *relocations) forget(p *partition.Partition) {
 	r.mu.Lock()
 	m := r.all[p]
 	if m == nil {
+		for v, found := range r.found {
+			for _, d := range found {
+				if h := (haunt{v, d.Partition}); d.Partition == p.Name() && !slices.Contains(r.left, h) {
+					r.left = append(r.left, h)
+					r.ghosts.add(h)
+				}
+			}
+		}
 		r.mu.Unlock()
 		return
 	}
 	m.wish = m.from
 	m.callBack()
+	if !m.gone {
+		m.gone, m.haunt = true, []haunt{{m.to, m.name}}
+		if m.state.move != nil && m.state.move.Turned() { // and will delete the log that it leaves
+			m.haunt = append(m.haunt, haunt{m.from, m.name})
+		}
+		for _, h := range m.haunt {
+			r.ghosts.add(h)
+		}
+	}
 	r.mu.Unlock()
 	r.next()
 }

@@ -87,8 +87,8 @@ func (v *Volume) setAside(d log.PartitionDir) error {
 // or of no topic that anybody can tell, is set aside first: nobody but the replica that has the name now may, since its log may be
 // opened at any moment.
 func (v *Volume) Open(name kafka.TopicPartition, topic kafka.TopicID, c log.Config, open func(log.Options) (*log.Log, error)) (*log.Log, error) {
-	if v.s.moving.haunts(v, name) {
-		return nil, fault.New("storage.Open", kafka.ErrKafkaStorageError, "a copy of an earlier %s is still in %s; it passes", name, v.Path)
+	if v.s.moving.ghosts.at(v, name) {
+		return nil, fault.New("storage.Open", kafka.ErrKafkaStorageError, "an earlier %s is still on its way in or out of %s; it passes", name, v.Path)
 	}
 	unowned, err := log.Unowned(v.Dir, name)
 	if err != nil {
