@@ -103,9 +103,11 @@ func (d *Dir) SetAside(p PartitionDir, tag kafka.UUID) error {
 	if _, err := d.fs.Stat(d.path + "/" + p.Name); err != nil {
 		return fault.Storage(op, err) // it is gone, and what is said under the name may be another log's by now
 	}
-	d.forget(p.Partition)
-	if err := d.SaveForgotten(); err != nil {
-		return err
+	if _, err := d.fs.Stat(d.PartitionPath(p.Partition)); p.Kind == Current || err != nil { // beside a log they are that log's
+		d.forget(p.Partition)
+		if err := d.SaveForgotten(); err != nil {
+			return err
+		}
 	}
 	if err := d.fs.Rename(d.path+"/"+p.Name, d.path+"/"+name+suffix); err != nil {
 		return fault.Storage(op, err)

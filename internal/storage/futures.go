@@ -38,7 +38,7 @@ func (r *relocations) resume() {
 	}
 	r.mu.Lock()
 	left := r.left
-	r.found, r.left = map[*Volume][]log.PartitionDir{}, nil
+	r.found, r.left = nil, nil
 	r.mu.Unlock()
 	r.ghosts.drop(left)
 	r.next()
@@ -70,15 +70,21 @@ func Banish(s *Storage, img *image.Image) {
 			}
 		}
 		r.mu.Lock()
-		r.found[v] = kept
+		if r.found != nil { // what was found is gone on with once
+			r.found[v] = kept
+		}
 		r.mu.Unlock()
 	}
 }
 
 // away takes a copy away that is of no replica of this node: that of a move which ended before anything of it was on the disk is deleted.
 func (r *relocations) away(v *Volume, d log.PartitionDir, topic kafka.TopicID, known bool) error {
-	if !known {
-		return v.Dir.Arrival(d.Partition, d.Name).Delete(topic, r.of.discard)
+	copy := v.Dir.Arrival(d.Partition, d.Name)
+	switch {
+	case !known && v.stands(d.Partition):
+		return copy.Drop(topic, r.of.discard)
+	case !known:
+		return copy.Delete(topic, r.of.discard)
 	}
 	r.of.log("kafka.log").Warn("A copy belongs to no topic of this cluster; it is set aside and never read.", "directory", v.Path+"/"+d.Name)
 	return v.Dir.SetAside(d, kafka.UUID(r.of.o.World.UUID()))
@@ -110,7 +116,11 @@ func (r *relocations) resumeOne(v *Volume, d log.PartitionDir) error {
 	}
 	r.mu.Unlock()
 	r.of.log("kafka.log").Info(fmt.Sprintf("The copy %s is of no use any more and is deleted", v.Path+"/"+d.Name))
-	return v.Dir.Arrival(d.Partition, d.Name).Drop(topic, r.of.discard)
+	copy := v.Dir.Arrival(d.Partition, d.Name)
+	if at == v || moving != nil && moving.to == v {
+		return copy.Drop(topic, r.of.discard) // what the checkpoints say is the log's, or the other copy's
+	}
+	return copy.Delete(topic, r.of.discard)
 }
 
 // errHalfMoved is why a replica is offline that was about to move when the node stopped, and whose old log directory is gone.

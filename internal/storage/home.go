@@ -36,7 +36,7 @@ func (s *Storage) Home(name kafka.TopicPartition, topic kafka.TopicID, assigned 
 		return v, nil
 	}
 	if v := s.WithID(assigned); v != nil {
-		if s.moving.holds(v, name) {
+		if s.moving.holds(v, name) && !v.stands(name) {
 			return s.Nowhere, errHalfMoved(name, v)
 		}
 		return v, nil

@@ -78,6 +78,12 @@ func (s *Storage) strays(v *Volume) error {
 	return nil
 }
 
+// stands reports whether a directory is there under a partition's own name.
+func (v *Volume) stands(name kafka.TopicPartition) bool {
+	_, err := v.s.FS.Stat(v.Dir.PartitionPath(name))
+	return err == nil
+}
+
 func (v *Volume) setAside(d log.PartitionDir) error {
 	v.s.log("kafka.log").Warn("A directory belongs to no topic of this cluster; it is set aside and never read.", "directory", v.Path+"/"+d.Name)
 	return v.Dir.SetAside(d, kafka.UUID(v.s.o.World.UUID()))
