@@ -16,7 +16,8 @@ const renewBytes = 1 << 20
 
 // Renew writes the batches of a log file from an offset on back to where they stand, as they are read, and returns their bytes. What
 // a failed sync has left in memory, clean and on no disk, is dirty again with that: the next sync writes it, or fails. They are
-// the same bytes in the same place, so that a crash meanwhile takes nothing that was on the disk (ADR 0031).
+// the same bytes in the same place, so that a crash meanwhile takes nothing that was on the disk (ADR 0031). So is the size: the file
+// may have been cut, and what was cut off must not stand behind what is appended.
 //
 // Batches are found by their headers. Recovery believes nothing behind a broken one, so that is left alone; but below the
 // offset a broken one is damage, which recovery passes over, and everything behind it is written back.
@@ -38,7 +39,7 @@ func Renew(fsys disk.FS, path string, from kafka.Offset, window []byte) (bytes i
 	if err != nil {
 		return 0, err
 	}
-	return end - begin, rewrite(f, begin, end)
+	return end - begin, rewrite(f, begin, end, size)
 }
 
 // stretchAbove finds the bytes of a log file that hold what is at or above an offset.
@@ -81,7 +82,7 @@ func RenewFile(fsys disk.FS, path string) error {
 	}
 	size, err := f.Size()
 	if err == nil {
-		err = rewrite(f, 0, size)
+		err = rewrite(f, 0, size, size)
 	}
 	if cerr := f.Close(); err == nil {
 		err = cerr
@@ -92,8 +93,8 @@ func RenewFile(fsys disk.FS, path string) error {
 	return nil
 }
 
-// rewrite writes bytes of a file back as they are read.
-func rewrite(f disk.File, begin, end int64) error {
+// rewrite writes bytes of a file back as they are read, and its size.
+func rewrite(f disk.File, begin, end, size int64) error {
 	buffer := make([]byte, min(end-begin, renewBytes))
 	for at := begin; at < end; {
 		part := buffer[:min(end-at, renewBytes)]
@@ -104,6 +105,9 @@ func rewrite(f disk.File, begin, end int64) error {
 			return fault.Storage(renewOp, err)
 		}
 		at += int64(len(part))
+	}
+	if err := f.Truncate(size); err != nil {
+		return fault.Storage(renewOp, err)
 	}
 	return nil
 }
