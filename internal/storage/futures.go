@@ -101,8 +101,14 @@ func (r *relocations) resumeOne(v *Volume, d log.PartitionDir) error {
 		return r.away(v, d, topic, known)
 	}
 	at := r.of.Of(p)
-	if at.Offline() != nil {
-		return nil // the copy may be all that is left of it
+	if at.Offline() != nil { // the copy may be all that is left of it
+		r.mu.Lock()
+		r.stayed = append(r.stayed, remnant{v: v, p: p, id: id, dir: d})
+		r.mu.Unlock()
+		if here, err := r.of.o.Replicas.ByID(id); err != nil || here != p {
+			r.sweep(p, false) // it has left meanwhile
+		}
+		return nil
 	}
 	r.mu.Lock()
 	moving := r.all[p]

@@ -11,7 +11,6 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
-	"github.com/milena-io/milena/internal/log/checkpoint"
 	"github.com/milena-io/milena/internal/partition"
 )
 
@@ -27,7 +26,7 @@ type relocations struct {
 	wanted map[kafka.TopicPartition]*Volume     // where replicas that are not here yet are to be made
 	found  map[*Volume][]log.PartitionDir       // copies of an earlier life, until they are gone on with
 	left   []haunt                              // those of them whose replica has left meanwhile
-	kept   map[*Volume]checkpoint.Offsets       // where copies end that a clean stop has closed
+	stayed []remnant                            // copies that nobody goes on with now, in the order in which they were left
 	spoilt map[*Volume]error                    // of a clean stop that could not close a copy
 	free   time.Duration                        // monotonic time when the throttle lets somebody on
 }
@@ -61,7 +60,7 @@ const wantedMost = 10_000
 func newRelocations(s *Storage) *relocations {
 	return &relocations{
 		of: s, all: map[*partition.Partition]*relocation{}, wanted: map[kafka.TopicPartition]*Volume{},
-		found: map[*Volume][]log.PartitionDir{}, kept: map[*Volume]checkpoint.Offsets{}, spoilt: map[*Volume]error{},
+		found: map[*Volume][]log.PartitionDir{}, spoilt: map[*Volume]error{},
 	}
 }
 
@@ -107,7 +106,7 @@ func (r *relocations) alter(name kafka.TopicPartition, path string) error {
 func (r *relocations) wish(p *partition.Partition, name kafka.TopicPartition, id kafka.TopicIDPartition, v *Volume) error {
 	r.mu.Lock()
 	m := r.all[p]
-	begun := false
+	begun, there := false, false
 	switch {
 	case m != nil && m.gone: // it is called back for good
 	case m != nil:
@@ -116,7 +115,10 @@ func (r *relocations) wish(p *partition.Partition, name kafka.TopicPartition, id
 			m.callBack()
 		}
 	case r.of.Of(p) != v:
-		copy, _ := log.FutureName(name, kafka.UUID(r.of.o.World.UUID()))
+		var copy string
+		if copy, there = r.again(p, v); !there {
+			copy, _ = log.FutureName(name, kafka.UUID(r.of.o.World.UUID()))
+		}
 		m, begun = r.add(p, name, id, v, copy), true
 		m.state.marking = true
 	}
@@ -126,7 +128,7 @@ func (r *relocations) wish(p *partition.Partition, name kafka.TopicPartition, id
 		r.giveUp(m)
 		err = fault.New("node.AlterReplicaLogDirs", kafka.ErrReplicaNotAvailable, "this node has no replica of %s any more", name)
 	} else if begun {
-		err = r.mark(m)
+		err = r.mark(m, there)
 	}
 	r.next()
 	return err
@@ -138,20 +140,25 @@ func (r *relocations) lives(m *relocation) bool {
 	return err == nil && here == m.p
 }
 
-// giveUp forgets a relocation of which nothing was made yet.
+// giveUp forgets a relocation of which nothing was made yet, but for what an earlier one left.
 func (r *relocations) giveUp(m *relocation) {
+	left := m.remains(partition.Moved{})
 	r.mu.Lock()
 	delete(r.all, m.p)
+	r.stayed = append(r.stayed, left...)
 	free := m.haunt
 	r.mu.Unlock()
 	m.to.Count(-1)
+	r.sweep(m.p, false)
 	r.ghosts.drop(free)
 }
 
-// mark makes the directory of a copy, as Apache Kafka does when it is asked for the move, however long that waits for its turn
-// then. A move without it is given up.
-func (r *relocations) mark(m *relocation) error {
-	err := m.arrival().Begin(m.id.TopicID)
+// mark makes the directory of a copy unless it is there, as Apache Kafka does when it is asked for the move, however long that waits for
+// its turn then. A move without it is given up.
+func (r *relocations) mark(m *relocation, there bool) (err error) {
+	if !there {
+		err = m.arrival().Begin(m.id.TopicID)
+	}
 	r.mu.Lock()
 	m.state.marking = false
 	if err != nil && m.wish == m.to {
@@ -254,20 +261,21 @@ func (r *relocations) ended(m *relocation, out partition.Moved) {
 	if !out.Done {
 		m.to.Count(-1)
 	}
+	left := m.remains(out)
 	r.mu.Lock()
 	announced, gone, free := m.state.announced, m.gone, m.haunt
 	delete(r.all, m.p)
-	if out.Kept {
-		if r.kept[m.to] == nil {
-			r.kept[m.to] = checkpoint.Offsets{}
-		}
-		r.kept[m.to][m.name] = out.End
-	} else if r.of.o.Life.Over() && !out.Done && out.Err != nil {
+	r.stayed = append(r.stayed, left...)
+	if r.of.o.Life.Over() && !out.Done && !out.Kept && out.Err != nil {
 		r.spoilt[m.to] = out.Err
 	}
 	r.mu.Unlock()
+	gone = gone || !r.lives(m)
+	if whole := out.Done && m.to.Offline() == nil; gone || whole {
+		r.sweep(m.p, whole)
+	}
 	r.ghosts.drop(free)
-	if gone || !r.lives(m) {
+	if gone {
 		r.next()
 		return
 	}
@@ -316,8 +324,8 @@ func (r *relocations) lost(v *Volume) {
 	}
 }
 
-// forget calls a replica back that leaves this node, and drops what waits for its turn. Until that is over, and as long as a copy of it
-// that the start has found is there, the next replica of its name waits.
+// forget calls a replica back that leaves this node, drops what waits for its turn, and takes copies away that have stayed. Until that is
+// over, and as long as a copy of it that the start has found is there, the next replica of its name waits.
 func (r *relocations) forget(p *partition.Partition) {
 	r.mu.Lock()
 	m := r.all[p]
@@ -331,6 +339,7 @@ func (r *relocations) forget(p *partition.Partition) {
 			}
 		}
 		r.mu.Unlock()
+		r.sweep(p, false)
 		return
 	}
 	m.wish = m.from
@@ -345,6 +354,7 @@ func (r *relocations) forget(p *partition.Partition) {
 		}
 	}
 	r.mu.Unlock()
+	r.sweep(p, false)
 	r.next()
 }
 
@@ -401,11 +411,4 @@ func (r *relocations) copies(v *Volume) []Copying {
 		out = append(out, c)
 	}
 	return out
-}
-
-// closed tells a clean stop where the copies in a directory end, and why not all of them are closed.
-func (r *relocations) closed(v *Volume) (checkpoint.Offsets, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.kept[v], r.spoilt[v]
 }
