@@ -66,7 +66,7 @@ func write(ctx context.Context, t *testing.T, client *kgo.Client, value string) 
 	}
 }
 
-// inSync waits until every replica is.
+// inSync waits until every partition has three replicas, all of them in sync.
 func inSync(ctx context.Context, t *testing.T, client *kgo.Client) {
 	t.Helper()
 	for {
@@ -76,10 +76,7 @@ func inSync(ctx context.Context, t *testing.T, client *kgo.Client) {
 		}
 		behind := 0
 		topics.EachPartition(func(p kadm.PartitionDetail) {
-			if len(p.Replicas) != 3 {
-				t.Fatalf("%s-%d has replicas %v", p.Topic, p.Partition, p.Replicas)
-			}
-			if len(p.ISR) < 3 {
+			if len(p.Replicas) != 3 || len(p.ISR) < 3 {
 				behind++
 			}
 		})

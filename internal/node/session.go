@@ -172,7 +172,9 @@ func (s *session) beat() {
 		next := interval
 		if b, ok := reply.(controller.Beat); ok && err == nil {
 			s.reported(dead)
-			s.handedOver(cmd.Stalled)
+			if len(cmd.Stalled) > 0 { // aside: who holds one of those partitions may be waiting for the disk
+				s.n.o.World.Go(func() { s.handedOver(cmd.Stalled) })
+			}
 			switch {
 			case cmd.WantShutdown:
 				s.leaving.heard(b)
@@ -237,8 +239,10 @@ func (s *session) over(err error) {
 	s.ready, s.ended = nil, true
 	s.mu.Unlock()
 	if ready != nil {
-		s.n.abandon()
-		ready(err)
+		s.n.o.World.Go(func() { // not from a connection, whose end the listener would wait for
+			s.n.abandon()
+			ready(err)
+		})
 		return
 	}
 	if !ended {

@@ -12,7 +12,7 @@ func (e *Env) Holds(p *Partition) bool { return p.at() == e }
 // nothing is written any more. A partition that stops or was deleted is left to that.
 func (e *Env) Lose(p *Partition, err error) {
 	p.mu.Lock()
-	if p.gone != nil && !fault.IsKind(p.gone, fault.Disk) {
+	if p.gone != nil && !fault.IsKind(p.gone, fault.Disk) || p.at() != e { // or it has just moved to another
 		p.mu.Unlock()
 		return
 	}

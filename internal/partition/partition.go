@@ -291,6 +291,10 @@ func (p *Partition) close(done func(Closed)) {
 	l := p.log
 	p.log = nil
 	calls := p.failWaits(p.gone)
+	var high kafka.Offset
+	if l != nil {
+		high = p.rep.HighWatermark()
+	}
 	p.mu.Unlock()
 	run(calls)
 	if l == nil {
@@ -299,7 +303,7 @@ func (p *Partition) close(done func(Closed)) {
 	}
 	p.at().run(func() {
 		targets, err := log.Finish(l)
-		done(Closed{Opened: true, Recovery: l.Offsets().End, High: p.rep.HighWatermark(), Targets: targets, Err: err})
+		done(Closed{Opened: true, Recovery: l.Offsets().End, High: high, Targets: targets, Err: err})
 	})
 }
 

@@ -55,6 +55,7 @@ type MenderFigures struct {
 type broken struct {
 	waiting
 	tries int
+	again bool // more was found since its turn began
 }
 
 // The pauses after everybody was asked in vain.
@@ -78,7 +79,10 @@ func (m *Mender) Damaged(id kafka.TopicIDPartition, p *partition.Partition) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if was := m.known[id]; m.closed || was != nil && was.p == p {
-		return // it looks for all damage of the partition when its turn comes, and afterwards again
+		if was != nil {
+			was.again = true // its turn, if it has come, looks for what was known when it came
+		}
+		return
 	}
 	b := &broken{waiting: waiting{id: id, p: p}}
 	m.known[id] = b
@@ -115,6 +119,7 @@ func (m *Mender) begin(next waiting) {
 	m.mu.Lock()
 	b, known := broken{}, false
 	if k := m.known[next.id]; k != nil && k.p == next.p {
+		k.again = false
 		b, known = *k, true
 	}
 	m.mu.Unlock()
@@ -132,9 +137,12 @@ func (m *Mender) ended(w *mending) {
 	b := m.known[w.id]
 	m.figures.Mended += w.mended
 	if b != nil && b.p == w.p {
-		if w.failed == nil {
+		switch {
+		case w.failed == nil && b.again:
+			m.turns.add(b.waiting)
+		case w.failed == nil:
 			delete(m.known, w.id)
-		} else {
+		default:
 			wait := min(mendFirst<<min(b.tries, 20), mendMost)
 			b.tries++
 			m.o.World.After(wait, func() {

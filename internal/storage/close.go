@@ -33,6 +33,7 @@ type ends struct {
 // has failed is left as it is. The logs of a directory are closed a few at a time, and what they write is synced together
 // (ADR 0014).
 func (s *Storage) Close(done func(*Closing)) {
+	s.closing.Store(true)
 	c := &Closing{s: s, ends: map[*Volume]*ends{}}
 	for _, v := range s.All() {
 		e := &ends{recovery: checkpoint.Offsets{}, high: checkpoint.Offsets{}}
@@ -49,9 +50,9 @@ func (s *Storage) Close(done func(*Closing)) {
 	var mu sync.Mutex
 	left := len(all)
 	for _, p := range all {
-		into := c.ends[s.Of(p)]
 		p.Stop(func(end partition.Closed) {
 			mu.Lock()
+			into := c.ends[s.Of(p)] // asked now: a move may have ended since
 			switch {
 			case end.Err != nil:
 				into.err = errors.Join(into.err, end.Err)

@@ -109,6 +109,7 @@ type Storage struct {
 	shared   log.Shared // by the readers and writers of all directories
 	homes    homes
 	dormant  dormant
+	closing  atomic.Bool // set before Close looks which replicas there are
 }
 
 // All lists every directory, the metadata log's first.
@@ -196,8 +197,12 @@ func (s *Storage) Copies(v *Volume) []Copying { return s.moving.copies(v) }
 func (s *Storage) Crowded() bool { return s.shared.Handles.Crowded(2) }
 
 // Remove takes the files of a partition away that left this node: its topic was deleted, or its replica moved. It returns the
-// directory that it lived in, and whether there were any.
+// directory that it lived in, and whether there were any. Once the directories are being closed it leaves them as they are, as if the
+// node had stopped already: what the log has told of itself is on its way to the disk. The next start sets them aside.
 func (s *Storage) Remove(p *partition.Partition, id kafka.TopicIDPartition) (v *Volume, there bool, err error) {
+	if s.closing.Load() {
+		return s.Of(p), false, nil
+	}
 	name := p.Name()
 	s.dormant.forget(p)
 	s.moving.forget(p)

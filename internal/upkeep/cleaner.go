@@ -18,7 +18,8 @@ import (
 // max.compaction.lag.ms first and then the filthiest, together no faster than log.cleaner.io.max.bytes.per.second. A log
 // that does not compact is left alone until the next start, and everything else goes on.
 type cleaner struct {
-	of *Upkeep
+	of    *Upkeep
+	looks sync.Mutex // one look at a time, so that no thread is given two logs; taken before mu
 
 	mu          sync.Mutex
 	threads     []*partition.Partition // what each works on; nil while it has nothing to do
@@ -76,6 +77,8 @@ type candidate struct {
 // look gives idle threads what is due.
 func (c *cleaner) look() error {
 	s := c.settings()
+	c.looks.Lock()
+	defer c.looks.Unlock()
 	if c.of.o.Life.Over() || !s.enable {
 		return nil
 	}
