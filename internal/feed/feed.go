@@ -5,7 +5,7 @@
 //
 // Invariants: an image holds only committed records; images are published one at a time, in the order of the log, and
 // everybody who waits for an offset is called after the publication that covers it; no continuation runs with the
-// mutex held.
+// mutex held. To publish may take as long as a disk does, so it holds up nobody who tells of an advance or waits for one.
 package feed
 
 import (
@@ -33,6 +33,7 @@ const pullBytes = 4 << 20
 
 // Feed follows the metadata log of one node.
 type Feed struct {
+	run     func(func())
 	publish func(image.Delta)
 	failed  func(error)
 	source  Source
@@ -52,10 +53,10 @@ type waiter struct {
 	done func()
 }
 
-// New makes a feed. publish is called with each change, before anybody who waits for it; failed is called once when the
-// log cannot be read or understood, and nothing more is published then.
-func New(publish func(image.Delta), failed func(error)) *Feed {
-	f := &Feed{publish: publish, failed: failed, next: kafka.NoOffset}
+// New makes a feed. It works where run runs it (World.Go): publish is called there with each change, before anybody who waits for it;
+// failed is called once when the log cannot be read or understood, and nothing more is published then.
+func New(run func(func()), publish func(image.Delta), failed func(error)) *Feed {
+	f := &Feed{run: run, publish: publish, failed: failed, next: kafka.NoOffset}
 	f.now.Store(image.Empty())
 	return f
 }
@@ -90,7 +91,7 @@ func (f *Feed) Image() *image.Image { return f.now.Load().Visible() }
 // Offset returns the last offset of the metadata log that was applied here, -1 before the first.
 func (f *Feed) Offset() kafka.Offset { return f.now.Load().Offset() }
 
-// WaitFor calls done once everything below the offset was published; perhaps before it returns.
+// WaitFor calls done once everything below the offset was published; before it returns where that is so already.
 func (f *Feed) WaitFor(end kafka.Offset, done func()) {
 	f.mu.Lock()
 	if f.now.Load().Offset()+1 >= end {
@@ -103,31 +104,36 @@ func (f *Feed) WaitFor(end kafka.Offset, done func()) {
 	f.pull()
 }
 
-// pull takes what there is. One caller at a time does it; who comes meanwhile leaves a note.
+// pull has what there is taken. One at a time does that; who comes meanwhile leaves a note.
 func (f *Feed) pull() {
 	f.mu.Lock()
-	if f.pulling || f.stopped || f.source == nil {
-		f.again = true
-		f.mu.Unlock()
-		return
+	f.again = true
+	begins := !f.pulling && !f.stopped && f.source != nil
+	f.pulling = f.pulling || begins
+	f.mu.Unlock()
+	if begins {
+		f.run(f.take)
 	}
-	f.pulling = true
-	for {
+}
+
+// take publishes until there is nothing more.
+func (f *Feed) take() {
+	var failed error
+	f.mu.Lock()
+	for more := false; (more || f.again) && !f.stopped; {
 		f.again = false
 		f.mu.Unlock()
-		more, err := f.step()
+		var err error
+		more, err = f.step()
 		f.mu.Lock()
-		if err != nil {
-			f.stopped, f.pulling = true, false
-			f.mu.Unlock()
-			f.failed(err)
-			return
+		if err != nil && !f.stopped { // what was closed after the feed can't be read
+			f.stopped, failed = true, err
 		}
-		if !more && !f.again || f.stopped {
-			f.pulling = false
-			f.mu.Unlock()
-			return
-		}
+	}
+	f.pulling = false
+	f.mu.Unlock()
+	if failed != nil {
+		f.failed(failed)
 	}
 }
 

@@ -87,7 +87,7 @@ type rig struct {
 func newRig(t *testing.T) *rig {
 	r := &rig{t: t, w: world.NewVirtual(5)}
 	r.s = &tape{w: r.w}
-	r.f = New(func(d image.Delta) {
+	r.f = New(r.w.Go, func(d image.Delta) {
 		line := fmt.Sprintf("%d to %d:", d.From.Offset(), d.To.Offset())
 		for c := range d.Topics() {
 			line += " " + c.Topic().Name
@@ -121,6 +121,7 @@ func TestEachCommitIsPublishedOnceAndInOrder(t *testing.T) {
 	r.s.records(topic(3))
 	r.s.commit(1)
 	r.f.Start(r.s)
+	r.w.Run(time.Second)
 	r.wants("what is there at the start", "-1 to 1: t1 t2")
 	r.s.commit(1)
 	if r.f.Image().TopicNamed("t3") != nil {
@@ -172,6 +173,29 @@ func TestWaitersAreCalledAfterTheirPublicationInTheOrderTheyCame(t *testing.T) {
 	r.s.commit(1)
 	r.w.Run(time.Second)
 	r.wants("the last", "2 to 3: t4", "waited for 4")
+}
+
+// Whoever tells of an advance may be the flusher of the metadata log or carry Raft's messages, and a publication waits for partitions,
+// whose disk may be another.
+func TestAPublicationHoldsUpNobody(t *testing.T) {
+	r := newRig(t)
+	var kept []func()
+	r.f = New(func(f func()) { kept = append(kept, f) }, func(d image.Delta) { r.said = append(r.said, "published") }, func(err error) { r.failed = err })
+	r.s.records(topic(1))
+	r.s.records(topic(2))
+	r.s.committed = 1
+	r.f.Start(r.s)
+	r.s.committed = 2
+	for _, tell := range r.s.watchers {
+		tell()
+	}
+	r.await(2)
+	r.wants("on the goroutines of others")
+	if len(kept) != 1 {
+		t.Fatalf("it runs %d times at once", len(kept))
+	}
+	kept[0]()
+	r.wants("on its own", "published", "published", "waited for 2")
 }
 
 // A waiter may ask for more while it is called: nothing of the feed is locked then.

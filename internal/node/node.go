@@ -152,7 +152,7 @@ func (n *Node) assemble() error {
 		act = n.follow
 	}
 	var misfit error
-	n.feed = feed.New(func(d image.Delta) {
+	n.feed = feed.New(n.o.World.Go, func(d image.Delta) {
 		if misfit != nil {
 			return // it builds on what was not acted on
 		}

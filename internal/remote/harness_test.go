@@ -128,7 +128,7 @@ func (s *seat) start() {
 	s.machine = controller.New(controller.Options{
 		Node: s.key.NodeID, DefaultPartitions: 1, DefaultReplicas: 1, SessionTimeout: 9 * time.Second, Seed: 7, Supported: cluster.Supported(),
 	})
-	s.feed = feed.New(func(image.Delta) {}, func(err error) { o.t.Errorf("the feed of node %d: %v", s.key.NodeID, err) })
+	s.feed = feed.New(o.w.Go, func(image.Delta) {}, func(err error) { o.t.Errorf("the feed of node %d: %v", s.key.NodeID, err) })
 	s.q, err = quorum.Open(quorum.Options{
 		World: s.proc, FS: fs, Dir: metaDir, Log: quorum.DiskLog(l), Flusher: disk.NewFlusher(s.proc, "data"), Machine: s.machine,
 		Self: s.key, Cluster: clusterID, Config: quorum.Config{IdleInterval: -1}, Send: s.send, Await: s.feed.WaitFor,

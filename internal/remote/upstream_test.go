@@ -56,7 +56,7 @@ func (o *town) observer(u *remote.Upstream) (*quorum.Observer, *feed.Feed) {
 		Failed: func(err error) { o.t.Errorf("the observer: %v", err) },
 	})
 	noErr(o.t, err)
-	f := feed.New(func(image.Delta) {}, func(err error) { o.t.Errorf("the observer's feed: %v", err) })
+	f := feed.New(o.w.Go, func(image.Delta) {}, func(err error) { o.t.Errorf("the observer's feed: %v", err) })
 	f.Start(ob)
 	ob.Start()
 	return ob, f
