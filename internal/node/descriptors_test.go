@@ -22,7 +22,9 @@ func TestAChoreWaitsForDescriptors(t *testing.T) {
 	if r.gaveUp != nil {
 		t.Fatalf("the node gave up: %v", r.gaveUp)
 	}
-	r.said("WARN A chore is put off until files can be opened again.", "chore=milena.recovery.point.interval.ms")
+	for _, dir := range []string{"d/a", "d/b", "d/c"} {
+		r.said("WARN A chore is put off until files can be opened again.", "chore=milena.recovery.point.interval.ms dir="+dir+" ")
+	}
 	r.faulty.Heal()
 	r.w.Run(10 * time.Second)
 	r.wantValues("t", 1, "value")

@@ -14,6 +14,7 @@ import (
 	"github.com/milena-io/milena/internal/peer"
 	"github.com/milena-io/milena/internal/replica"
 	"github.com/milena-io/milena/internal/staterecord"
+	"github.com/milena-io/milena/internal/storage"
 	"github.com/milena-io/milena/internal/wire"
 	"github.com/milena-io/milena/internal/world"
 )
@@ -30,12 +31,12 @@ type replication struct {
 	assents  *replica.Assents
 
 	mu     sync.Mutex
-	timer  world.Timer // of the next look at followers; nil while this broker is alone
+	timers map[*storage.Volume]world.Timer // of the next look at the followers of what is led from a directory; empty while this broker is alone
 	closed bool
 }
 
 func newReplication(n *Node) *replication {
-	r := &replication{n: n}
+	r := &replication{n: n, timers: map[*storage.Volume]world.Timer{}}
 	v := n.o.Values
 	o := peer.DefaultOptions()
 	o.World, o.Dialer = n.o.World, n.o.Dialer
@@ -232,31 +233,40 @@ func (r *replication) watch(img *image.Image) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if others > 1 && r.timer == nil && !r.closed {
-		r.timer = r.n.o.World.After(r.lag()/2, r.look)
+	if others > 1 && len(r.timers) == 0 && !r.closed {
+		for _, v := range r.n.storage.Volumes {
+			r.lookAgain(v)
+		}
 	}
 }
 
 func (r *replication) lag() time.Duration { return r.n.o.Values.Millis("replica.lag.time.max.ms") }
 
-func (r *replication) look() {
+// look looks at the followers of what is led from a directory. One that hangs keeps no other from being looked at.
+func (r *replication) look(v *storage.Volume) {
 	lag := r.lag()
 	for _, p := range r.n.replicas.All() {
-		partition.AsLeader(p).Consider(lag)
+		if v.Env.Holds(p) {
+			partition.AsLeader(p).Consider(lag)
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.closed {
-		r.timer = r.n.o.World.After(lag/2, r.look)
+		r.lookAgain(v)
 	}
+}
+
+func (r *replication) lookAgain(v *storage.Volume) {
+	r.timers[v] = r.n.o.World.After(r.lag()/2, func() { r.look(v) })
 }
 
 // close ends all of it.
 func (r *replication) close() {
 	r.mu.Lock()
 	r.closed = true
-	if r.timer != nil {
-		r.timer.Stop()
+	for _, t := range r.timers {
+		t.Stop()
 	}
 	r.mu.Unlock()
 	r.fetchers.Close()

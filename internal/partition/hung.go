@@ -29,10 +29,13 @@ func (e *Env) hangs() bool {
 }
 
 // GiveWay answers the writers that wait for a log directory whose flush hangs, where another replica may lead: whether what they wrote
-// counts says whoever leads. Where nobody waits, or that flush is over, it does nothing.
+// counts says whoever leads. Where nobody waits, that flush is over, or the partition is busy, perhaps with a write that hangs, too, it does
+// nothing: it is called again for as long as that lasts.
 func (l Leading) GiveWay() {
 	p := l.p
-	p.mu.Lock()
+	if !p.mu.TryLock() {
+		return
+	}
 	var calls []func()
 	if p.givesWay() {
 		calls = p.failWaits(p.hung())

@@ -15,10 +15,7 @@ const epochsAtOnce = 64
 // saveEpochs saves the leader epochs for which recovery points wait, of some logs: the next checkpoint goes on.
 func (u *Upkeep) saveEpochs(v *storage.Volume) error {
 	left := epochsAtOnce
-	for _, p := range u.o.Replicas.All() {
-		if u.o.Storage.Of(p) != v {
-			continue
-		}
+	for _, p := range u.in(v) {
 		saved, err := partition.SaveEpochs(p)
 		if err != nil {
 			return err
@@ -33,24 +30,22 @@ func (u *Upkeep) saveEpochs(v *storage.Volume) error {
 	return nil
 }
 
-// checkpoint writes the high watermarks, or the recovery points, of the logs that are open.
-func (u *Upkeep) checkpoint(recovery bool) error {
-	for _, v := range u.o.Storage.Serving() {
-		save := v.Dir.CheckpointHighWatermarks
-		var err error
-		if recovery {
-			save, err = v.Dir.CheckpointRecoveryPoints, u.saveEpochs(v)
-		}
-		if err == nil {
-			err = save(func() checkpoint.Offsets { return u.points(v, recovery) })
-		}
-		switch {
-		case err == nil || fault.IsKind(err, fault.Full) || v.Offline() != nil:
-		case fault.IsKind(err, fault.Disk):
-			u.o.Storage.Lose(v, err)
-		default:
-			return err
-		}
+// checkpoint writes the high watermarks, or the recovery points, of the logs of a directory that are open.
+func (u *Upkeep) checkpoint(v *storage.Volume, recovery bool) error {
+	save := v.Dir.CheckpointHighWatermarks
+	var err error
+	if recovery {
+		save, err = v.Dir.CheckpointRecoveryPoints, u.saveEpochs(v)
+	}
+	if err == nil {
+		err = save(func() checkpoint.Offsets { return u.points(v, recovery) })
+	}
+	switch {
+	case err == nil || fault.IsKind(err, fault.Full) || v.Offline() != nil:
+	case fault.IsKind(err, fault.Disk):
+		u.o.Storage.Lose(v, err)
+	default:
+		return err
 	}
 	return nil
 }
@@ -58,10 +53,7 @@ func (u *Upkeep) checkpoint(recovery bool) error {
 // points collects what is to be checkpointed of the logs of a directory.
 func (u *Upkeep) points(v *storage.Volume, recovery bool) checkpoint.Offsets {
 	out := checkpoint.Offsets{}
-	for _, p := range u.o.Replicas.All() {
-		if u.o.Storage.Of(p) != v {
-			continue
-		}
+	for _, p := range u.in(v) {
 		s := p.Standing()
 		if mutant.On(mutant.RecoveryPointAhead) {
 			s.Recovery = s.End

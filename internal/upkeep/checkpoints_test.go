@@ -14,7 +14,7 @@ func TestARecoveryPointIsDurable(t *testing.T) {
 	p := r.all[0]
 	point := func() int64 {
 		t.Helper()
-		if err := u.checkpoint(true); err != nil {
+		if err := u.checkpoint(r.s.Volumes[0], true); err != nil {
 			t.Fatal(err)
 		}
 		return int64(r.s.Volumes[0].Dir.Checkpointed(p.Name()).RecoveryPoint)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/milena-io/milena/internal/fault"
+	"github.com/milena-io/milena/internal/storage"
 	"github.com/milena-io/milena/internal/world"
 )
 
@@ -38,13 +39,30 @@ func (c *chores) stop() {
 // every runs f again and again, the key's interval after it was done.
 func (u *Upkeep) every(key string, f func() error) { u.repeat(key, u.o.Static.Millis(key), f) }
 
-// repeat runs f again and again, an interval after it was done. Nothing else has its name.
-func (u *Upkeep) repeat(name string, interval time.Duration, f func() error) {
-	u.schedule(name, interval, u.postponed(name, f))
+// eachEvery runs f for each directory again and again, the key's interval after it was done there.
+func (u *Upkeep) eachEvery(key string, f func(*storage.Volume) error) {
+	u.each(key, u.o.Static.Millis(key), f)
 }
 
-// postponed is a chore that waits for its next turn when it found too many files open, and says so once.
-func (u *Upkeep) postponed(name string, f func() error) func() error {
+// each repeats f for each directory of partitions by itself: a disk that hangs in the middle of it keeps no other waiting.
+func (u *Upkeep) each(name string, interval time.Duration, f func(*storage.Volume) error) {
+	for _, v := range u.o.Storage.Volumes {
+		u.schedule(name+" in "+v.Path, interval, u.postponed(func() error {
+			if v.Offline() != nil {
+				return nil
+			}
+			return f(v)
+		}, "chore", name, "dir", v.Path))
+	}
+}
+
+// repeat runs f again and again, an interval after it was done. Nothing else has its name.
+func (u *Upkeep) repeat(name string, interval time.Duration, f func() error) {
+	u.schedule(name, interval, u.postponed(f, "chore", name))
+}
+
+// postponed is a chore that waits for its next turn when it found too many files open, and says so once, with what tells which it is.
+func (u *Upkeep) postponed(f func() error, which ...any) func() error {
 	late := false
 	return func() error {
 		err := f()
@@ -53,7 +71,7 @@ func (u *Upkeep) postponed(name string, f func() error) func() error {
 			return err
 		}
 		if !late {
-			u.log("kafka.log").Warn("A chore is put off until files can be opened again.", "chore", name, "error", err)
+			u.log("kafka.log").Warn("A chore is put off until files can be opened again.", append(which[:len(which):len(which)], "error", err)...)
 		}
 		late = true
 		return nil

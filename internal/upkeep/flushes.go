@@ -3,6 +3,8 @@ package upkeep
 import (
 	"math"
 	"time"
+
+	"github.com/milena-io/milena/internal/storage"
 )
 
 // flushSchedule is how often logs are asked whether flush.ms has passed. By default, as in Kafka, nobody asks.
@@ -13,8 +15,8 @@ func (u *Upkeep) scheduleFlushes() {
 	if u.o.Static.Int(flushSchedule) > math.MaxInt64/int64(time.Millisecond) {
 		return
 	}
-	u.every(flushSchedule, func() error {
-		for _, p := range u.o.Replicas.All() {
+	u.eachEvery(flushSchedule, func(v *storage.Volume) error {
+		for _, p := range u.in(v) {
 			p.FlushOld(false)
 		}
 		return nil

@@ -4,7 +4,8 @@
 // node starts it when the broker is unfenced and stops it before the logs are closed. It works over storage and partition, which
 // do the work; here it is decided when, on which log, and how fast. It serves nobody, makes no replica and never closes a log.
 //
-// Invariants: each chore has one timer at most, and none after Stop; a log that fails a chore is left alone and everything else
+// Invariants: each chore has one timer at most, those of a directory's partitions one for each directory, so that none waits for another's
+// disk, and none after Stop; a log that fails a chore is left alone and everything else
 // goes on; a directory whose disk fails one is given up by storage, and by nobody else.
 package upkeep
 
@@ -74,15 +75,15 @@ func New(o Options) *Upkeep {
 // Start begins it, when the node has its replicas: what happens now and then, and after an unclean stop the recovery of logs that
 // nobody has asked for yet.
 func (u *Upkeep) Start() {
-	u.every("replica.high.watermark.checkpoint.interval.ms", func() error { return u.checkpoint(false) })
-	u.every("log.flush.offset.checkpoint.interval.ms", func() error { return u.checkpoint(true) })
-	u.every("milena.recovery.point.interval.ms", func() error { return u.checkpoint(true) })
-	u.every("log.retention.check.interval.ms", u.retain)
-	u.o.Storage.Space.Begin(u.retain)
+	u.eachEvery("replica.high.watermark.checkpoint.interval.ms", func(v *storage.Volume) error { return u.checkpoint(v, false) })
+	u.eachEvery("log.flush.offset.checkpoint.interval.ms", func(v *storage.Volume) error { return u.checkpoint(v, true) })
+	u.eachEvery("milena.recovery.point.interval.ms", func(v *storage.Volume) error { return u.checkpoint(v, true) })
+	u.eachEvery("log.retention.check.interval.ms", u.retain)
+	u.o.Storage.Space.Begin(u.retainAll)
 	u.every("log.cleaner.backoff.ms", u.cleaner.look)
 	u.scrub.schedule()
 	u.scheduleFlushes()
-	u.repeat("files that are held", holdEvery, u.easeHolds)
+	u.each("files that are held", holdEvery, u.easeHolds)
 	u.WatchFlushes()
 	u.Recover(slices.DeleteFunc(u.o.Replicas.All(), func(p *partition.Partition) bool {
 		v := u.o.Storage.Of(p)
@@ -115,10 +116,25 @@ func (u *Upkeep) Scrub() ScrubFigures { return u.scrub.figures() }
 // log is the log for one of the node's parts, by the names that Kafka's loggers have.
 func (u *Upkeep) log(component string) *slog.Logger { return u.o.Logger.With("component", component) }
 
-// retain rolls what is old enough and removes what retention gives up.
-func (u *Upkeep) retain() error {
-	for _, p := range u.o.Replicas.All() {
+// in lists the partitions that live in a directory, by name.
+func (u *Upkeep) in(v *storage.Volume) []*partition.Partition {
+	return slices.DeleteFunc(u.o.Replicas.All(), func(p *partition.Partition) bool { return !v.Env.Holds(p) })
+}
+
+// retain rolls in a directory what is old enough, and removes what retention gives up.
+func (u *Upkeep) retain(v *storage.Volume) error {
+	for _, p := range u.in(v) {
 		if err := u.tended(p, p.Tend()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// retainAll does so everywhere.
+func (u *Upkeep) retainAll() error {
+	for _, v := range u.o.Storage.Serving() {
+		if err := u.retain(v); err != nil {
 			return err
 		}
 	}
