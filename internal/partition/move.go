@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/milena-io/milena/internal/fault"
@@ -48,13 +49,33 @@ type Move struct {
 	unflushed int64
 
 	// These are under the partition's mutex.
-	copy      *log.Log // nil until it is open
-	cancelled bool
-	still     bool // nobody writes: the copy is becoming the log
-	turned    bool // and there is no way back
-	quiet     func()
-	parked    []func() // writers that wait; each is called with the mutex held and gives it back
-	waiting   int      // bytes of records that they hold
+	copy    *log.Log // nil until it is open
+	still   bool     // nobody writes: the copy is becoming the log
+	quiet   func()
+	parked  []func() // writers that wait; each is called with the mutex held and gives it back
+	waiting int      // bytes of records that they hold
+
+	// fate is asked and sealed without the partition's mutex, which may be held for as long as a recovery or a disk takes.
+	fate atomic.Uint32
+}
+
+// What Move.fate holds.
+const (
+	cancelled = 1 << iota
+	turned    // there is no way back
+)
+
+// turns makes sure that there is no way back, unless the move was cancelled before.
+func (m *Move) turns() bool {
+	for {
+		was := m.fate.Load()
+		if was&cancelled != 0 {
+			return false
+		}
+		if m.fate.CompareAndSwap(was, was|turned) {
+			return true
+		}
+	}
 }
 
 // Moved is how a move ended.
@@ -76,27 +97,34 @@ const (
 // StartMove begins to move a replica; done is called once. One at a time; a Stop of the partition ends it and keeps the copy.
 func StartMove(p *Partition, place Place, done func(Moved)) *Move {
 	m := &Move{p: p, place: place, done: done}
-	p.mu.Lock()
-	must.Hold(p.ending.move == nil, "%s is moving already", p.name)
-	p.ending.move = m
-	p.mu.Unlock()
-	p.at().World.Go(m.begin)
+	p.at().World.Go(m.enter)
 	return m
 }
 
-// Cancel gives the move up: the copy goes, the old log stays. A copy that is becoming the log at this moment does.
-func (m *Move) Cancel() {
-	m.p.mu.Lock()
-	defer m.p.mu.Unlock()
-	m.cancelled = true
+// enter has the partition know of the move. One that was stopped before is left as it is, and so is the copy: the next start goes on with it.
+func (m *Move) enter() {
+	p := m.p
+	p.mu.Lock()
+	stopped := fault.IsKind(p.gone, fault.Closed)
+	if !stopped {
+		must.Hold(p.ending.move == nil, "%s is moving already", p.name)
+		p.ending.move = m
+	}
+	p.mu.Unlock()
+	if stopped {
+		m.done(Moved{})
+		return
+	}
+	m.begin()
 }
 
+// Cancel gives the move up: the copy goes, the old log stays. A copy that is becoming the log at this moment does.
+func (m *Move) Cancel() { m.fate.Or(cancelled) }
+
+func (m *Move) cancelled() bool { return m.fate.Load()&cancelled != 0 }
+
 // Turned reports whether the copy is the log, or may be, although the partition does not use it yet.
-func (m *Move) Turned() bool {
-	m.p.mu.Lock()
-	defer m.p.mu.Unlock()
-	return m.turned
-}
+func (m *Move) Turned() bool { return m.fate.Load()&turned != 0 }
 
 // Copied is how far a copy has come.
 type Copied struct {
@@ -122,7 +150,7 @@ func (m *Move) Copied() (c Copied) {
 // ends ends a move that is not to go on, and reports whether it did.
 func (m *Move) ends() bool {
 	m.p.mu.Lock()
-	over := m.cancelled || m.p.gone != nil
+	over := m.cancelled() || m.p.gone != nil
 	m.p.mu.Unlock()
 	if over || m.place.Over() {
 		m.leave(nil)
@@ -277,7 +305,7 @@ func (m *Move) again() {
 func (m *Move) leave(err error) {
 	p := m.p
 	p.mu.Lock()
-	l, gone, cancelled := m.copy, p.gone, m.cancelled
+	l, gone, back := m.copy, p.gone, m.cancelled()
 	p.mu.Unlock()
 	out := Moved{Err: err}
 	switch {
@@ -285,7 +313,7 @@ func (m *Move) leave(err error) {
 		if l != nil {
 			l.Abandon()
 		}
-	case !cancelled && (fault.IsKind(gone, fault.Closed) || fault.IsKind(gone, fault.Disk) || fault.IsKind(err, fault.Disk)):
+	case !back && (fault.IsKind(gone, fault.Closed) || fault.IsKind(gone, fault.Disk) || fault.IsKind(err, fault.Disk)):
 		if l != nil {
 			err = l.Close(p.at().World.Now())
 			out.Kept, out.End = err == nil, l.Offsets().End

@@ -96,8 +96,7 @@ func (m *Move) turn() {
 	}
 	over := m.place.Over()
 	p.mu.Lock()
-	over = over || m.cancelled || p.gone != nil
-	m.turned = !over
+	over = over || p.gone != nil || !m.turns()
 	c := p.cfg.Log
 	p.mu.Unlock()
 	if over {
@@ -106,9 +105,7 @@ func (m *Move) turn() {
 	}
 	begun, err := m.place.Promote()
 	if err != nil && !begun {
-		p.mu.Lock()
-		m.turned = false
-		p.mu.Unlock()
+		m.fate.And(^uint32(turned))
 		m.back(err)
 		return
 	}

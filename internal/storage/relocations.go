@@ -282,7 +282,7 @@ func (r *relocations) ended(m *relocation, out partition.Moved) {
 	if announced && !out.Done && !r.of.o.Life.Over() && at.Dir != nil {
 		r.of.o.Controller.Assign(m.id, at.ID(), m.to.ID())
 	}
-	if out.Err == nil && m.wish != at && !out.Kept && m.wish.Offline() == nil && at.Offline() == nil {
+	if out.Err == nil && m.wish != at && !out.Kept && !r.of.o.Life.Over() && m.wish.Offline() == nil && at.Offline() == nil {
 		if err := r.wish(m.p, m.name, m.id, m.wish); err != nil {
 			logger.Error(fmt.Sprintf("%s was not moved to %s", m.name, m.wish.Path), "error", err)
 		}

@@ -26,6 +26,8 @@ type mover struct {
 	bad   error // why its log does not open
 	img   *image.Image
 	asked func() // when somebody looks for it by its id
+
+	opening func() // when its log is opened; may be nil
 }
 
 func (m *mover) Knows(kafka.TopicIDPartition) bool { return m.told }
@@ -60,6 +62,9 @@ func newMover(t *testing.T, prepare func(s *Storage)) *mover {
 	m.s.Look()
 	cfg := partition.Config{Log: log.DefaultConfig(), MinISR: 1}
 	m.p = partition.New(m.s.Volumes[0].Env, m.name(), &cfg, 0, func(c log.Config) (*log.Log, error) {
+		if m.opening != nil {
+			m.opening()
+		}
 		if m.bad != nil {
 			return nil, m.bad
 		}
