@@ -99,12 +99,19 @@ func (w *compaction) begin() {
 	w.step()
 }
 
-func (w *compaction) step() {
+// ends ends a compaction that is not to go on, and reports whether it did.
+func (w *compaction) ends() bool {
 	w.p.mu.Lock()
 	over := w.p.gone != nil || w.p.log == nil || w.p.ending.move != nil
 	w.p.mu.Unlock()
 	if over {
 		w.end(fault.Shutdown("partition.Compact"))
+	}
+	return over
+}
+
+func (w *compaction) step() {
+	if w.ends() {
 		return
 	}
 	mapping := w.c.Records.Mapping()
@@ -122,7 +129,23 @@ func (w *compaction) step() {
 		w.p.at().World.Go(w.step)
 		return
 	}
-	w.p.at().World.After(wait, w.step)
+	w.pause(wait)
+}
+
+// pausePoll is how often a compaction that the throttle keeps waiting looks whether it is to go on at all.
+const pausePoll = 100 * time.Millisecond
+
+// pause waits before the next step, and not on when the partition stops.
+func (w *compaction) pause(d time.Duration) {
+	if d <= pausePoll {
+		w.p.at().World.After(d, w.step)
+		return
+	}
+	w.p.at().World.After(pausePoll, func() {
+		if !w.ends() {
+			w.pause(d - pausePoll)
+		}
+	})
 }
 
 // end lets go of the log, and of a Stop that waits for this.

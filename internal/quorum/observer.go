@@ -227,14 +227,9 @@ func (ob *Observer) fail(err error) {
 // Close stops pulling and makes durable what was pulled, so that a voter may be opened on it: what a voter has it is
 // believed to have on stable storage.
 func (ob *Observer) Close(done func(error)) {
-	ob.mu.Lock()
-	failed := ob.err
-	ob.mu.Unlock()
-	if failed != nil {
-		done(failed)
-		return
-	}
+	ends := false
 	ob.locked(func() {
+		ends = true
 		ob.end()
 		targets, upTo := ob.o.Log.Dirty()
 		ob.later(func() {
@@ -250,6 +245,12 @@ func (ob *Observer) Close(done func(error)) {
 			})
 		})
 	})
+	if !ends { // it has failed before, or it has ended
+		ob.mu.Lock()
+		failed := ob.err
+		ob.mu.Unlock()
+		done(failed)
+	}
 }
 
 // end has nothing asked any more, and no answer taken.
