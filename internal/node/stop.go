@@ -79,14 +79,14 @@ func (n *Node) Kill(done func()) {
 }
 
 // giveBack ends a node that cannot go on: nothing of it can be closed cleanly, and the ports and the directory are free for
-// another.
+// another. It acts on nothing any more that others decide because it is gone.
 func (n *Node) giveBack(done func()) {
 	n.closeWaiting()
 	n.o.World.Go(func() {
+		n.feed.Stop()
 		n.edge.clients.close(0)
 		n.session.quit()
 		n.replicas.others.close()
-		n.feed.Stop()
 		n.control.close()
 		n.edge.controllers.close(0)
 		n.storage.Abandon()
