@@ -3,12 +3,16 @@ package quorum
 import (
 	"fmt"
 	"maps"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/milena-io/milena/internal/disk"
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 )
@@ -349,3 +353,37 @@ func TestAnObserverIsNoVoterByTheWordOfOneWhoKnowsLess(t *testing.T) {
 		t.Error("whose removal may yet be taken back votes")
 	}
 }
+
+// Whoever closes an observer hears of the end of it, also when it is stopped at the same moment.
+func TestTheCloseOfAnObserverIsAnsweredWhoeverElseEndsIt(t *testing.T) {
+	for range 50_000 {
+		ob := &Observer{o: ObserverOptions{Log: noLog{}, Flusher: atOnce{}}}
+		var all sync.WaitGroup
+		var here atomic.Int32
+		both := func(f func()) {
+			all.Go(func() {
+				for here.Add(1); here.Load() < 2; {
+					runtime.Gosched()
+				}
+				f()
+			})
+		}
+		answers := make(chan error, 2)
+		both(func() { ob.Close(func(err error) { answers <- err }) })
+		both(ob.Stop)
+		all.Wait()
+		if n := len(answers); n != 1 {
+			t.Fatalf("it is answered %d times", n)
+		}
+	}
+}
+
+// noLog has nothing to be made durable, which atOnce does.
+type noLog struct{ Log }
+
+func (noLog) Dirty() ([]disk.Syncer, kafka.Offset) { return nil, 0 }
+func (noLog) Flushed(kafka.Offset)                 {}
+
+type atOnce struct{}
+
+func (atOnce) Flush(_ []disk.Syncer, done func(error)) { done(nil) }

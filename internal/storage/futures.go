@@ -30,6 +30,9 @@ func (r *relocations) resume() {
 		found := r.found[v]
 		r.mu.Unlock()
 		for _, d := range found {
+			if r.of.o.Life.Over() {
+				return
+			}
 			if err := r.resumeOne(v, d); err != nil && !errors.Is(err, disk.ErrNotExist) {
 				r.of.Blame(v, err)
 				break
@@ -38,7 +41,7 @@ func (r *relocations) resume() {
 	}
 	r.mu.Lock()
 	left := r.left
-	r.found, r.left = nil, nil
+	r.found, r.wished, r.left = nil, nil, nil
 	r.mu.Unlock()
 	r.ghosts.drop(left)
 	r.next()
@@ -112,7 +115,7 @@ func (r *relocations) resumeOne(v *Volume, d log.PartitionDir) error {
 	}
 	r.mu.Lock()
 	moving := r.all[p]
-	if moving == nil && at != v {
+	if moving == nil && at != v && !slices.Contains(r.wished, p) {
 		m := r.add(p, d.Partition, id, v, d.Name)
 		r.mu.Unlock()
 		if !r.lives(m) {

@@ -79,3 +79,19 @@ func TestOfTwoCopiesOneIsGoneOnWith(t *testing.T) {
 	}
 	r.w.Run(2 * time.Minute)
 }
+
+// A replica is called back, or moved elsewhere, that the start has found on its way and has not gone on with yet: that counts.
+func TestWhatIsWishedBeforeTheStartGoesOnWithACopyCounts(t *testing.T) {
+	for _, to := range []int{0, 2} {
+		m := newMover(t, func(s *Storage) { copied(s.Volumes[1], kafka.TopicPartition{Topic: "x"}, kafka.TopicID{1}, 0) })
+		m.told = true
+		must.OK(m.s.moving.wish(m.p, m.name(), m.id, m.s.Volumes[to]))
+		m.w.Run(2 * time.Minute)
+		m.s.Settle()
+		m.w.Run(2 * time.Minute)
+		if at := m.s.Of(m.p); at != m.s.Volumes[to] {
+			t.Errorf("it lives in %s, not in %s", at.Path, m.s.Volumes[to].Path)
+		}
+		m.wantIn(m.s.Volumes[1], "")
+	}
+}

@@ -78,20 +78,7 @@ func TestOpensMovesAndDeletionsDoNotWaitForEachOther(t *testing.T) {
 		c.mu.Unlock()
 		_, _, _ = s.Remove(p, id)
 	}
-	over := make(chan struct{})
-	var look func()
-	look = func() {
-		s.moving.mu.Lock()
-		n := len(s.moving.all)
-		s.moving.mu.Unlock()
-		if n == 0 {
-			close(over)
-			return
-		}
-		o.World.After(1e6, look)
-	}
-	look()
-	<-over
+	c.moved(s, o.World)
 	s.moving.ghosts.mu.Lock()
 	defer s.moving.ghosts.mu.Unlock()
 	if len(s.moving.ghosts.there) > 0 {

@@ -20,12 +20,13 @@ type relocations struct {
 	of     *Storage
 	ghosts ghosts
 
-	mu     sync.Mutex
+	mu     sync.Mutex                           // under it nobody waits, for a partition's mutex either: the feed takes it
 	all    map[*partition.Partition]*relocation // not by name: of a topic made again the new one may move while the old one is called back
 	asked  uint64                               // how many were begun
 	wanted map[kafka.TopicPartition]*Volume     // where replicas that are not here yet are to be made
 	found  map[*Volume][]log.PartitionDir       // copies of an earlier life, until they are gone on with
-	left   []haunt                              // those of them whose replica has left meanwhile
+	wished []*partition.Partition               // of whom something else was wished before that: their copies are of no use
+	left   []haunt                              // of the copies that were found those whose replica has left meanwhile
 	stayed []remnant                            // copies that nobody goes on with now, in the order in which they were left
 	spoilt map[*Volume]error                    // of a clean stop that could not close a copy
 	free   time.Duration                        // monotonic time when the throttle lets somebody on
@@ -105,6 +106,9 @@ func (r *relocations) alter(name kafka.TopicPartition, path string) error {
 // wish has a replica moved. One that is moving elsewhere is called back first. It returns once a restart would go on with it.
 func (r *relocations) wish(p *partition.Partition, name kafka.TopicPartition, id kafka.TopicIDPartition, v *Volume) error {
 	r.mu.Lock()
+	if r.found != nil && !slices.Contains(r.wished, p) {
+		r.wished = append(r.wished, p)
+	}
 	m := r.all[p]
 	begun, there := false, false
 	switch {

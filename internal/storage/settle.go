@@ -34,7 +34,7 @@ func (v *Volume) settleAhead() {
 }
 
 // Settle goes on with what the start found, once the node has its replicas: copies on their way, directories that are nobody's,
-// and replicas whose directory is not here.
+// and replicas whose directory is not here. It may wait for every disk, and ends early with the node, whose directories are another's then.
 func (s *Storage) Settle() {
 	s.moving.resume()
 	for _, v := range s.Serving() {
@@ -54,6 +54,9 @@ func (s *Storage) strays(v *Volume) error {
 		return err
 	}
 	for _, d := range dirs {
+		if s.o.Life.Over() {
+			return nil
+		}
 		if d.Kind != log.Current || d.Partition == MetadataPartition {
 			continue
 		}

@@ -76,3 +76,17 @@ func TestTheStartRecoversWhatNobodyAsksFor(t *testing.T) {
 		}
 	}
 }
+
+// What a start finds is looked at when its caller, who has the next heartbeat to send, has gone on: that may wait for every disk.
+func TestTheStartGoesOnBeforeWhatItFindsIsSettled(t *testing.T) {
+	r := newRig(t, disk.NewMem())
+	if err := r.fs.MkdirAll("data/z-0"); err != nil {
+		t.Fatal(err)
+	}
+	u := New(r.o)
+	u.Start()
+	r.wantSaid(0, "belongs to no topic")
+	r.w.Run(time.Second)
+	r.wantSaid(1, "belongs to no topic")
+	u.Stop()
+}

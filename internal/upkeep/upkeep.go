@@ -73,7 +73,7 @@ func New(o Options) *Upkeep {
 }
 
 // Start begins it, when the node has its replicas: what happens now and then, and after an unclean stop the recovery of logs that
-// nobody has asked for yet.
+// nobody has asked for yet. It waits for no disk: the next heartbeat is its caller's.
 func (u *Upkeep) Start() {
 	u.eachEvery("replica.high.watermark.checkpoint.interval.ms", func(v *storage.Volume) error { return u.checkpoint(v, false) })
 	u.eachEvery("log.flush.offset.checkpoint.interval.ms", func(v *storage.Volume) error { return u.checkpoint(v, true) })
@@ -93,7 +93,7 @@ func (u *Upkeep) Start() {
 		clean, _ := v.Dir.Clean()
 		return clean
 	}))
-	u.o.Storage.Settle()
+	u.o.World.Go(u.o.Storage.Settle)
 }
 
 // Stop ends it: nothing is begun any more. What is being compacted or read ends with its partition.
