@@ -275,7 +275,7 @@ func (r *relocations) ended(m *relocation, out partition.Moved) {
 	}
 	r.mu.Unlock()
 	gone = gone || !r.lives(m)
-	if whole := out.Done && m.to.Offline() == nil; gone || whole {
+	if whole := out.Done && m.to.Offline() == nil; (gone || whole) && !r.of.o.Life.Over() { // else they are the next start's
 		r.sweep(m.p, whole)
 	}
 	r.ghosts.drop(free)

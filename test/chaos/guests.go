@@ -12,6 +12,9 @@ import (
 	"github.com/milena-io/milena/test/compat/driver"
 )
 
+// asksAgain is how long they wait for an answer (request.timeout.ms) before they ask again.
+const asksAgain = 3 * time.Second
+
 // others are the clients that may be beside franz-go, with what they are set to: they never give a record up, and look for another node
 // within seconds instead of half a minute, so that more of them is in flight when the next fault comes.
 var others = map[string]struct {
@@ -37,7 +40,7 @@ func guests(names, dir string) (out []*load.Guest, err error) {
 		if !known || i < 0 {
 			return nil, fmt.Errorf("no client that can be beside franz-go is called %q; there are java and confluent-py", name)
 		}
-		g := &load.Guest{Name: name, Settings: is.settings, Lives: is.lives}
+		g := &load.Guest{Name: name, Settings: is.settings, Lives: is.lives, Patience: asksAgain}
 		if g.Drive, err = driver.Prepare(all[i], filepath.Join(dir, name+".log")); err != nil {
 			return nil, err
 		}

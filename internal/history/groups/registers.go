@@ -23,6 +23,10 @@ type access struct {
 	event *history.GroupOp
 }
 
+// again marks the ID of a commit's earlier attempt, which its client gave up before a later one was accepted. No coordinator can tell it
+// from a new commit, and it may take effect at any time, once, also behind those that came after.
+const again = 1 << 63
+
 // registers holds G3, no lost commit: a fetch returns the last commit that was accepted before it began, or a later one; and
 // K5: commits and fetches of a key are those of one register, in some order that agrees with time.
 func (g *group) registers() {
@@ -51,13 +55,28 @@ func (g *group) registers() {
 		}
 	}
 	for _, r := range order {
+		r.attempts()
 		if g.fresh(r) && !r.removed { // of several removals nobody knows which a fetch saw
 			g.linearizable(r)
 		}
 	}
 }
 
-// fresh is G3 for one register, and what a fetch can't return at all.
+// attempts tells commits that were accepted from earlier attempts of the same: those have the same ID, and an outcome that nobody knows.
+func (r *register) attempts() {
+	accepted := map[uint64]bool{}
+	for _, w := range r.writes {
+		accepted[w.id] = accepted[w.id] || w.event.Kind == history.Ok
+	}
+	for i, w := range r.writes {
+		if w.event.F == history.GroupCommit && w.event.Kind == history.Info && accepted[w.id] {
+			r.writes[i].id |= again
+		}
+	}
+}
+
+// fresh is G3 for one register, and what a fetch can't return at all. A fetch that returns what an earlier attempt may have written late has
+// its ID then.
 func (g *group) fresh(r *register) (fine bool) {
 	by := map[uint64]*history.GroupOp{}
 	done := new(history.Timeline) // how late the last write began that was done
@@ -75,7 +94,7 @@ func (g *group) fresh(r *register) (fine bool) {
 		fine = false
 		g.add(name, events, format, args...)
 	}
-	for _, read := range r.reads {
+	for n, read := range r.reads {
 		e := read.event
 		from := by[read.id]
 		wrote := int64(begins)
@@ -95,6 +114,10 @@ func (g *group) fresh(r *register) (fine bool) {
 			wrote = from.Done()
 		}
 		if began, i, found := done.Before(e.Invoke); found && began > wrote {
+			if late := by[read.id|again]; read.id != 0 && late != nil && late.Invoke <= e.Complete {
+				r.reads[n].id |= again
+				continue
+			}
 			events := []*history.GroupOp{r.writes[i].event, e}
 			if from != nil {
 				events = append([]*history.GroupOp{from}, events...)

@@ -64,6 +64,20 @@ var seeded = []struct {
 		s.mark(history.GroupCommit, "", -1, 1)
 		s.mark(history.GroupFetch, "", -1, 0)
 	}},
+	{"G3 lost-commit", []int{0, 2, 3}, Options{}, func(s *story) { // the attempt that may come late was another's
+		s.mark(history.GroupCommit, "", -1, 1)
+		s.mark(history.GroupCommit, "", -1, 2).Kind = history.Info
+		s.mark(history.GroupCommit, "", -1, 2)
+		s.mark(history.GroupFetch, "", -1, 1)
+	}},
+	{"K5 offset-register", []int{2, 1}, Options{}, func(s *story) { // an attempt takes effect once
+		s.mark(history.GroupCommit, "", -1, 1)
+		s.mark(history.GroupCommit, "", -1, 1).Kind = history.Info
+		s.mark(history.GroupCommit, "", -1, 2)
+		s.mark(history.GroupFetch, "", -1, 1)
+		s.mark(history.GroupFetch, "", -1, 2)
+		s.mark(history.GroupFetch, "", -1, 1)
+	}},
 	{"G4 zombie-commit", []int{1, 2}, Options{}, func(s *story) {
 		s.add(history.GroupAssign, "a", 7, p)
 		s.add(history.GroupAssign, "a", 8, p)
@@ -176,6 +190,17 @@ func TestWhatIsAllowedIsNotFound(t *testing.T) {
 			s.mark(history.GroupCommit, "a", 1, 1).Kind = history.Info
 			s.mark(history.GroupFetch, "", -1, 0)
 			s.mark(history.GroupFetch, "", -1, 1)
+		},
+		"an earlier attempt of a commit that takes effect late": func(s *story) {
+			s.add(history.GroupAssign, "a", 1, p)
+			s.mark(history.GroupCommit, "a", 1, 1)
+			s.mark(history.GroupCommit, "a", 1, 1).Kind = history.Info
+			s.mark(history.GroupFetch, "", -1, 1)
+			s.mark(history.GroupCommit, "a", 1, 2)
+			s.mark(history.GroupFetch, "", -1, 2)
+			s.mark(history.GroupFetch, "", -1, 1)
+			s.mark(history.GroupCommit, "a", 1, 3)
+			s.mark(history.GroupFetch, "", -1, 3)
 		},
 		"offsets of an empty group that are old": func(s *story) {
 			s.mark(history.GroupCommit, "", -1, 1)

@@ -19,6 +19,7 @@ type Guest struct {
 	Name     string
 	Settings []string // of its configuration, KEY=VALUE
 	Drive    *driver.Driver
+	Patience time.Duration // with one attempt of a request, which is made again then
 	Lives    time.Duration // of a member, before another takes its place; 0 for the whole load
 
 	l *Load

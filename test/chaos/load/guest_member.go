@@ -115,6 +115,7 @@ func (m *guestMember) assigned(now []int32, moved map[int32]bool) {
 func (m *guestMember) commit() error {
 	l := m.g.l
 	m.commits++
+	began := time.Now()
 	id := history.Value(uint64(m.process), m.commits)
 	op := l.rec.BeginGroup(history.GroupOp{Group: l.Guests(), F: history.GroupCommit, Generation: -1, Coordinator: -1, Epoch: kafka.NoLeaderEpoch})
 	m.behind = false
@@ -139,6 +140,9 @@ func (m *guestMember) commit() error {
 	}
 	l.rec.EndGroup(op)
 	if op.Kind == history.Ok {
+		if time.Since(began) >= m.g.Patience {
+			l.attempted(op)
+		}
 		m.g.Commits.Add(1)
 	} else {
 		m.g.Refused.Add(1)

@@ -184,10 +184,22 @@ func (m *member) commit(next map[int32]kgo.EpochOffset) {
 		return // nothing was sent: the client was in no group
 	}
 	op.Kind, op.Code = judged(answer, failed)
-	if op.Kind == history.Fail && m.written.Load() != before+1 {
+	several := m.written.Load() != before+1
+	if op.Kind == history.Fail && several {
 		op.Kind = history.Info
 	}
 	m.l.rec.EndGroup(op)
+	if op.Kind == history.Ok && several {
+		m.l.attempted(op)
+	}
+}
+
+// attempted notes that a commit was attempted before the attempt that was accepted. What became of that nobody knows: its client has closed
+// the connection, and TCP goes on sending what stood in it until the node is reached again.
+func (l *Load) attempted(op history.GroupOp) {
+	op = l.rec.BeginGroup(op)
+	op.Kind = history.Info
+	l.rec.EndGroup(op)
 }
 
 // judged is what became of a commit: every partition of one is accepted, or none.
