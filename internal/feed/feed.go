@@ -46,6 +46,7 @@ type Feed struct {
 	stopped bool
 	cancel  func()
 	waiting []waiter // in the order they came
+	ended   []func() // to be called when nothing is published any more
 }
 
 type waiter struct {
@@ -73,15 +74,25 @@ func (f *Feed) Start(source Source) {
 	f.pull()
 }
 
-// Stop ends the feed. Who still waits is never called; their requests end with the node.
-func (f *Feed) Stop() {
+// Stop ends the feed. Who still waits is never called; their requests end with the node. What is being published is not waited for.
+func (f *Feed) Stop() { f.StopAnd(func() {}) }
+
+// StopAnd is Stop; done is called once nothing is being published any more.
+func (f *Feed) StopAnd(done func()) {
 	f.mu.Lock()
+	publishing := f.pulling
+	if publishing {
+		f.ended = append(f.ended, done)
+	}
 	f.stopped = true
 	cancel := f.cancel
 	f.cancel = nil
 	f.mu.Unlock()
 	if cancel != nil {
 		cancel()
+	}
+	if !publishing {
+		done()
 	}
 }
 
@@ -131,9 +142,14 @@ func (f *Feed) take() {
 		}
 	}
 	f.pulling = false
+	ended := f.ended
+	f.ended = nil
 	f.mu.Unlock()
 	if failed != nil {
 		f.failed(failed)
+	}
+	for _, done := range ended {
+		done()
 	}
 }
 

@@ -198,6 +198,24 @@ func TestAPublicationHoldsUpNobody(t *testing.T) {
 	r.wants("on its own", "published", "published", "waited for 2")
 }
 
+// Who is to close what a publication works on waits for that, and no longer.
+func TestTheEndOfAPublicationIsWaitedFor(t *testing.T) {
+	r := newRig(t)
+	end := func() { r.f.StopAnd(func() { r.said = append(r.said, "ended") }) }
+	r.f = New(r.w.Go, func(image.Delta) {
+		end()
+		r.said = append(r.said, "published")
+	}, func(err error) { r.failed = err })
+	r.s.records(topic(1))
+	r.s.records(topic(2))
+	r.s.committed = 2
+	r.f.Start(r.s)
+	r.w.Run(time.Second)
+	r.wants("in the middle of one", "published", "ended")
+	end()
+	r.wants("afterwards", "ended")
+}
+
 // A waiter may ask for more while it is called: nothing of the feed is locked then.
 func TestAWaiterMayWaitAgain(t *testing.T) {
 	r := newRig(t)

@@ -96,11 +96,12 @@ func (n *Node) giveBack(done func()) {
 
 // finish ends the quorum and seals the directories.
 func (n *Node) finish(c *storage.Closing, drain time.Duration, done func(error)) {
-	n.feed.Stop()
-	n.control.close()
-	n.edge.controllers.close(drain)
-	n.replicas.news.flush()
-	c.Seal(n.session.brokerEpoch(), n.metadata.Load(), done)
+	n.feed.StopAnd(func() { // what acts on the metadata changes directories
+		n.control.close()
+		n.edge.controllers.close(drain)
+		n.replicas.news.flush()
+		c.Seal(n.session.brokerEpoch(), n.metadata.Load(), done)
+	})
 }
 
 // closeWaiting answers clients whose requests wait for something.
