@@ -49,14 +49,14 @@ type Move struct {
 	unflushed int64
 
 	// These are under the partition's mutex.
-	copy    *log.Log // nil until it is open
-	still   bool     // nobody writes: the copy is becoming the log
+	still   bool // nobody writes: the copy is becoming the log
 	quiet   func()
 	parked  []func() // writers that wait; each is called with the mutex held and gives it back
 	waiting int      // bytes of records that they hold
 
-	// fate is asked and sealed without the partition's mutex, which may be held for as long as a recovery or a disk takes.
+	// These are asked, and fate is sealed, without the partition's mutex, which may be held for as long as a recovery or a disk takes.
 	fate atomic.Uint32
+	copy atomic.Pointer[log.Log] // nil until it is open
 }
 
 // What Move.fate holds.
@@ -128,8 +128,7 @@ func (m *Move) Turned() bool { return m.fate.Load()&turned != 0 }
 
 // Copied is how far a copy has come.
 type Copied struct {
-	Bytes, Lag int64        // how large it is, and how many offsets behind
-	Recovery   kafka.Offset // where its recovery point may stand; 0 while it is not open
+	Bytes, Lag int64 // how large it is, and how many offsets behind
 }
 
 // Copied tells how far the copy has come.
@@ -139,12 +138,20 @@ func (m *Move) Copied() (c Copied) {
 	if m.p.log != nil {
 		c.Lag = int64(m.p.log.Offsets().End)
 	}
-	if m.copy != nil {
-		o := m.copy.Offsets()
-		c.Bytes, c.Recovery, c.Lag = m.copy.Size(), log.Recoverable(m.copy), c.Lag-int64(o.End)
+	if l := m.copy.Load(); l != nil {
+		c.Bytes, c.Lag = l.Size(), c.Lag-int64(l.Offsets().End)
 	}
 	c.Lag = max(c.Lag, 0)
 	return c
+}
+
+// Recovery is where the recovery point of the copy may stand; 0 while it is not open. It waits for nothing of the directory that the replica
+// leaves, whose disk may hang.
+func (m *Move) Recovery() kafka.Offset {
+	if l := m.copy.Load(); l != nil {
+		return log.Recoverable(l)
+	}
+	return 0
 }
 
 // ends ends a move that is not to go on, and reports whether it did.
@@ -194,9 +201,7 @@ func (m *Move) begin() {
 		return
 	}
 	m.source, m.copying, m.unflushed = source, log.NewCopy(source, l), 0
-	p.mu.Lock()
-	m.copy = l
-	p.mu.Unlock()
+	m.copy.Store(l)
 	m.step()
 }
 
@@ -215,7 +220,8 @@ func (m *Move) step() {
 		return
 	}
 	m.unflushed += moved
-	targets, upTo := m.copy.Dirty()
+	l := m.copy.Load()
+	targets, upTo := l.Dirty()
 	if len(targets) == 0 || m.unflushed < moveFlushBytes && !caught {
 		m.next(moved, caught)
 		return
@@ -225,7 +231,7 @@ func (m *Move) step() {
 			m.failed(fault.Storage("flush of a copy of "+m.p.name.String(), err))
 			return
 		}
-		m.copy.Flushed(upTo)
+		l.Flushed(upTo)
 		m.unflushed = 0
 		m.next(moved, caught)
 	})
@@ -290,11 +296,7 @@ func (m *Move) failed(err error) {
 
 // again goes on where it was, with a copy that may have been closed.
 func (m *Move) again() {
-	m.p.mu.Lock()
-	l := m.copy
-	m.copy = nil
-	m.p.mu.Unlock()
-	if l != nil {
+	if l := m.copy.Swap(nil); l != nil {
 		l.Abandon()
 	}
 	m.begin()
@@ -305,7 +307,7 @@ func (m *Move) again() {
 func (m *Move) leave(err error) {
 	p := m.p
 	p.mu.Lock()
-	l, gone, back := m.copy, p.gone, m.cancelled()
+	l, gone, back := m.copy.Load(), p.gone, m.cancelled()
 	p.mu.Unlock()
 	out := Moved{Err: err}
 	switch {

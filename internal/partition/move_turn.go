@@ -123,8 +123,8 @@ func (m *Move) turn() {
 
 // prepare closes the copy, and notes what its directory has to know of it.
 func (m *Move) prepare() (at log.Checkpointed, bytes int64, err error) {
-	p := m.p
-	if err := m.copy.Close(p.at().World.Now()); err != nil {
+	p, l := m.p, m.copy.Load()
+	if err := l.Close(p.at().World.Now()); err != nil {
 		return at, 0, err
 	}
 	p.mu.Lock()
@@ -133,8 +133,8 @@ func (m *Move) prepare() (at log.Checkpointed, bytes int64, err error) {
 		high = p.rep.HighWatermark()
 	}
 	p.mu.Unlock()
-	at.RecoveryPoint, at.HighWatermark = m.copy.Offsets().End, high
-	return at, m.copy.Size(), m.place.Prepare(at)
+	at.RecoveryPoint, at.HighWatermark = l.Offsets().End, high
+	return at, l.Size(), m.place.Prepare(at)
 }
 
 // back lets writers go on with the old log after an error before the copy was renamed.

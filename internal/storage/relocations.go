@@ -11,6 +11,7 @@ import (
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/kafka"
 	"github.com/milena-io/milena/internal/log"
+	"github.com/milena-io/milena/internal/log/checkpoint"
 	"github.com/milena-io/milena/internal/partition"
 )
 
@@ -381,6 +382,26 @@ func (r *relocations) preferred(name kafka.TopicPartition) *Volume {
 		return nil
 	}
 	return v
+}
+
+// Recoveries is where the recovery points of the copies on their way to the directory may stand. It waits for none of the directories that
+// they come from.
+func (v *Volume) Recoveries() checkpoint.Offsets {
+	r := v.s.moving
+	moves, out := map[kafka.TopicPartition]*partition.Move{}, checkpoint.Offsets{}
+	r.mu.Lock()
+	for _, m := range r.all {
+		if m.to == v && m.wish != m.from && m.state.move != nil {
+			moves[m.name] = m.state.move
+		}
+	}
+	r.mu.Unlock()
+	for name, m := range moves {
+		if at := m.Recovery(); at > 0 {
+			out[name] = at
+		}
+	}
+	return out
 }
 
 // Copying is a copy and how far it has come.

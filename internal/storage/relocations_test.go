@@ -12,8 +12,8 @@ import (
 	"github.com/milena-io/milena/internal/world"
 )
 
-// A start finds a copy on its way, and recovers the log that it is of, which takes as long as the disk does. Whoever asks where a replica lives
-// waits for none of that, and may call the copy back or have it go elsewhere meanwhile.
+// A start finds a copy on its way, and recovers the log that it is of, which takes as long as the disk does. Whoever asks where a replica lives,
+// or checkpoints the directory that it goes to, waits for none of that, and may call the copy back or have it go elsewhere meanwhile.
 func TestAMoveThatWaitsForARecoveryHoldsNobodyUp(t *testing.T) {
 	for _, meanwhile := range []string{"nothing", "elsewhere", "leaves"} {
 		t.Run(meanwhile, func(t *testing.T) { recovering(t, meanwhile) })
@@ -50,6 +50,9 @@ func recovering(t *testing.T, meanwhile string) {
 	}
 	if v, err := s.Home(kafka.TopicPartition{Topic: "y"}, kafka.TopicID{2}, s.Volumes[2].ID()); err != nil || v != s.Volumes[2] {
 		t.Errorf("another lives in %s, %v", v.Path, err)
+	}
+	if at := b.Recoveries(); len(at) > 0 {
+		t.Errorf("the recovery points of what is on its way there are %v", at)
 	}
 	switch meanwhile {
 	case "elsewhere":

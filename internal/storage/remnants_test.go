@@ -132,7 +132,7 @@ func TestACopyStaysAsLongAsItsReplica(t *testing.T) {
 		a, b := m.s.Volumes[0], m.s.Volumes[1]
 		must.OK(m.s.moving.wish(m.p, m.name(), m.id, b))
 		m.w.Run(time.Second)
-		must.OK(b.Dir.CheckpointRecoveryPoints(func() checkpoint.Offsets { return checkpoint.Offsets{m.name(): m.s.Copies(b)[0].Recovery} }))
+		must.OK(b.Dir.CheckpointRecoveryPoints(func() checkpoint.Offsets { return b.Recoveries() }))
 		m.s.Lose(a, disk.ErrIO)
 		m.w.Run(time.Second)
 		m.wantIn(b, "future")

@@ -22,7 +22,7 @@ type Space struct {
 	mu       sync.Mutex
 	reserves map[string]*disk.Reserve // by directory
 	removals []*removal               // in the order in which they were asked for
-	retain   func() error             // nil until there are replicas that retention may look at
+	retain   func(*Volume) error      // nil until there are replicas that retention may look at
 }
 
 // removal is files that wait to be removed.
@@ -140,9 +140,9 @@ func (s *Space) changed(r disk.Room) {
 	s.makeRoom()
 }
 
-// Begin tells that the node has its replicas, and how retention looks at them. A directory that was full at the start waits for
+// Begin tells that the node has its replicas, and how retention looks at those of a directory. A directory that was full at the start waits for
 // that.
-func (s *Space) Begin(retain func() error) {
+func (s *Space) Begin(retain func(*Volume) error) {
 	s.mu.Lock()
 	s.retain = retain
 	s.mu.Unlock()
@@ -156,18 +156,31 @@ func (s *Space) Again() {
 	}
 }
 
-// makeRoom removes what waits to be removed, and what retention gives up.
+// makeRoom removes what waits to be removed, and what retention gives up, in each directory by itself.
 func (s *Space) makeRoom() {
-	s.hurry()
+	s.beside(s.hurry)
 	s.mu.Lock()
 	retain := s.retain
 	s.mu.Unlock()
 	if retain == nil {
 		return
 	}
-	if err := retain(); err != nil && !fault.IsKind(err, fault.Closed) {
-		s.of.o.Life.Fail(err)
+	for _, v := range s.of.Serving() {
+		s.beside(func() {
+			if err := retain(v); err != nil && !fault.IsKind(err, fault.Closed) {
+				s.of.o.Life.Fail(err)
+			}
+		})
 	}
+}
+
+// beside runs f, and keeps nobody waiting where there are several directories: a disk that hangs is no other's business.
+func (s *Space) beside(f func()) {
+	if len(s.of.Volumes) > 1 {
+		s.of.o.World.Go(f)
+		return
+	}
+	f()
 }
 
 // full reports whether any directory is.

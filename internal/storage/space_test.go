@@ -22,15 +22,39 @@ func TestAFullDirectoryBeforeThereAreReplicas(t *testing.T) {
 	if !removed {
 		t.Error("what waits to be removed still takes room")
 	}
-	r.s.Space.Begin(func() error { looked++; return nil })
+	r.s.Space.Begin(func(*Volume) error { looked++; return nil })
 	r.s.Space.changed(disk.Room{Dir: "data", Full: true})
 	if looked != 1 {
 		t.Errorf("retention has looked %d times", looked)
 	}
-	r.s.Space.Begin(func() error { return errors.New("no room is no excuse") })
+	r.s.Space.Begin(func(*Volume) error { return errors.New("no room is no excuse") })
 	r.s.Space.changed(disk.Room{Dir: "data", Full: true})
 	if r.failed == nil {
 		t.Error("what retention failed with is nobody's")
+	}
+}
+
+// One directory is full, and the disk of the other hangs when retention looks at it, or as something is removed there. Retention looks at the
+// full one all the same.
+func TestAFullDirectoryDoesNotWaitForOneThatHangs(t *testing.T) {
+	for _, hangs := range []string{"retention", "a removal"} {
+		r := newRig(t, disk.NewMem(), "d/a", "d/b")
+		a, b, looked, waited := r.s.Volumes[0], r.s.Volumes[1], false, false
+		hang := func() { waited = !r.w.RunUntil(time.Minute, func() bool { return looked }) }
+		if hangs == "a removal" {
+			a.Later(time.Hour.Milliseconds(), hang)
+		}
+		r.s.Space.Begin(func(v *Volume) error {
+			if looked = looked || v == b; v == a && hangs == "retention" {
+				hang()
+			}
+			return nil
+		})
+		r.s.Space.changed(disk.Room{Dir: b.Path, Full: true})
+		r.w.Run(time.Second)
+		if !looked || waited {
+			t.Errorf("%s hangs: retention has looked at the full directory: %v, but waited for the other: %v", hangs, looked, waited)
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 package upkeep
 
 import (
+	"maps"
+
 	"github.com/milena-io/milena/internal/fault"
 	"github.com/milena-io/milena/internal/log/checkpoint"
 	"github.com/milena-io/milena/internal/mutant"
@@ -66,10 +68,8 @@ func (u *Upkeep) points(v *storage.Volume, recovery bool) checkpoint.Offsets {
 			out[p.Name()] = s.High
 		}
 	}
-	for _, c := range u.o.Storage.Copies(v) {
-		if recovery && c.Recovery > 0 {
-			out[c.Name] = c.Recovery
-		}
+	if recovery {
+		maps.Copy(out, v.Recoveries())
 	}
 	return out
 }

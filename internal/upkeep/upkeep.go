@@ -79,7 +79,7 @@ func (u *Upkeep) Start() {
 	u.eachEvery("log.flush.offset.checkpoint.interval.ms", func(v *storage.Volume) error { return u.checkpoint(v, true) })
 	u.eachEvery("milena.recovery.point.interval.ms", func(v *storage.Volume) error { return u.checkpoint(v, true) })
 	u.eachEvery("log.retention.check.interval.ms", u.retain)
-	u.o.Storage.Space.Begin(u.retainAll)
+	u.o.Storage.Space.Begin(u.retain)
 	u.every("log.cleaner.backoff.ms", u.cleaner.look)
 	u.scrub.schedule()
 	u.scheduleFlushes()
@@ -125,16 +125,6 @@ func (u *Upkeep) in(v *storage.Volume) []*partition.Partition {
 func (u *Upkeep) retain(v *storage.Volume) error {
 	for _, p := range u.in(v) {
 		if err := u.tended(p, p.Tend()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// retainAll does so everywhere.
-func (u *Upkeep) retainAll() error {
-	for _, v := range u.o.Storage.Serving() {
-		if err := u.retain(v); err != nil {
 			return err
 		}
 	}
