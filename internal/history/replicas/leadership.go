@@ -110,15 +110,17 @@ func (w *Watch) was(n kafka.NodeID) *Replica {
 // on each whose expansion is pending, and these are enough; and no leader of a later epoch is without it.
 func (w *Watch) acks(s *State) {
 	for _, a := range s.Acks {
-		w.acked = append(w.acked, kept{a, s.Index})
 		leader := s.replica(a.Leader)
+		if leader != nil && leader.Leads {
+			// Who lost the leadership and has it back, and did not follow in between, commits what it wrote before with who is in sync now:
+			// who led in between, and may hear of that later, need not have it.
+			a.Epoch = max(a.Epoch, leader.Epoch)
+		}
+		w.acked = append(w.acked, kept{a, s.Index})
 		if leader == nil {
 			continue
 		}
 		epoch := a.Epoch
-		if leader.Leads { // who lost the leadership and has it back, and did not follow in between, commits what it wrote before with who is in sync now
-			epoch = max(epoch, leader.Epoch)
-		}
 		if a.ISR != nil && len(a.ISR) < s.enough() {
 			w.add("R6 ack-rule", []int{s.Index}, "leader %d acknowledged offset %d with %d replicas in sync, fewer than %d", a.Leader, a.Last, len(a.ISR), s.enough())
 		}

@@ -220,3 +220,43 @@ func TestRightStatesRaiseNothing(t *testing.T) {
 		}
 	}
 }
+
+// Node 2 leads in epoch 2 and hears of it when node 1 has the leadership back, and has committed and acknowledged there what it wrote in
+// epoch 1. Node 2 need not have that; it must if node 1 acknowledged before.
+func TestALeaderThatHearsLateMayLackWhatTheNextOneCommitted(t *testing.T) {
+	for _, back := range []bool{true, false} {
+		var states []State
+		for i := range 3 {
+			s := right()
+			s.Index = i
+			if i > 0 {
+				s.Registered.LeaderEpoch, s.Registered.PartitionEpoch, s.Registered.ISR = 3, 7, []kafka.NodeID{1, 3}
+				s.Replicas[0], s.Replicas[2] = node(1, 4, log(1, 1, 1, 1)), node(3, 3, log(1, 1, 1, 1))
+				lead(&s, 1, 3)
+			}
+			states = append(states, s)
+		}
+		ack := Ack{Leader: 1, Epoch: 1, Base: 3, Last: 3, ISR: []kafka.NodeID{1, 3}}
+		if back {
+			states[1].Acks = []Ack{ack}
+		} else {
+			states[0].Registered.ISR, states[0].Registered.PartitionEpoch = []kafka.NodeID{1, 3}, 6
+			states[0].Replicas[0], states[0].Replicas[2] = node(1, 4, log(1, 1, 1, 1)), node(3, 3, log(1, 1, 1, 1))
+			lead(&states[0], 1, 1)
+			states[0].Acks = []Ack{ack}
+		}
+		lead(&states[2], 2, 2).Visible = -1
+		w, found := NewWatch(0), 0
+		for _, s := range states {
+			for _, f := range w.Check(s) {
+				found++
+				if t.Log(f); f.Name != "R2 leader-completeness" {
+					t.Errorf("back %v: %v", back, f)
+				}
+			}
+		}
+		if found > 0 == back {
+			t.Errorf("acknowledged when it led again %v: %d findings", back, found)
+		}
+	}
+}
