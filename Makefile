@@ -46,7 +46,7 @@ cross: ## the binaries of every platform, static
 		echo "build $$t"; GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build -trimpath -o /dev/null ./cmd/milena || exit 1; done
 
 compat: build ## real clients and Apache Kafka's own tools against bin/milena; AT_ONCE=n suites side by side
-	cd test/bench && $(GO) vet ./...
+	cd test/bench && $(GO) vet ./... && $(GO) test ./...
 	cd test/compat && CGO_ENABLED=1 $(GO) vet ./... && CGO_ENABLED=1 $(GO) test ./... && CGO_ENABLED=1 $(GO) run ./run $(if $(AT_ONCE),-at-once $(AT_ONCE))
 
 powercut: build ## N power cuts of a loop-mounted ext4 under a broker with producers in flight; needs root

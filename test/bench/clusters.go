@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -20,6 +22,8 @@ const clusterNodes = 3
 // cluster is three nodes of a contestant, of one round.
 type cluster struct {
 	*broker.Cluster
+	dir  string
+	keep bool
 	pids []int
 }
 
@@ -38,11 +42,22 @@ func (l *lab) cluster(ctx context.Context, name string) (*cluster, error) {
 		_ = c.Kill9()
 		return nil, err
 	}
-	out := &cluster{Cluster: c}
+	out := &cluster{Cluster: c, dir: dir, keep: l.keep}
 	for _, n := range c.Nodes() {
 		out.pids = append(out.pids, n.Pid())
 	}
 	return out, nil
+}
+
+// leave ends a cluster that wrote few files and large ones, and removes them: all rounds together would fill the disk.
+func (c *cluster) leave() {
+	_ = c.Kill9()
+	if c.keep {
+		return
+	}
+	if err := os.RemoveAll(c.dir); err != nil {
+		log.Printf("%s: its folder stays: %v", c.Name(), err)
+	}
 }
 
 // controller asks who controls.

@@ -46,6 +46,7 @@ type values map[string]float64
 type lab struct {
 	part  part
 	short bool
+	keep  bool // the brokers' folders
 	cores cores
 	dir   string
 	cache *filler

@@ -367,7 +367,7 @@ func limitDirty() (restore func(), err error) {
 
 // ratio is ours over theirs, NaN when either was not measured.
 func ratio(ours, theirs float64) float64 {
-	if theirs == 0 {
+	if ours == 0 || theirs == 0 {
 		return math.NaN()
 	}
 	return ours / theirs

@@ -82,7 +82,7 @@ func findReplicatedPeak(ctx context.Context, l *lab) error {
 	if err != nil {
 		return err
 	}
-	defer c.Kill9()
+	defer c.leave()
 	load, err := c.replicated(ctx, replicatedTopic)
 	if err != nil {
 		return err
@@ -102,7 +102,7 @@ func measureReplicated(ctx context.Context, l *lab, name string) (values, error)
 	if err != nil {
 		return nil, err
 	}
-	defer c.Kill9()
+	defer c.leave()
 	load, err := c.replicated(ctx, replicatedTopic)
 	if err != nil {
 		return nil, err
@@ -148,7 +148,7 @@ func measureCatchUp(ctx context.Context, l *lab, name string) (values, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer c.Kill9()
+	defer c.leave()
 	controller, err := c.controller(ctx)
 	if err != nil {
 		return nil, err

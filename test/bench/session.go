@@ -116,7 +116,7 @@ func (s session) measure(ctx context.Context, cores cores, results *store) error
 		if p.of == clusterParts {
 			p.also = slices.DeleteFunc(p.also, func(name string) bool { return !slices.Contains(s.systems, name) })
 		}
-		l := &lab{part: p, short: s.plan.short, cores: cores, dir: filepath.Join(work, p.name), cache: cache, nodes: map[string]broker.Broker{}}
+		l := &lab{part: p, short: s.plan.short, keep: s.keep, cores: cores, dir: filepath.Join(work, p.name), cache: cache, nodes: map[string]broker.Broker{}}
 		if err := os.MkdirAll(l.dir, 0o755); err != nil {
 			return err
 		}
