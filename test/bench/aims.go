@@ -16,9 +16,9 @@ type aim struct {
 
 // of2 is ours over theirs with the medians it is made of.
 func of2(s *store, part, ours, theirs, name, unit string) (r float64, from string) {
-	a, _ := middle(s.of(part, ours, name))
-	b, _ := middle(s.of(part, theirs, name))
-	return ratio(a, b), fmt.Sprintf("%s %.3g, %s %.3g %s", ours, a, theirs, b, unit)
+	a := s.median(part, ours, name)
+	b := s.median(part, theirs, name)
+	return a / b, fmt.Sprintf("%s %.3g, %s %.3g %s", ours, a, theirs, b, unit)
 }
 
 // atMost makes a row of ratios that must not be above their limits: one against each of the others.
@@ -55,12 +55,9 @@ func aims() []aim {
 			atMost("tails", "milena-cache", "p99.9 ms", "ms", limit{"kafka", 0.5})},
 		{"p99 of a lone fsynced producer", "≤ 1.3 × a bare write+fdatasync loop", atMost("lone", "milena", "p99 ms", "ms", limit{bareLoop, 1.3})},
 		{"the same over a loop that is sent what it writes and answers", "", func(s *store) (string, bool, string) {
-			ours, _ := middle(s.of("lone", "milena", "p99 ms"))
-			theirs, ok := middle(s.of("lone", bareLoop, "with a socket p99 ms"))
-			if !ok {
-				theirs = math.NaN()
-			}
-			return fmt.Sprintf("%.2f × bare", ratio(ours, theirs)), true, fmt.Sprintf("milena %.3g, bare %.3g ms", ours, theirs)
+			ours := s.median("lone", "milena", "p99 ms")
+			theirs := s.median("lone", bareLoop, "with a socket p99 ms")
+			return fmt.Sprintf("%.2f × bare", ours/theirs), true, fmt.Sprintf("milena %.3g, bare %.3g ms", ours, theirs)
 		}},
 		{"1,000 partitions round-robin, fsynced, against 1 partition, batches of 16 KiB", "≥ 0.5 ×", wideAim(16)},
 		{"the same with batches of 1 KiB", "≥ 0.5 ×", wideAim(1)},
@@ -68,20 +65,14 @@ func aims() []aim {
 			atMost("followers", "milena-cache", "CPU-s/GB", "CPU-s/GB", limit{"kafka", 0.5})},
 		{"RSS under the produce load", "≤ 1/8 × Kafka", atMost("produce", "milena-cache", "peak rss bytes", "bytes", limit{"kafka", 1.0 / 8})},
 		{"RSS idle", "≤ 30 MB", func(s *store) (string, bool, string) {
-			b, ok := middle(s.of("produce/rest", "milena-cache", "rss bytes"))
-			if !ok {
-				b = math.NaN()
-			}
+			b := s.median("produce/rest", "milena-cache", "rss bytes")
 			return fmt.Sprintf("%.1f MB", b/1e6), b <= 30e6, ""
 		}},
 		{"start to first acknowledgement, fresh", "≥ 20 × faster", faster("starts", "fresh ms")},
 		{"start to first acknowledgement, after kill -9", "≥ 20 × faster", faster("starts", "after kill ms")},
 		{"unclean restart with 10,000 segments until every partition answers", "< 10 s", func(s *store) (string, bool, string) {
-			ours, ok := middle(s.of("segments", "milena", "all ms"))
-			theirs, _ := middle(s.of("segments", "kafka", "all ms"))
-			if !ok {
-				ours = math.NaN()
-			}
+			ours := s.median("segments", "milena", "all ms")
+			theirs := s.median("segments", "kafka", "all ms")
 			return fmt.Sprintf("%.2f s", ours/1e3), ours < 10_000, fmt.Sprintf("kafka %.2f s", theirs/1e3)
 		}},
 	}
@@ -98,12 +89,9 @@ func fetchAim(section string) func(*store) (string, bool, string) {
 
 func wideAim(records int) func(*store) (string, bool, string) {
 	return func(s *store) (string, bool, string) {
-		many, ok := middle(s.of("wide", "milena", fmt.Sprintf("1000×%d MB/s", records)))
-		if !ok {
-			many = math.NaN()
-		}
-		one, _ := middle(s.of("wide", "milena", fmt.Sprintf("1×%d MB/s", records)))
-		r := ratio(many, one)
+		many := s.median("wide", "milena", fmt.Sprintf("1000×%d MB/s", records))
+		one := s.median("wide", "milena", fmt.Sprintf("1×%d MB/s", records))
+		r := many / one
 		return fmt.Sprintf("%.2f ×", r), r >= 0.5, fmt.Sprintf("%.1f against %.1f MB/s", many, one)
 	}
 }

@@ -16,11 +16,7 @@ func clusterAims() []aim {
 		{"clean shutdown of a node that leads 1,000 partitions: the longest that a write took", "≤ 50 ms", within("shutdown", "most ms", 50, math.Inf(1))},
 		{"the same in page-cache mode", "", func(s *store) (string, bool, string) {
 			all := s.of("shutdown", "milena-cache", "most ms")
-			ms, ok := middle(all)
-			if !ok {
-				ms = math.NaN()
-			}
-			return fmt.Sprintf("%.3g s", ms/1e3), true, rangeOf(all)
+			return fmt.Sprintf("%.3g s", s.median("shutdown", "milena-cache", "most ms")/1e3), true, rangeOf(all)
 		}},
 		{"acks=all, three replicas: throughput, page-cache mode both", "≥ 1.2 × Kafka", atLeast("replicated", "milena-cache", "MB/s", "MB/s", 1.2)},
 		{"the same, ours fsynced on each replica", "≥ 0.8 × Kafka", atLeast("replicated", "milena", "MB/s", "MB/s", 0.8)},
@@ -31,29 +27,23 @@ func clusterAims() []aim {
 		{"create 10,000 partitions of three replicas in five requests", "≤ 0.2 × Kafka", atMost("create", "milena", "five requests ms", "ms", limit{"kafka", 0.2})},
 		{"the same until every node shows them with all replicas in sync", "", shown(atMost("create", "milena", "five requests shown ms", "ms", limit{"kafka", math.Inf(1)}))},
 		{"create 10,000 partitions in one request, which Kafka refuses; Kafka in five", "≤ 0.2 × Kafka", func(s *store) (string, bool, string) {
-			ours, _ := middle(s.of("create", "milena", "one request ms"))
-			theirs, _ := middle(s.of("create", "kafka", "five requests ms"))
-			r := ratio(ours, theirs)
+			ours := s.median("create", "milena", "one request ms")
+			theirs := s.median("create", "kafka", "five requests ms")
+			r := ours / theirs
 			return fmt.Sprintf("%.2f × kafka", r), r <= 0.2, fmt.Sprintf("milena %.3g, kafka %.3g ms", ours, theirs)
 		}},
 		{"create 1,000 topics one by one, each", "≤ 0.2 × Kafka", atMost("create", "milena", "one by one each ms", "ms", limit{"kafka", 0.2})},
-		{"a replica catches up after a restart", "near the disk or loopback limit", func(s *store) (string, bool, string) {
-			cache, ok := middle(s.of("catch-up", "milena-cache", "MB/s"))
-			synced, _ := middle(s.of("catch-up", "milena", "MB/s"))
-			theirs, _ := middle(s.of("catch-up", "kafka", "MB/s"))
-			if !ok {
-				cache = math.NaN()
-			}
+		{"a replica catches up after a restart; to be near the limit of disk or loopback, which is not measured", "", func(s *store) (string, bool, string) {
+			cache := s.median("catch-up", "milena-cache", "MB/s")
+			synced := s.median("catch-up", "milena", "MB/s")
+			theirs := s.median("catch-up", "kafka", "MB/s")
 			return fmt.Sprintf("%.0f MB/s, fsynced %.0f MB/s", cache, synced), true, fmt.Sprintf("kafka %.0f MB/s", theirs)
 		}},
 		{"p99 of live traffic meanwhile over before, fsynced", "", func(s *store) (string, bool, string) {
-			before, ok := middle(s.of("catch-up", "milena", "before p99 ms"))
-			then, _ := middle(s.of("catch-up", "milena", "meanwhile p99 ms"))
-			kb, _ := middle(s.of("catch-up", "kafka", "before p99 ms"))
-			kt, _ := middle(s.of("catch-up", "kafka", "meanwhile p99 ms"))
-			if !ok {
-				before = math.NaN()
-			}
+			before := s.median("catch-up", "milena", "before p99 ms")
+			then := s.median("catch-up", "milena", "meanwhile p99 ms")
+			kb := s.median("catch-up", "kafka", "before p99 ms")
+			kt := s.median("catch-up", "kafka", "meanwhile p99 ms")
 			return fmt.Sprintf("%.3g ms over %.3g ms", then, before), true, fmt.Sprintf("kafka %.3g over %.3g ms", kt, kb)
 		}},
 	}
@@ -63,15 +53,11 @@ func clusterAims() []aim {
 func within(part, name string, ms, times float64) func(*store) (string, bool, string) {
 	return func(s *store) (string, bool, string) {
 		ours := s.of(part, "milena", name)
-		got, ok := middle(ours)
-		if !ok {
-			return fmt.Sprint(math.NaN()), false, ""
-		}
-		theirs, _ := middle(s.of(part, "kafka", name))
-		r := ratio(got, theirs)
+		got := s.median(part, "milena", name)
+		r := got / s.median(part, "kafka", name)
 		good := got <= ms && (math.IsInf(times, 1) || r <= times)
 		text := fmt.Sprintf("%.3g s", got/1e3)
-		if theirs > 0 {
+		if !math.IsNaN(r) {
 			text += fmt.Sprintf(", %.3f × kafka", r)
 		}
 		return text, good, fmt.Sprintf("milena %s, kafka %s", rangeOf(ours), rangeOf(s.of(part, "kafka", name)))

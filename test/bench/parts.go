@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -363,12 +362,4 @@ func limitDirty() (restore func(), err error) {
 		}
 		_ = os.WriteFile(path, []byte(was[path]), 0o644)
 	}, nil
-}
-
-// ratio is ours over theirs, NaN when either was not measured.
-func ratio(ours, theirs float64) float64 {
-	if ours == 0 || theirs == 0 {
-		return math.NaN()
-	}
-	return ours / theirs
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -80,6 +81,14 @@ func (s *store) of(part, system, name string) []float64 {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// median is the median of one figure of a contestant in a part, NaN when it was not measured: a row that uses it says so.
+func (s *store) median(part, system, name string) float64 {
+	if m, ok := middle(s.of(part, system, name)); ok {
+		return m
+	}
+	return math.NaN()
 }
 
 // middle is the median of what is sorted, and whether there is one.
